@@ -1,0 +1,1 @@
+//! How beliefs become weights.

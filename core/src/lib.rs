@@ -1,0 +1,14 @@
+//! The domain of Podium: what an experiment is, which variant a unit gets, what is believed about the
+//! variants, how weights follow from beliefs, and what a report says.
+//!
+//! It promises that the same input gives the same output on every machine. It never reads a clock, a
+//! file, a socket, an environment variable or a global random generator: time and randomness are
+//! arguments.
+//!
+//! In reading order: [`metric`] (events become one number per unit), [`posterior`] (what is believed),
+//! [`allocation`] (beliefs become weights), [`simulate`] (shoppers whose truth is known).
+
+pub mod allocation;
+pub mod metric;
+pub mod posterior;
+pub mod simulate;

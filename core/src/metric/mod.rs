@@ -1,0 +1,7 @@
+//! How events become one number per unit, and the exact sums that statistics are computed from.
+
+mod kind;
+mod sums;
+
+pub use kind::{Direction, MetricKind, PosteriorHint, ValueUnit};
+pub use sums::{UnitValue, ValueOutOfRange, VariantSums};

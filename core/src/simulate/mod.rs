@@ -1,0 +1,1 @@
+//! Shoppers whose truth is known.

@@ -1,0 +1,1 @@
+//! The C contract between Podium and its plugins.
