@@ -1,0 +1,267 @@
+//! What a person registers, and the rules that hold between its fields.
+
+use super::{MetricChoice, VARIANTS_MAX, Variant};
+use crate::allocation::AllocatorConfig;
+use crate::id::{FlagKey, GroupKey};
+use crate::money::Currency;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+/// The longest attribution window: ten years, in seconds.
+const WINDOW_S_MAX: i64 = 10 * 366 * 86_400;
+const METRICS_MAX: usize = 20;
+const TEXT_LENGTH_MAX: usize = 2_000;
+
+/// Whom we randomize.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum UnitKind {
+    /// A person, by the id the shop gave them.
+    #[default]
+    User,
+    /// A browser or phone.
+    Device,
+    /// A visit.
+    Session,
+    /// A single request.
+    Request,
+}
+
+/// What becomes of a unit's variant when weights move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stickiness {
+    /// The first assignment is kept.
+    #[default]
+    Sticky,
+    /// The unit follows the weights; as few units move as must.
+    Rebalance,
+    /// Every decision is drawn anew, with the decision id as the unit.
+    PerDecision,
+}
+
+/// What makes an assignment an exposure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExposureSource {
+    /// The decision itself.
+    #[default]
+    Decision,
+    /// Only the event `Experiment Viewed`.
+    Event,
+}
+
+/// A share of a group whose experiments never share a unit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExclusionGroup {
+    /// Which group.
+    pub key: GroupKey,
+    /// How much of the group's units this experiment may have, `0 < share <= 1`.
+    pub share: f64,
+    /// Where its slot begins in the group, `0 <= start <= 1 - share`; the server finds a free one if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<f64>,
+}
+
+/// When it starts and ends by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// When it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_at: Option<Timestamp>,
+    /// When it is concluded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_at: Option<Timestamp>,
+}
+
+/// What a person registers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    /// What people read; the key if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Why it is run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The name a client asks for; the experiment's key if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag_key: Option<FlagKey>,
+    /// Whom we randomize.
+    #[serde(default)]
+    pub unit: UnitKind,
+    /// The arms, 2 to 128.
+    pub variants: Vec<Variant>,
+    /// The metric that decides.
+    pub primary_metric: MetricChoice,
+    /// Metrics that are reported beside it.
+    #[serde(default)]
+    pub secondary_metrics: Vec<MetricChoice>,
+    /// Metrics that must not get worse.
+    #[serde(default)]
+    pub guardrail_metrics: Vec<MetricChoice>,
+    /// How weights follow from what is learned.
+    #[serde(default)]
+    pub allocator: AllocatorConfig,
+    /// What becomes of a unit's variant when weights move.
+    #[serde(default)]
+    pub stickiness: Stickiness,
+    /// What makes an assignment an exposure.
+    #[serde(default)]
+    pub exposure: ExposureSource,
+    /// The share of units that are in it, `0 <= traffic <= 1`.
+    #[serde(default = "everyone")]
+    pub traffic: f64,
+    /// The group whose experiments never share a unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclusion_group: Option<ExclusionGroup>,
+    /// The currency its money is counted in; orders in others are left out of money metrics, and counted.
+    #[serde(default = "dollars")]
+    pub currency: Currency,
+    /// What its hashes begin with; made from the key if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
+    /// When it starts and ends by itself.
+    #[serde(default)]
+    pub schedule: Schedule,
+}
+
+fn everyone() -> f64 {
+    1.0
+}
+
+fn dollars() -> Currency {
+    Currency::USD
+}
+
+/// A field that cannot mean what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where, as a JSON pointer into the definition.
+    pub pointer: String,
+    /// What is wrong and what would be right.
+    pub detail: String,
+}
+
+impl Definition {
+    /// Checks the rules between fields and marks the first variant as control if none is marked.
+    ///
+    /// # Errors
+    ///
+    /// Every [`Fault`] there is, in the order of the fields.
+    pub fn checked(mut self) -> Result<Self, Vec<Fault>> {
+        if !self.variants.iter().any(|variant| variant.control)
+            && let Some(first) = self.variants.first_mut()
+        {
+            first.control = true;
+        }
+        let mut faults = Faults::default();
+        self.check_texts(&mut faults);
+        self.check_variants(&mut faults);
+        self.check_metrics(&mut faults);
+        self.check_reach(&mut faults);
+        if let Err(detail) = self.allocator.check(self.variants.len()) {
+            faults.add("/allocator", detail.to_string());
+        }
+        if faults.0.is_empty() { Ok(self) } else { Err(faults.0) }
+    }
+
+    /// The position of the control.
+    pub fn control_idx(&self) -> usize {
+        self.variants.iter().position(|variant| variant.control).unwrap_or(0)
+    }
+
+    /// Every metric it looks at: the primary, the secondaries, the guardrails.
+    pub fn metrics(&self) -> impl Iterator<Item = &MetricChoice> {
+        std::iter::once(&self.primary_metric).chain(&self.secondary_metrics).chain(&self.guardrail_metrics)
+    }
+
+    fn check_texts(&self, faults: &mut Faults) {
+        for (pointer, text) in [("/name", &self.name), ("/description", &self.description), ("/salt", &self.salt)]
+        {
+            if text.as_ref().is_some_and(|text| text.len() > TEXT_LENGTH_MAX) {
+                faults.add(pointer, format!("at most {TEXT_LENGTH_MAX} bytes"));
+            }
+        }
+    }
+
+    fn check_variants(&self, faults: &mut Faults) {
+        let n_variants = self.variants.len();
+        if !(2..=VARIANTS_MAX).contains(&n_variants) {
+            faults.add("/variants", format!("an experiment has 2 to {VARIANTS_MAX} variants, this one {n_variants}"));
+        }
+        let mut seen = HashSet::new();
+        let mut n_controls = 0;
+        for (variant_idx, variant) in self.variants.iter().enumerate() {
+            if !seen.insert(&variant.key) {
+                let detail = format!("`{}` names two variants; keys are unique in an experiment", variant.key);
+                faults.add(format!("/variants/{variant_idx}/key"), detail);
+            }
+            if !(variant.weight.is_finite() && 0.0 <= variant.weight) {
+                faults.add(format!("/variants/{variant_idx}/weight"), "a weight is a number >= 0");
+            }
+            n_controls += u32::from(variant.control);
+            if n_controls == 2 && variant.control {
+                faults.add(format!("/variants/{variant_idx}/control"), "one variant is the control, not two");
+            }
+        }
+        let sum: f64 = self.variants.iter().filter(|variant| variant.is_active()).map(|variant| variant.weight).sum();
+        if sum <= 0.0 && !self.variants.is_empty() {
+            faults.add("/variants", "at least one weight is positive");
+        }
+    }
+
+    fn check_metrics(&self, faults: &mut Faults) {
+        let lists = [
+            ("/secondary_metrics", &self.secondary_metrics),
+            ("/guardrail_metrics", &self.guardrail_metrics),
+        ];
+        let mut all = vec![("/primary_metric".to_owned(), &self.primary_metric)];
+        for (pointer, list) in lists {
+            if list.len() > METRICS_MAX {
+                faults.add(pointer, format!("at most {METRICS_MAX} metrics"));
+            }
+            all.extend(list.iter().enumerate().map(|(metric_idx, choice)| (format!("{pointer}/{metric_idx}"), choice)));
+        }
+        for (idx, (pointer, choice)) in all.iter().enumerate() {
+            if choice.window_s.is_some_and(|window_s| !(1..=WINDOW_S_MAX).contains(&window_s)) {
+                faults.add(format!("{pointer}/window_s"), format!("a window is 1 to {WINDOW_S_MAX} seconds"));
+            }
+            if all.iter().take(idx).any(|(_, earlier)| earlier == choice) {
+                faults.add(pointer.clone(), format!("`{}` is listed twice with the same settings", choice.metric));
+            }
+        }
+    }
+
+    fn check_reach(&self, faults: &mut Faults) {
+        if !(0.0..=1.0).contains(&self.traffic) {
+            faults.add("/traffic", "a share of units, 0 to 1");
+        }
+        if let Some(group) = &self.exclusion_group {
+            if !(0.0 < group.share && group.share <= 1.0) {
+                faults.add("/exclusion_group/share", "a share of the group's units, above 0 and at most 1");
+            }
+            if group.start.is_some_and(|start| !(0.0 <= start && start + group.share <= 1.0 + 1e-12)) {
+                faults.add("/exclusion_group/start", "the slot start..start+share lies within 0..1");
+            }
+        }
+        if let Schedule { start_at: Some(start_at), end_at: Some(end_at) } = self.schedule
+            && end_at <= start_at
+        {
+            faults.add("/schedule/end_at", "the end is after the start");
+        }
+    }
+}
+
+#[derive(Default)]
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+        self.0.push(Fault { pointer: pointer.into(), detail: detail.into() });
+    }
+}

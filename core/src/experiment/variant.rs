@@ -1,0 +1,48 @@
+//! One arm of an experiment.
+
+use crate::id::VariantKey;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The most variants an experiment may have.
+pub const VARIANTS_MAX: usize = 128;
+
+/// One arm: what a unit may get.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Its name, unique in the experiment.
+    pub key: VariantKey,
+    /// What people read; the key if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether it is what the others are compared with. One variant is; the first if none is marked.
+    #[serde(default)]
+    pub control: bool,
+    /// Its share under a fixed split, relative to the others; finite and `>= 0`.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// What the client gets.
+    #[serde(default)]
+    pub content: Value,
+    /// When it was taken out. From then on no unit gets it; its figures stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_at: Option<Timestamp>,
+}
+
+impl Variant {
+    /// What people read.
+    pub fn title(&self) -> &str {
+        self.name.as_deref().unwrap_or(self.key.as_str())
+    }
+
+    /// Whether units may still get it.
+    pub fn is_active(&self) -> bool {
+        self.removed_at.is_none()
+    }
+}
+
+fn one() -> f64 {
+    1.0
+}

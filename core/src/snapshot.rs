@@ -1,0 +1,224 @@
+//! Everything a decision needs, immutable, in memory; deciding is a pure function of it.
+
+use crate::bucketing::{self, Arm, Seed};
+use crate::experiment::{Experiment, ExposureSource, Status, Stickiness};
+use crate::id::ExperimentId;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// One immutable set of weights, with all that assignments drawn under it depend on.
+///
+/// Two versions of an experiment never share a number, so `(version, unit)` explains an assignment for ever.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WeightsVersion {
+    /// Counts from 1 in each experiment.
+    pub version: u32,
+    /// What the hashes begin with.
+    pub salt: String,
+    /// Share of the units that are in the experiment, 0 to 1.
+    pub traffic: f64,
+    /// The part of an exclusion group it may have.
+    pub slot: Option<Slot>,
+    /// Key and weight of each variant in the experiment's order; 0 for those taken out. `Σ w = 1`.
+    pub weights: Vec<(String, f64)>,
+}
+
+/// A part of an exclusion group: the units whose draw lies in `start <= u < end`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Which group.
+    pub group: String,
+    /// Where it begins.
+    pub start: f64,
+    /// Where it ends.
+    pub end: f64,
+}
+
+/// What a unit was assigned before.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Assignment {
+    /// Position of the variant.
+    pub variant_idx: u16,
+    /// The weights version it was drawn under.
+    pub version: u32,
+    /// The probability with which it was drawn, `0 < p <= 1`.
+    pub propensity: f64,
+}
+
+/// Why a unit gets what it gets, in the words of the OpenFeature specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+pub enum Reason {
+    /// The experiment runs and the unit is in it.
+    Split,
+    /// Everyone gets this.
+    Static,
+    /// Draft, paused, or the unit is outside traffic or slot: the control.
+    Disabled,
+    /// No such flag: the caller's default.
+    Default,
+}
+
+/// One flag, ready to decide on.
+#[derive(Clone, Debug)]
+pub struct Flag {
+    /// The experiment behind it.
+    pub experiment: ExperimentId,
+    /// Its key.
+    pub experiment_key: Box<str>,
+    /// Keys and contents, in the experiment's order.
+    pub variants: Box<[FlagVariant]>,
+    /// Whether the decision itself is the exposure.
+    pub exposure: ExposureSource,
+    /// What becomes of a unit's variant when weights move.
+    pub stickiness: Stickiness,
+    mode: Mode,
+    arms: Box<[Arm]>,
+    propensities: Box<[f64]>,
+    version: u32,
+    traffic: f64,
+    traffic_seed: Seed,
+    slot: Option<(Seed, f64, f64)>,
+    adaptive: bool,
+}
+
+/// What a client gets of a variant.
+#[derive(Clone, Debug)]
+pub struct FlagVariant {
+    /// The variant's key.
+    pub key: Box<str>,
+    /// Its content as JSON text, made once when it is published.
+    pub content: Box<str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Split { control_idx: usize },
+    Fixed { variant_idx: usize, reason: Reason },
+}
+
+/// What a unit gets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision {
+    /// Position of the variant.
+    pub variant_idx: usize,
+    /// Why.
+    pub reason: Reason,
+    /// Present exactly if the unit is in the experiment.
+    pub assignment: Option<Assignment>,
+}
+
+impl Flag {
+    /// Compiles an experiment under one weights version; `None` once it is archived.
+    pub fn new(experiment: &Experiment, weights: &WeightsVersion) -> Option<Self> {
+        let definition = &experiment.definition;
+        let control_idx = definition.control_idx();
+        let mode = match experiment.status {
+            Status::Archived => return None,
+            Status::Running => Mode::Split { control_idx },
+            Status::Draft | Status::Paused => Mode::Fixed { variant_idx: control_idx, reason: Reason::Disabled },
+            Status::Concluded => {
+                let served = experiment.served.as_ref().and_then(|key| experiment.variant_idx(key.as_str()));
+                Mode::Fixed { variant_idx: served.unwrap_or(control_idx), reason: Reason::Static }
+            }
+        };
+        let variants = definition.variants.iter().map(|variant| FlagVariant {
+            key: variant.key.as_str().into(),
+            content: variant.content.to_string().into(),
+        });
+        let sum: f64 = weights.weights.iter().map(|(_, weight)| weight).sum();
+        let arms = weights.weights.iter().map(|(key, weight)| Arm {
+            seed: Seed::of_variant(&weights.salt, key),
+            weight: *weight,
+        });
+        Some(Self {
+            experiment: experiment.id,
+            experiment_key: experiment.key.as_str().into(),
+            variants: variants.collect(),
+            exposure: definition.exposure,
+            stickiness: definition.stickiness,
+            mode,
+            arms: arms.collect(),
+            propensities: weights.weights.iter().map(|(_, weight)| weight / sum).collect(),
+            version: weights.version,
+            traffic: weights.traffic,
+            traffic_seed: Seed::of_traffic(&weights.salt),
+            slot: weights.slot.as_ref().map(|slot| (Seed::of_group(&slot.group), slot.start, slot.end)),
+            adaptive: definition.allocator.is_adaptive() || definition.variants.iter().any(|v| !v.is_active()),
+        })
+    }
+
+    /// Whether an earlier assignment can differ from a fresh draw, so that it has to be looked up.
+    pub fn remembers(&self) -> bool {
+        self.adaptive && self.stickiness == Stickiness::Sticky && matches!(self.mode, Mode::Split { .. })
+    }
+
+    /// The weights version that new assignments are drawn under.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The probability of each variant, in the experiment's order.
+    pub fn propensities(&self) -> &[f64] {
+        &self.propensities
+    }
+
+    /// Decides for one unit.
+    ///
+    /// - `unit`: the unit's id; the decision's own id where every decision is drawn anew.
+    /// - `earlier`: the unit's first assignment, if it had one; kept unless its variant was taken out.
+    pub fn decide(&self, unit: &str, earlier: Option<Assignment>) -> Decision {
+        let control_idx = match self.mode {
+            Mode::Split { control_idx } => control_idx,
+            Mode::Fixed { variant_idx, reason } => return Decision { variant_idx, reason, assignment: None },
+        };
+        let outside = Decision { variant_idx: control_idx, reason: Reason::Disabled, assignment: None };
+        if let Some((seed, start, end)) = self.slot {
+            let place = seed.draw(unit);
+            if !(start <= place && place < end) {
+                return outside;
+            }
+        }
+        if self.traffic < 1.0 && self.traffic <= self.traffic_seed.draw(unit) {
+            return outside;
+        }
+        let kept = earlier.filter(|assignment| {
+            self.arms.get(usize::from(assignment.variant_idx)).is_some_and(|arm| arm.weight > 0.0)
+        });
+        let Some(assignment) = kept.or_else(|| self.draw(unit)) else { return outside };
+        let variant_idx = usize::from(assignment.variant_idx);
+        Decision { variant_idx, reason: Reason::Split, assignment: Some(assignment) }
+    }
+
+    fn draw(&self, unit: &str) -> Option<Assignment> {
+        let variant_idx = bucketing::choose(unit, &self.arms)?;
+        let propensity = *self.propensities.get(variant_idx)?;
+        Some(Assignment { variant_idx: variant_idx as u16, version: self.version, propensity })
+    }
+}
+
+/// All flags, as of one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Counts every publication.
+    pub version: u64,
+    flags: HashMap<Box<str>, Flag>,
+}
+
+impl Snapshot {
+    /// Gathers flags under their keys.
+    pub fn new(version: u64, flags: impl IntoIterator<Item = (Box<str>, Flag)>) -> Self {
+        Self { version, flags: flags.into_iter().collect() }
+    }
+
+    /// The flag that `key` names.
+    pub fn flag(&self, key: &str) -> Option<&Flag> {
+        self.flags.get(key)
+    }
+
+    /// Every flag with its key, in no order.
+    pub fn flags(&self) -> impl Iterator<Item = (&str, &Flag)> {
+        self.flags.iter().map(|(key, flag)| (&**key, flag))
+    }
+}
