@@ -84,7 +84,7 @@ class Podium:
         return next(each["variant"] for each in answer["decisions"] if each["flag"] == flag)
 
     def send(self, events, batch_size=BATCH_SIZE, progress=None):
-        """Sends `events` in batches and returns how many were accepted, duplicate and rejected, with up to ten reasons."""
+        """Sends `events` in batches; returns how many were accepted, duplicate and rejected, and up to ten reasons."""
         totals = {"accepted": 0, "duplicate": 0, "rejected": 0, "reasons": []}
         for start in range(0, len(events), batch_size):
             answer, _ = self.call("POST", "/api/v1/events", {"batch": events[start : start + batch_size]})
@@ -134,7 +134,7 @@ def print_report(report):
         print(verdict if isinstance(verdict, str) else json.dumps(verdict))
 
 
-# --- events, in the Segment vocabulary -----------------------------------------------------------------------------------
+# --- events, in the Segment vocabulary -------------------------------------------------------------------------------
 
 
 def experiment_viewed(unit, experiment, variant, at, propensity=None):

@@ -230,7 +230,10 @@ def obd_policy(raw, policy):
         "distinct_propensities": int(log.propensity_score.nunique()),
         "smallest_propensity": log.propensity.min(),
         "largest_propensity": log.propensity.max(),
-        "positions": [{"position": int(p), "impressions": int(n), "clicks": int(k)} for p, n, k in by_position.itertuples()],
+        "positions": [
+            {"position": int(position), "impressions": int(n), "clicks": int(clicks)}
+            for position, n, clicks in by_position.itertuples()
+        ],
         "uniform_policy": uniform_value(log),
         "items": items,
     }

@@ -3,10 +3,10 @@
 
     python3 synthetic.py --url http://localhost:8080 --key podium_adm_... --customers 30000 --batch-size 1
 
-Three variants were assigned elsewhere, in unequal shares. The log has what real ones have: repeated visits, events sent
-twice, orders reported by browser and server under one order id, orders of zero, orders before the first exposure, orders
-after the window, orders of people who were never in the experiment and, with --refunds, refunds. It is sent in a random
-order. Counts must be equal, and rates, average order value and revenue per visitor equal to 1e-9 relative.
+Three variants were assigned elsewhere, in unequal shares. The log has what real ones have: repeated visits, events
+sent twice, orders reported by browser and server under one order id, orders of zero, orders before the first exposure,
+orders after the window, orders of people who were never in the experiment and, with --refunds, refunds. It is sent in a
+random order. Counts must be equal, and rates, average order value and revenue per visitor equal to 1e-9 relative.
 Exit status 1 names every figure that is not.
 """
 
@@ -40,6 +40,7 @@ P_ZERO_ORDER = 0.01
 P_REPORTED_TWICE = 0.05
 P_REFUNDED = 0.15
 DAY = datetime.timedelta(days=1)
+HOUR = datetime.timedelta(hours=1)
 
 
 class Shop:
@@ -104,9 +105,9 @@ class Shop:
         seen, expected = self.visits(unit, variant), self.expected[variant]
         expected["units"] += 1
         if self.random.random() < P_EARLY_ORDER:
-            self.order(unit, variant, seen - self.random.randint(1, 72) * datetime.timedelta(hours=1))
+            self.order(unit, variant, seen - self.random.randint(1, 72) * HOUR)
         if self.random.random() < P_LATE_ORDER:
-            self.order(unit, variant, seen + WINDOW_DAYS * DAY + self.random.randint(1, 72) * datetime.timedelta(hours=1))
+            self.order(unit, variant, seen + WINDOW_DAYS * DAY + self.random.randint(1, 72) * HOUR)
         if self.random.random() < VARIANTS[variant][1]:
             expected["buyers"] += 1
             for _ in range(self.random.choice((1, 1, 1, 2, 2, 5))):
