@@ -5,10 +5,17 @@
 //! file, a socket, an environment variable or a global random generator: time and randomness are
 //! arguments.
 //!
-//! In reading order: [`metric`] (events become one number per unit), [`posterior`] (what is believed),
-//! [`allocation`] (beliefs become weights), [`simulate`] (shoppers whose truth is known).
+//! In reading order: [`id`], [`time`] and [`money`] (words), [`bucketing`] (unit → variant), [`metric`]
+//! (events become one number per unit), [`projection`] (the fold over the log), [`posterior`] (what is
+//! believed), [`allocation`] (beliefs become weights), [`simulate`] (shoppers whose truth is known).
 
 pub mod allocation;
+pub mod bucketing;
+pub mod id;
 pub mod metric;
+pub mod money;
 pub mod posterior;
+pub mod probability;
+pub mod projection;
 pub mod simulate;
+pub mod time;

@@ -80,7 +80,6 @@ pub struct Flag {
     traffic: f64,
     traffic_seed: Seed,
     slot: Option<(Seed, f64, f64)>,
-    adaptive: bool,
 }
 
 /// What a client gets of a variant.
@@ -145,13 +144,12 @@ impl Flag {
             traffic: weights.traffic,
             traffic_seed: Seed::of_traffic(&weights.salt),
             slot: weights.slot.as_ref().map(|slot| (Seed::of_group(&slot.group), slot.start, slot.end)),
-            adaptive: definition.allocator.is_adaptive() || definition.variants.iter().any(|v| !v.is_active()),
         })
     }
 
     /// Whether an earlier assignment can differ from a fresh draw, so that it has to be looked up.
     pub fn remembers(&self) -> bool {
-        self.adaptive && self.stickiness == Stickiness::Sticky && matches!(self.mode, Mode::Split { .. })
+        self.stickiness == Stickiness::Sticky && matches!(self.mode, Mode::Split { .. })
     }
 
     /// The weights version that new assignments are drawn under.

@@ -28,6 +28,9 @@ pub struct ValueOutOfRange {
 }
 
 impl UnitValue {
+    /// One thing counted.
+    pub const ONE: Self = Self { numerator: 1, denominator: 1 };
+
     /// Checks what a metric answered for one unit.
     ///
     /// # Errors

@@ -1,1 +1,2 @@
 //! The podium server.
+fn main() {}

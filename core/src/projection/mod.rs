@@ -1,0 +1,37 @@
+//! The fold over the log: events become placements of units and sums of variants.
+//!
+//! Any order, any duplication and any batching of the same events gives the same state, because everything is
+//! a function of the *set* of events: first exposures and counting orders are minima, sums are exact integers,
+//! and what changes is taken back before it is added anew.
+//!
+//! The projector does no I/O. Its caller asks [`Projector::missing_units`] what it has to read, hands it over
+//! with [`Projector::load`], applies new events with [`Projector::apply`], writes the [`Changes`], and calls
+//! [`Projector::forget`] if writing failed.
+
+mod event;
+mod projector;
+mod rows;
+mod tracked;
+mod unit;
+
+#[cfg(test)]
+mod tests;
+
+pub use event::{DECISION, OrderBook, Sighting, StoredEvent, Trust};
+pub use projector::{Changes, Projector};
+pub use rows::{MetricSpec, ORDER_ID, Row};
+pub use tracked::{MetricSlot, StatKey, Tracked, TrackedMetric, bucket_width_us};
+pub use unit::{Placement, Stratum, UnitMetric};
+
+use crate::id::MetricId;
+use crate::metric::UnitValue;
+
+/// What plugins compute. The implementation handles faults: a row no metric can read counts as zeros, a value
+/// it cannot tell is `None`.
+pub trait MetricEngine {
+    /// Turns each row by itself into k numbers, row after row.
+    fn observe(&mut self, metric: MetricId, rows: &[Row]) -> Vec<i64>;
+
+    /// Turns the sums of n units, k each, into n values.
+    fn value(&mut self, metric: MetricId, sums: &[i64], k: usize) -> Vec<Option<UnitValue>>;
+}

@@ -1,0 +1,134 @@
+//! Which events count for whom and when: orders reported twice, refunds, cancellations, distinct counts.
+
+use super::event::StoredEvent;
+use crate::metric::extract::{Cell, EventParts, ORDER_CANCELLED, refund_share};
+use crate::metric::fields::{FieldSpec, Read};
+use crate::metric::json::plain_text;
+use crate::money::Currency;
+use crate::time::Timestamp;
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The property whose value is one thing in the whole project, whoever reports it.
+pub const ORDER_ID: &str = "order_id";
+
+/// A metric as projection knows it.
+#[derive(Clone, Debug)]
+pub struct MetricSpec {
+    /// What it reads.
+    pub fields: FieldSpec,
+    /// How many numbers it makes of an event, 1 to 8.
+    pub k: usize,
+    /// The currency its money is counted in.
+    pub currency: Currency,
+}
+
+/// One event that counts, as the metric will see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Position of the event in the metric's field specification.
+    pub event_idx: u16,
+    /// When it counts: for a refund, when its order did.
+    pub time: Timestamp,
+    /// The columns.
+    pub cells: Vec<Option<Cell>>,
+}
+
+/// A row with the unit it counts for.
+pub(super) type UnitRow = (Box<str>, Row);
+
+/// Names a set of events of which the rows are made together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Group(u64);
+
+impl Group {
+    pub(super) fn of_event(message_id: &str) -> Self {
+        Self(xxh3_64(message_id.as_bytes()))
+    }
+
+    pub(super) fn of_property(property: &str, value: &str) -> Self {
+        Self(xxh3_64(format!("{property}\u{1}{value}").as_bytes()))
+    }
+}
+
+/// The value of the property that groups `event` with others for this metric, if it has one.
+pub(super) fn group_value(event: &StoredEvent, property: &str) -> Option<Box<str>> {
+    if property == ORDER_ID {
+        return event.order_id.clone();
+    }
+    let parts = EventParts::parse(&event.name, &event.body);
+    let value = parts.properties.get(property).and_then(plain_text)?;
+    Some(value.into())
+}
+
+/// The row of an event that stands by itself.
+pub(super) fn single_row(metric: &MetricSpec, event_idx: usize, event: &StoredEvent) -> Option<Row> {
+    let spec = metric.fields.events.get(event_idx)?;
+    let parts = EventParts::parse(&event.name, &event.body);
+    let cells = parts.cells(spec, &metric.fields.columns, metric.currency);
+    Some(Row { event_idx: event_idx as u16, time: event.time, cells })
+}
+
+/// The rows of a group: of each leading event name the one that ranks first counts, unless the order was
+/// cancelled; followers count for its unit, at its time.
+pub(super) fn group_rows(metric: &MetricSpec, property: &str, events: &[Arc<StoredEvent>]) -> Vec<UnitRow> {
+    if property == ORDER_ID && events.iter().any(|event| &*event.name == ORDER_CANCELLED) {
+        return Vec::new();
+    }
+    let mut rows = Vec::new();
+    for (event_idx, spec) in metric.fields.events.iter().enumerate() {
+        if spec.follows.is_some() || spec.once_per.as_deref() != Some(property) {
+            continue;
+        }
+        let named = events.iter().filter(|event| *event.name == *spec.name);
+        let Some(leader) = named.min_by(|a, b| a.rank().cmp(&b.rank())) else { continue };
+        if let Some(row) = single_row(metric, event_idx, leader) {
+            follow(metric, property, (leader, &row.cells), events, &mut rows);
+            rows.push((leader.unit.clone(), row));
+        }
+    }
+    rows
+}
+
+fn follow(
+    metric: &MetricSpec,
+    property: &str,
+    (leader, leader_cells): (&StoredEvent, &[Option<Cell>]),
+    events: &[Arc<StoredEvent>],
+    rows: &mut Vec<UnitRow>,
+) {
+    let leader_parts = EventParts::parse(&leader.name, &leader.body);
+    let total = leader_parts.total(metric.currency);
+    for (event_idx, spec) in metric.fields.events.iter().enumerate() {
+        let Some(follows) = &spec.follows else { continue };
+        if follows.by != property || *follows.event != *leader.name {
+            continue;
+        }
+        let mut followers: Vec<_> = events.iter().filter(|event| *event.name == *spec.name).collect();
+        followers.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        let mut left: Vec<Option<i64>> = leader_cells.iter().map(|cell| money(cell.as_ref())).collect();
+        for follower in followers {
+            let parts = EventParts::parse(&follower.name, &follower.body);
+            let mut cells = parts.cells(spec, &metric.fields.columns, metric.currency);
+            let refunded = parts.properties.get("total").and_then(plain_text);
+            let refunded = refunded.and_then(|text| metric.currency.minor_units(&text).ok());
+            for (cell, read) in cells.iter_mut().zip(&spec.reads) {
+                let Some(Read::ShareOf(source_idx)) = read else { continue };
+                let amount = leader_cells.get(*source_idx).and_then(|cell| money(cell.as_ref()));
+                if let (Some(amount), Some(Some(rest))) = (amount, left.get_mut(*source_idx)) {
+                    let share = refund_share(amount, refunded, total, *rest);
+                    *rest -= share;
+                    *cell = Some(Cell::Money(share));
+                }
+            }
+            rows.push((leader.unit.clone(), Row { event_idx: event_idx as u16, time: leader.time, cells }));
+        }
+    }
+}
+
+fn money(cell: Option<&Cell>) -> Option<i64> {
+    match cell {
+        Some(Cell::Money(minor)) => Some(*minor),
+        _ => None,
+    }
+}

@@ -1,0 +1,144 @@
+//! Experiments as projection sees them, and the keys of what it keeps.
+
+use super::unit::{Placement, Seen, Stratum};
+use crate::id::{ExperimentId, MetricId};
+use crate::metric::{UnitValue, VariantSums};
+use crate::time::Timestamp;
+use std::collections::HashMap;
+
+/// An experiment whose figures are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tracked {
+    /// Which.
+    pub experiment: ExperimentId,
+    /// Its metrics: the primary, the secondaries, the guardrails.
+    pub metrics: Vec<TrackedMetric>,
+    /// Whether weights move, so that units are grouped by weights version and not by day.
+    pub adaptive: bool,
+    /// For each variant, when it was taken out.
+    pub removed_at: Vec<Option<Timestamp>>,
+}
+
+/// One metric of an experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrackedMetric {
+    /// The metric with its configuration and currency.
+    pub metric: MetricId,
+    /// How long after first exposure events count, in seconds.
+    pub window_s: i64,
+}
+
+/// What a row of variant statistics counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MetricSlot {
+    /// Units that were exposed.
+    Exposures,
+    /// Units in quarantine, because they were seen in two variants.
+    Quarantine,
+    /// The values of the experiment's metric at this position.
+    Metric(u16),
+}
+
+/// Names one row of variant statistics.
+///
+/// The bucket is the span of time in which its units were first exposed: a bucket whose end lies a window back
+/// is mature, so what has matured is a sum over rows and needs no timer per unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StatKey {
+    /// The experiment.
+    pub experiment: ExperimentId,
+    /// What is counted.
+    pub slot: MetricSlot,
+    /// The units' stratum.
+    pub stratum: Stratum,
+    /// When the bucket begins.
+    pub bucket: Timestamp,
+    /// Position of the variant; 0 in quarantine.
+    pub variant_idx: u16,
+}
+
+/// How long a bucket of first exposures is for a metric with this window, in microseconds: about a 64th of the
+/// window, between 100 ms and a day, so that figures mature smoothly and rows stay few.
+pub fn bucket_width_us(window_s: i64) -> i64 {
+    const WIDTHS_MS: [i64; 10] =
+        [100, 500, 1_000, 5_000, 15_000, 60_000, 300_000, 3_600_000, 21_600_000, 86_400_000];
+    let target_ms = window_s.saturating_mul(1_000) / 64;
+    let width_ms = WIDTHS_MS.into_iter().rev().find(|width_ms| *width_ms <= target_ms);
+    width_ms.unwrap_or(WIDTHS_MS[0]) * 1_000
+}
+
+impl Tracked {
+    /// Where a unit stands in this experiment; `None` if it was never exposed.
+    pub(super) fn place(&self, seen: &[Seen]) -> Option<Placement> {
+        let shown = || seen.iter().filter_map(|seen| seen.exposed_at.map(|at| (at, seen)));
+        let (exposed_at, first) = shown().min_by_key(|(at, seen)| (*at, seen.variant_idx))?;
+        let ended = self.removed_at.get(usize::from(first.variant_idx)).copied().flatten();
+        let in_two = shown().any(|(at, seen)| {
+            seen.variant_idx != first.variant_idx && ended.is_none_or(|removed_at| at < removed_at)
+        });
+        let version =
+            first.assigned.filter(|_| self.adaptive).map(|(_, version, _)| Stratum::Version(version));
+        Some(Placement {
+            experiment: self.experiment,
+            variant_idx: (!in_two).then_some(first.variant_idx),
+            exposed_at,
+            stratum: version.unwrap_or(Stratum::Day(exposed_at.day() as i32)),
+            propensity: first
+                .assigned
+                .map(|(_, _, propensity)| propensity)
+                .or(first.imported.map(|(_, propensity)| propensity))
+                .filter(|propensity| propensity.is_finite()),
+            metrics: Vec::new(),
+        })
+    }
+
+    /// Adds a placement to sums, or takes it back.
+    pub(super) fn count(&self, placement: &Placement, sign: Sign, sums: &mut HashMap<StatKey, VariantSums>) {
+        let mut count = |slot, bucket, variant_idx, value: UnitValue| {
+            let stratum = placement.stratum;
+            let key = StatKey { experiment: self.experiment, slot, stratum, bucket, variant_idx };
+            let entry = sums.entry(key).or_default();
+            match sign {
+                Sign::Add => entry.add(value),
+                Sign::Remove => entry.remove(value),
+            }
+        };
+        let floor = |width_us: i64| {
+            let micros = placement.exposed_at.as_micros();
+            Timestamp::from_micros(micros - micros.rem_euclid(width_us))
+        };
+        let primary_window_s = self.metrics.first().map_or(0, |metric| metric.window_s);
+        let bucket = floor(bucket_width_us(primary_window_s));
+        let Some(variant_idx) = placement.variant_idx else {
+            return count(MetricSlot::Quarantine, bucket, 0, UnitValue::ONE);
+        };
+        count(MetricSlot::Exposures, bucket, variant_idx, UnitValue::ONE);
+        for (metric_idx, (metric, tracked)) in placement.metrics.iter().zip(&self.metrics).enumerate() {
+            if let Some(value) = metric.value {
+                let bucket = floor(bucket_width_us(tracked.window_s));
+                count(MetricSlot::Metric(metric_idx as u16), bucket, variant_idx, value);
+            }
+        }
+    }
+}
+
+/// Whether something is added or taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    Add,
+    Remove,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_a_small_part_of_the_window() {
+        for (window_s, width_ms) in
+            [(1, 100), (64, 1_000), (3 * 86_400, 3_600_000), (365 * 86_400, 86_400_000)]
+        {
+            assert_eq!(bucket_width_us(window_s), width_ms * 1_000, "{window_s} s");
+        }
+    }
+}
