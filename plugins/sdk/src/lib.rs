@@ -1,1 +1,104 @@
-//! What a plugin author uses.
+//! Write a goal metric for Podium: implement [`Metric`], name it in [`export_plugin!`].
+//!
+//! A metric turns each event by itself into a few whole numbers; the server adds them up per shopper and asks
+//! for the shopper's value. So there is no state to keep, and late, repeated, refunded and moved events come
+//! out right by themselves.
+//!
+//! ```toml
+//! [lib]
+//! crate-type = ["cdylib"]
+//!
+//! [dependencies]
+//! podium-plugin = "0.1"
+//! serde = "1" # the derived code of `Deserialize` names the crate
+//! ```
+//!
+//! ```
+//! use podium_plugin::prelude::*;
+//!
+//! #[derive(Deserialize, JsonSchema)]
+//! struct Config {
+//!     /// The list whose products count; all of them if absent.
+//!     list_id: Option<String>,
+//! }
+//!
+//! struct Saved(Config);
+//!
+//! impl Metric for Saved {
+//!     type Config = Config;
+//!     type Sums = [f64; 1]; // products saved
+//!     const INFO: MetricInfo = MetricInfo::proportion("saved", "Saved something").window_days(7);
+//!
+//!     fn create(config: Config) -> Result<Self> {
+//!         if config.list_id.as_deref() == Some("") {
+//!             return Err(Error::config("`list_id` is empty; leave it out to count every list"));
+//!         }
+//!         Ok(Self(config))
+//!     }
+//!
+//!     fn fields(&self) -> Fields {
+//!         Fields::new()
+//!             .column("list", Column::Text)
+//!             .read(Read::event("Product Added to Wishlist").property("list", "wishlist_id"))
+//!     }
+//!
+//!     fn observe(&self, event: &Event<'_>) -> [f64; 1] {
+//!         let counts = self.0.list_id.as_deref().is_none_or(|wanted| event.text(0) == Some(wanted));
+//!         [f64::from(u8::from(counts))]
+//!     }
+//!
+//!     fn value(&self, [saved]: [f64; 1]) -> (f64, f64) {
+//!         (f64::from(u8::from(saved > 0.0)), 1.0)
+//!     }
+//! }
+//!
+//! export_plugin! { id: "com.example.saved", metrics: [Saved] }
+//! # fn main() { assert!(!podium_plugin_entry_v1().is_null()) }
+//! ```
+//!
+//! What the crate promises: no panic of yours reaches the server (each entry catches it, and the instance is
+//! made anew); an event that you did not ask for is never shown to you; you cannot write out of bounds.
+//! What it does not do: it keeps nothing between calls, and neither may a metric. No clock, no files, no
+//! network: equal events must give equal numbers, on any machine, in any order.
+#![expect(unsafe_code, reason = "this crate is where raw pointers of the contract become safe types")]
+
+mod descriptor;
+mod entry;
+mod error;
+mod event;
+mod export;
+mod fields;
+mod guard;
+mod host;
+mod info;
+mod metric;
+
+pub use error::{Error, Result};
+pub use event::Event;
+pub use fields::{Column, Fields, Read};
+pub use host::{Level, log};
+pub use info::{Direction, MetricInfo, Posterior, Unit};
+pub use metric::{Metric, Sums};
+
+/// The contract itself, for what the traits do not cover.
+pub use podium_plugin_abi as abi;
+
+/// Everything an author names: `use podium_plugin::prelude::*;`.
+///
+/// `schemars` is among it because the derived code of `JsonSchema` names that crate.
+pub mod prelude {
+    pub use crate::{
+        Column, Direction, Error, Event, Fields, Level, Metric, MetricInfo, Posterior, Read, Result, Unit,
+        export_plugin, log,
+    };
+    pub use schemars::{self, JsonSchema};
+    pub use serde::{self, Deserialize};
+}
+
+/// What the macros expand to. Not for authors.
+#[doc(hidden)]
+pub mod expansion {
+    pub use crate::descriptor::{Descriptor, Part, metric};
+    pub use podium_plugin_abi::Plugin;
+    pub use podium_plugin_abi::note::Note;
+}
