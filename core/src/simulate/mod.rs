@@ -1,1 +1,11 @@
 //! Shoppers whose truth is known.
+//!
+//! A [`Simulation`] runs an experiment step by step, one weights version a step, through the same allocation
+//! code as the server. Randomness is an argument, and so is the assignment: a test may draw from the weights
+//! ([`draw`]) or plug in the real bucketing.
+
+mod run;
+mod shoppers;
+
+pub use run::{Arrival, Simulation, SimulationError, Stratum, draw};
+pub use shoppers::{NotShoppers, Shoppers};

@@ -1,0 +1,106 @@
+//! What the shoppers of one variant do.
+
+use rand::{Rng, RngExt};
+use rand_distr::{Distribution, StandardNormal};
+
+use crate::metric::{UnitValue, ValueOutOfRange};
+use crate::probability::Probability;
+
+/// The shoppers of one variant: independent of each other, and alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shoppers {
+    rate: Probability,
+    amount: Amount,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Amount {
+    One,
+    LogNormal { median: f64, log_sd: f64 },
+    Of(Vec<i64>),
+}
+
+/// Parameters that describe no shoppers.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotShoppers {
+    /// Order amounts that are too wide, or no numbers.
+    #[error("a median order of {median} with a log standard deviation of {log_sd} is not possible")]
+    Orders {
+        /// The median as it was given.
+        median: f64,
+        /// The spread as it was given.
+        log_sd: f64,
+    },
+    /// No amounts to draw from.
+    #[error("there is no order amount to draw from")]
+    NoAmounts,
+}
+
+impl Shoppers {
+    /// Shoppers of whom a share `rate` converts: their value is 1, of the others 0.
+    pub fn converting(rate: Probability) -> Self {
+        Self { rate, amount: Amount::One }
+    }
+
+    /// Shoppers of whom a share `rate` orders for a log-normal amount, rounded to whole minor units.
+    ///
+    /// - `median`: of the orders, in minor units, `> 0`.
+    /// - `log_sd`: standard deviation of the log of an order, `0 <= log_sd <= 4`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotShoppers::Orders`] if one of them is out of range.
+    pub fn ordering(rate: Probability, median: f64, log_sd: f64) -> Result<Self, NotShoppers> {
+        if 0.0 < median && median <= 1e12 && (0.0..=4.0).contains(&log_sd) {
+            Ok(Self { rate, amount: Amount::LogNormal { median, log_sd } })
+        } else {
+            Err(NotShoppers::Orders { median, log_sd })
+        }
+    }
+
+    /// Shoppers of whom a share `rate` orders for one of these amounts, in minor units.
+    ///
+    /// # Errors
+    ///
+    /// [`NotShoppers::NoAmounts`] if there is none.
+    pub fn ordering_from(rate: Probability, amounts: Vec<i64>) -> Result<Self, NotShoppers> {
+        if amounts.is_empty() {
+            Err(NotShoppers::NoAmounts)
+        } else {
+            Ok(Self { rate, amount: Amount::Of(amounts) })
+        }
+    }
+
+    /// The true mean value per unit (log-normal amounts: before rounding).
+    pub fn mean(&self) -> f64 {
+        let order = match &self.amount {
+            Amount::One => 1.0,
+            Amount::LogNormal { median, log_sd } => median * (0.5 * log_sd * log_sd).exp(),
+            Amount::Of(amounts) => {
+                amounts.iter().map(|&amount| amount as f64).sum::<f64>() / amounts.len() as f64
+            }
+        };
+        self.rate.get() * order
+    }
+
+    /// Draws the value of one unit.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueOutOfRange`] for an amount above 2^53.
+    pub fn value(&self, rng: &mut impl Rng) -> Result<UnitValue, ValueOutOfRange> {
+        if self.rate.get() <= rng.random::<f64>() {
+            return UnitValue::from_f64(0.0, 1.0);
+        }
+        let numerator = match &self.amount {
+            Amount::One => 1.0,
+            Amount::LogNormal { median, log_sd } => {
+                let z: f64 = StandardNormal.sample(rng);
+                (median * (log_sd * z).exp()).round()
+            }
+            Amount::Of(amounts) => amounts[rng.random_range(0..amounts.len())] as f64,
+        };
+        UnitValue::from_f64(numerator, 1.0)
+    }
+}
