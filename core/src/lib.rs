@@ -5,12 +5,13 @@
 //! file, a socket, an environment variable or a global random generator: time and randomness are
 //! arguments.
 //!
-//! In reading order: [`id`], [`time`] and [`money`] (words), [`bucketing`] (unit → variant), [`metric`]
-//! (events become one number per unit), [`projection`] (the fold over the log), [`posterior`] (what is
+//! In reading order: [`id`], [`time`] and [`money`] (words), [`experiment`] (what is asked),
+//! [`bucketing`] (unit → variant), [`snapshot`] (deciding), [`metric`] (events become one number per unit), [`projection`] (the fold over the log), [`posterior`] (what is
 //! believed), [`allocation`] (beliefs become weights), [`simulate`] (shoppers whose truth is known).
 
 pub mod allocation;
 pub mod bucketing;
+pub mod experiment;
 pub mod id;
 pub mod metric;
 pub mod money;
@@ -18,4 +19,5 @@ pub mod posterior;
 pub mod probability;
 pub mod projection;
 pub mod simulate;
+pub mod snapshot;
 pub mod time;

@@ -116,7 +116,9 @@ impl Flag {
         let mode = match experiment.status {
             Status::Archived => return None,
             Status::Running => Mode::Split { control_idx },
-            Status::Draft | Status::Paused => Mode::Fixed { variant_idx: control_idx, reason: Reason::Disabled },
+            Status::Draft | Status::Paused => {
+                Mode::Fixed { variant_idx: control_idx, reason: Reason::Disabled }
+            }
             Status::Concluded => {
                 let served = experiment.served.as_ref().and_then(|key| experiment.variant_idx(key.as_str()));
                 Mode::Fixed { variant_idx: served.unwrap_or(control_idx), reason: Reason::Static }
@@ -127,10 +129,10 @@ impl Flag {
             content: variant.content.to_string().into(),
         });
         let sum: f64 = weights.weights.iter().map(|(_, weight)| weight).sum();
-        let arms = weights.weights.iter().map(|(key, weight)| Arm {
-            seed: Seed::of_variant(&weights.salt, key),
-            weight: *weight,
-        });
+        let arms = weights
+            .weights
+            .iter()
+            .map(|(key, weight)| Arm { seed: Seed::of_variant(&weights.salt, key), weight: *weight });
         Some(Self {
             experiment: experiment.id,
             experiment_key: experiment.key.as_str().into(),

@@ -1,1 +1,25 @@
-//! The database schema, step by step.
+//! The database schema of Podium, one step a file, each with its way back. The same steps run on SQLite and
+//! PostgreSQL; instants are microseconds UTC in integers, JSON is text, sums wider than 64 bits are decimals.
+
+use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait, async_trait};
+
+mod m20261124_000001_create_registry;
+mod m20261124_000002_create_event_log;
+mod m20261124_000003_create_projection;
+
+pub use sea_orm_migration::prelude::{DbErr, MigratorTrait as Migrations};
+
+/// Every step, in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261124_000001_create_registry::Migration),
+            Box::new(m20261124_000002_create_event_log::Migration),
+            Box::new(m20261124_000003_create_projection::Migration),
+        ]
+    }
+}

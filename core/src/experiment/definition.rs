@@ -1,9 +1,10 @@
 //! What a person registers, and the rules that hold between its fields.
 
-use super::{MetricChoice, VARIANTS_MAX, Variant};
-use crate::allocation::AllocatorConfig;
+use super::{MetricChoice, Variant};
+use crate::allocation::{Allocator, AllocatorConfig, Fixed};
 use crate::id::{FlagKey, GroupKey};
 use crate::money::Currency;
+use crate::posterior::VARIANTS_MAX;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -104,9 +105,13 @@ pub struct Definition {
     /// Metrics that must not get worse.
     #[serde(default)]
     pub guardrail_metrics: Vec<MetricChoice>,
-    /// How weights follow from what is learned.
-    #[serde(default)]
+    /// How weights follow from what is learned; the variants' weights as they are if absent.
+    #[serde(default = "fixed_split")]
     pub allocator: AllocatorConfig,
+    /// How many units are assigned under one weights version before the next, 10 to 1,000,000. A version also
+    /// ends after a day, and lives a second at least.
+    #[serde(default = "units_per_version")]
+    pub units_per_version: u32,
     /// What becomes of a unit's variant when weights move.
     #[serde(default)]
     pub stickiness: Stickiness,
@@ -128,6 +133,14 @@ pub struct Definition {
     /// When it starts and ends by itself.
     #[serde(default)]
     pub schedule: Schedule,
+}
+
+fn fixed_split() -> AllocatorConfig {
+    AllocatorConfig::new(Allocator::Fixed(Fixed))
+}
+
+fn units_per_version() -> u32 {
+    500
 }
 
 fn everyone() -> f64 {
@@ -164,9 +177,7 @@ impl Definition {
         self.check_variants(&mut faults);
         self.check_metrics(&mut faults);
         self.check_reach(&mut faults);
-        if let Err(detail) = self.allocator.check(self.variants.len()) {
-            faults.add("/allocator", detail.to_string());
-        }
+        self.check_allocator(&mut faults);
         if faults.0.is_empty() { Ok(self) } else { Err(faults.0) }
     }
 
@@ -175,13 +186,19 @@ impl Definition {
         self.variants.iter().position(|variant| variant.control).unwrap_or(0)
     }
 
+    /// Whether weights move.
+    pub fn is_adaptive(&self) -> bool {
+        !matches!(self.allocator.allocator, Allocator::Fixed(_))
+    }
+
     /// Every metric it looks at: the primary, the secondaries, the guardrails.
     pub fn metrics(&self) -> impl Iterator<Item = &MetricChoice> {
         std::iter::once(&self.primary_metric).chain(&self.secondary_metrics).chain(&self.guardrail_metrics)
     }
 
     fn check_texts(&self, faults: &mut Faults) {
-        for (pointer, text) in [("/name", &self.name), ("/description", &self.description), ("/salt", &self.salt)]
+        for (pointer, text) in
+            [("/name", &self.name), ("/description", &self.description), ("/salt", &self.salt)]
         {
             if text.as_ref().is_some_and(|text| text.len() > TEXT_LENGTH_MAX) {
                 faults.add(pointer, format!("at most {TEXT_LENGTH_MAX} bytes"));
@@ -192,13 +209,17 @@ impl Definition {
     fn check_variants(&self, faults: &mut Faults) {
         let n_variants = self.variants.len();
         if !(2..=VARIANTS_MAX).contains(&n_variants) {
-            faults.add("/variants", format!("an experiment has 2 to {VARIANTS_MAX} variants, this one {n_variants}"));
+            faults.add(
+                "/variants",
+                format!("an experiment has 2 to {VARIANTS_MAX} variants, this one {n_variants}"),
+            );
         }
         let mut seen = HashSet::new();
         let mut n_controls = 0;
         for (variant_idx, variant) in self.variants.iter().enumerate() {
             if !seen.insert(&variant.key) {
-                let detail = format!("`{}` names two variants; keys are unique in an experiment", variant.key);
+                let detail =
+                    format!("`{}` names two variants; keys are unique in an experiment", variant.key);
                 faults.add(format!("/variants/{variant_idx}/key"), detail);
             }
             if !(variant.weight.is_finite() && 0.0 <= variant.weight) {
@@ -209,7 +230,8 @@ impl Definition {
                 faults.add(format!("/variants/{variant_idx}/control"), "one variant is the control, not two");
             }
         }
-        let sum: f64 = self.variants.iter().filter(|variant| variant.is_active()).map(|variant| variant.weight).sum();
+        let sum: f64 =
+            self.variants.iter().filter(|variant| variant.is_active()).map(|variant| variant.weight).sum();
         if sum <= 0.0 && !self.variants.is_empty() {
             faults.add("/variants", "at least one weight is positive");
         }
@@ -225,15 +247,35 @@ impl Definition {
             if list.len() > METRICS_MAX {
                 faults.add(pointer, format!("at most {METRICS_MAX} metrics"));
             }
-            all.extend(list.iter().enumerate().map(|(metric_idx, choice)| (format!("{pointer}/{metric_idx}"), choice)));
+            all.extend(
+                list.iter()
+                    .enumerate()
+                    .map(|(metric_idx, choice)| (format!("{pointer}/{metric_idx}"), choice)),
+            );
         }
         for (idx, (pointer, choice)) in all.iter().enumerate() {
             if choice.window_s.is_some_and(|window_s| !(1..=WINDOW_S_MAX).contains(&window_s)) {
                 faults.add(format!("{pointer}/window_s"), format!("a window is 1 to {WINDOW_S_MAX} seconds"));
             }
             if all.iter().take(idx).any(|(_, earlier)| earlier == choice) {
-                faults.add(pointer.clone(), format!("`{}` is listed twice with the same settings", choice.metric));
+                faults.add(
+                    pointer.clone(),
+                    format!("`{}` is listed twice with the same settings", choice.metric),
+                );
             }
+        }
+    }
+
+    fn check_allocator(&self, faults: &mut Faults) {
+        let active: Vec<_> = self.variants.iter().filter(|variant| variant.is_active()).collect();
+        let control_idx = active.iter().position(|variant| variant.control);
+        if self.is_adaptive()
+            && let Err(too_high) = self.allocator.floors.resolve(active.len().max(1), control_idx)
+        {
+            faults.add("/allocator/floor", too_high.to_string());
+        }
+        if !(10..=1_000_000).contains(&self.units_per_version) {
+            faults.add("/units_per_version", "10 to 1,000,000 units");
         }
     }
 

@@ -154,10 +154,7 @@ mod tests {
     #[test]
     fn a_refusal_says_what_is_allowed() {
         let refusal = Status::Concluded.after(Action::Start).unwrap_err();
-        assert_eq!(
-            refusal.to_string(),
-            "cannot start an experiment that is concluded; it allows: archive"
-        );
+        assert_eq!(refusal.to_string(), "cannot start an experiment that is concluded; it allows: archive");
         let refusal = Status::Archived.after(Action::Pause).unwrap_err();
         assert_eq!(refusal.to_string(), "cannot pause an experiment that is archived; it allows: nothing");
     }

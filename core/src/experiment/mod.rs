@@ -8,7 +8,7 @@ mod variant;
 pub use definition::{Definition, ExclusionGroup, ExposureSource, Fault, Schedule, Stickiness, UnitKind};
 pub use lifecycle::{Action, IllegalTransition, Status};
 pub use metric_choice::MetricChoice;
-pub use variant::{VARIANTS_MAX, Variant};
+pub use variant::Variant;
 
 use crate::id::{ExperimentId, ExperimentKey, FlagKey, VariantKey};
 use crate::time::Timestamp;

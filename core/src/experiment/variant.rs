@@ -5,9 +5,6 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The most variants an experiment may have.
-pub const VARIANTS_MAX: usize = 128;
-
 /// One arm: what a unit may get.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

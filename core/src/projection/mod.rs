@@ -21,7 +21,7 @@ pub use event::{DECISION, OrderBook, Sighting, StoredEvent, Trust};
 pub use projector::{Changes, Projector};
 pub use rows::{MetricSpec, ORDER_ID, Row};
 pub use tracked::{MetricSlot, StatKey, Tracked, TrackedMetric, bucket_width_us};
-pub use unit::{Placement, Stratum, UnitMetric};
+pub use unit::{Exposure, Placement, Stratum, UnitMetric};
 
 use crate::id::MetricId;
 use crate::metric::UnitValue;

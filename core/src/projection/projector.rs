@@ -237,16 +237,15 @@ impl Projector {
             for (experiment, seen) in &state.seen {
                 let Some(tracked) = self.tracked.get(experiment) else { continue };
                 let Some(mut placement) = tracked.place(seen) else { continue };
-                for (metric_idx, metric) in tracked.metrics.iter().enumerate() {
-                    let Some(spec) = self.metrics.get(&metric.metric) else {
-                        placement.metrics.push(UnitMetric::default());
-                        continue;
-                    };
-                    let (from, until) =
-                        (placement.exposed_at, placement.exposed_at.plus_seconds(metric.window_s));
-                    let sums = state.rows.get(&metric.metric).map(|rows| rows.sums(from, until, spec.k));
-                    let sums = sums.unwrap_or_else(|| vec![0; spec.k]);
-                    placement.metrics.push(UnitMetric { sums, value: None });
+                let window = placement.exposure.map(|exposure| exposure.at);
+                for (metric_idx, metric) in tracked.metrics.iter().enumerate().filter(|_| window.is_some()) {
+                    let from = window.unwrap_or_default();
+                    let until = from.plus_seconds(metric.window_s);
+                    let k = self.metrics.get(&metric.metric).map_or(0, |spec| spec.k);
+                    let sums = state.rows.get(&metric.metric).map(|rows| rows.sums(from, until, k));
+                    placement
+                        .metrics
+                        .push(UnitMetric { sums: sums.unwrap_or_else(|| vec![0; k]), value: None });
                     wanted.entry(metric.metric).or_default().push((unit_idx, placements.len(), metric_idx));
                 }
                 placements.push(placement);

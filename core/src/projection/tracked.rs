@@ -1,8 +1,9 @@
 //! Experiments as projection sees them, and the keys of what it keeps.
 
-use super::unit::{Placement, Seen, Stratum};
+use super::unit::{Exposure, Placement, Seen, Stratum};
 use crate::id::{ExperimentId, MetricId};
 use crate::metric::{UnitValue, VariantSums};
+use crate::snapshot::Assignment;
 use crate::time::Timestamp;
 use std::collections::HashMap;
 
@@ -68,34 +69,55 @@ pub fn bucket_width_us(window_s: i64) -> i64 {
 }
 
 impl Tracked {
-    /// Where a unit stands in this experiment; `None` if it was never exposed.
+    /// Where a unit stands in this experiment; `None` if it was neither assigned nor exposed.
     pub(super) fn place(&self, seen: &[Seen]) -> Option<Placement> {
+        let assignment = self.assignment(seen);
+        let exposure = self.exposure(seen);
+        let is_placed = assignment.is_some() || exposure.is_some();
+        is_placed.then(|| Placement {
+            experiment: self.experiment,
+            assignment,
+            exposure,
+            metrics: Vec::new(),
+        })
+    }
+
+    fn assignment(&self, seen: &[Seen]) -> Option<Assignment> {
+        let still_in = seen.iter().filter(|seen| self.removed_at(seen.variant_idx).is_none());
+        let assigned = still_in.filter_map(|seen| seen.assigned.map(|first| (first, seen.variant_idx)));
+        let ((_, version, propensity), variant_idx) =
+            assigned.min_by_key(|((at, version, _), variant_idx)| (*at, *version, *variant_idx))?;
+        Some(Assignment { variant_idx, version, propensity })
+    }
+
+    fn exposure(&self, seen: &[Seen]) -> Option<Exposure> {
         let shown = || seen.iter().filter_map(|seen| seen.exposed_at.map(|at| (at, seen)));
-        let (exposed_at, first) = shown().min_by_key(|(at, seen)| (*at, seen.variant_idx))?;
-        let ended = self.removed_at.get(usize::from(first.variant_idx)).copied().flatten();
+        let (at, first) = shown().min_by_key(|(at, seen)| (*at, seen.variant_idx))?;
+        let ended = self.removed_at(first.variant_idx);
         let in_two = shown().any(|(at, seen)| {
             seen.variant_idx != first.variant_idx && ended.is_none_or(|removed_at| at < removed_at)
         });
         let version =
             first.assigned.filter(|_| self.adaptive).map(|(_, version, _)| Stratum::Version(version));
-        Some(Placement {
-            experiment: self.experiment,
+        let ours = first.assigned.map(|(_, _, propensity)| propensity);
+        let imported = first.imported.map(|(_, propensity)| propensity);
+        Some(Exposure {
             variant_idx: (!in_two).then_some(first.variant_idx),
-            exposed_at,
-            stratum: version.unwrap_or(Stratum::Day(exposed_at.day() as i32)),
-            propensity: first
-                .assigned
-                .map(|(_, _, propensity)| propensity)
-                .or(first.imported.map(|(_, propensity)| propensity))
-                .filter(|propensity| propensity.is_finite()),
-            metrics: Vec::new(),
+            at,
+            stratum: version.unwrap_or(Stratum::Day(at.day() as i32)),
+            propensity: ours.or(imported).filter(|propensity| propensity.is_finite()),
         })
+    }
+
+    fn removed_at(&self, variant_idx: u16) -> Option<Timestamp> {
+        self.removed_at.get(usize::from(variant_idx)).copied().flatten()
     }
 
     /// Adds a placement to sums, or takes it back.
     pub(super) fn count(&self, placement: &Placement, sign: Sign, sums: &mut HashMap<StatKey, VariantSums>) {
+        let Some(exposure) = &placement.exposure else { return };
         let mut count = |slot, bucket, variant_idx, value: UnitValue| {
-            let stratum = placement.stratum;
+            let stratum = exposure.stratum;
             let key = StatKey { experiment: self.experiment, slot, stratum, bucket, variant_idx };
             let entry = sums.entry(key).or_default();
             match sign {
@@ -104,12 +126,12 @@ impl Tracked {
             }
         };
         let floor = |width_us: i64| {
-            let micros = placement.exposed_at.as_micros();
+            let micros = exposure.at.as_micros();
             Timestamp::from_micros(micros - micros.rem_euclid(width_us))
         };
         let primary_window_s = self.metrics.first().map_or(0, |metric| metric.window_s);
         let bucket = floor(bucket_width_us(primary_window_s));
-        let Some(variant_idx) = placement.variant_idx else {
+        let Some(variant_idx) = exposure.variant_idx else {
             return count(MetricSlot::Quarantine, bucket, 0, UnitValue::ONE);
         };
         count(MetricSlot::Exposures, bucket, variant_idx, UnitValue::ONE);

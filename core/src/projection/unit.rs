@@ -4,25 +4,35 @@ use super::event::{Sighting, StoredEvent};
 use super::rows::Group;
 use crate::id::{ExperimentId, MetricId};
 use crate::metric::UnitValue;
+use crate::snapshot::Assignment;
 use crate::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A unit's part in one experiment, as it counts in the variant's sums.
+/// A unit's part in one experiment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placement {
     /// The experiment.
     pub experiment: ExperimentId,
+    /// Its first assignment by us to a variant that is still in; what `sticky` keeps.
+    pub assignment: Option<Assignment>,
+    /// Its first exposure; it counts in the variant's sums from then on.
+    pub exposure: Option<Exposure>,
+    /// For each metric of the experiment, once it is exposed: the accumulators and what the metric makes of them.
+    pub metrics: Vec<UnitMetric>,
+}
+
+/// That a unit really got a variant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exposure {
     /// Position of the variant; `None` in quarantine, because it was seen in two.
     pub variant_idx: Option<u16>,
-    /// Its first exposure.
-    pub exposed_at: Timestamp,
+    /// When it first got it.
+    pub at: Timestamp,
     /// The weights version it was assigned under, or the day of its first exposure.
     pub stratum: Stratum,
     /// The probability with which it was assigned, if known.
     pub propensity: Option<f64>,
-    /// For each metric of the experiment: the accumulators and what the metric makes of them.
-    pub metrics: Vec<UnitMetric>,
 }
 
 /// What one metric says of one unit.

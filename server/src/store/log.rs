@@ -1,0 +1,149 @@
+//! The event log: appended to, and read by message id, unit and order.
+
+use super::bulk::{Insert, in_json_list, json_list};
+use super::{PROJECT, StoreError};
+use podium_core::projection::{OrderBook, StoredEvent, Trust};
+use podium_core::time::Timestamp;
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+const COLUMNS: &str = "message_id, name, unit, order_id, trust, event_time, sighting, body";
+
+const APPEND: Insert<'static> = Insert {
+    table: "event_log",
+    columns: &[
+        "project_id", "message_id", "name", "unit", "order_id", "trust", "event_time", "received_at", "sighting",
+        "body",
+    ],
+    suffix: "",
+};
+
+/// Appends events that are not in the log yet.
+pub(crate) async fn append(
+    db: &impl ConnectionTrait,
+    events: &[StoredEvent],
+    received_at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut values: Vec<Value> = Vec::with_capacity(events.len() * APPEND.columns.len());
+    for event in events {
+        let sighting = event.sighting.and_then(|sighting| serde_json::to_string(&sighting).ok());
+        values.extend([
+            PROJECT.into(),
+            event.message_id.to_string().into(),
+            event.name.to_string().into(),
+            event.unit.to_string().into(),
+            event.order_id.as_ref().map(ToString::to_string).into(),
+            (event.trust as i16).into(),
+            event.time.as_micros().into(),
+            received_at.as_micros().into(),
+            sighting.into(),
+            event.body.to_string().into(),
+        ]);
+    }
+    APPEND.rows(db, values).await
+}
+
+/// Those of `message_ids` that are in the log.
+pub(crate) async fn known<'a>(
+    db: &impl ConnectionTrait,
+    message_ids: impl Iterator<Item = &'a str>,
+) -> Result<HashSet<Box<str>>, StoreError> {
+    let backend = db.get_database_backend();
+    let list = json_list(message_ids);
+    if list == "[]" {
+        return Ok(HashSet::new());
+    }
+    let condition = in_json_list(backend, "message_id", 2);
+    let sql = format!("SELECT message_id FROM event_log WHERE project_id = $1 AND {condition}");
+    let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, [PROJECT.into(), list.into()])).await?;
+    rows.iter().map(|row| Ok(row.try_get_by_index::<String>(0)?.into())).collect()
+}
+
+/// Everything in the log about the orders that are named.
+pub(crate) async fn orders<'a>(
+    db: &impl ConnectionTrait,
+    order_ids: impl Iterator<Item = &'a str>,
+) -> Result<OrderBook, StoreError> {
+    let mut book = OrderBook::new();
+    for event in select(db, "order_id", order_ids).await? {
+        if let Some(order_id) = event.order_id.clone() {
+            book.entry(order_id).or_default().push(Arc::new(event));
+        }
+    }
+    Ok(book)
+}
+
+/// Everything in the log of the units that are named.
+pub(crate) async fn histories<'a>(
+    db: &impl ConnectionTrait,
+    units: impl Iterator<Item = &'a str>,
+) -> Result<Vec<StoredEvent>, StoreError> {
+    select(db, "unit", units).await
+}
+
+/// The next events after `seq`, at most `limit`, each with its position.
+pub(crate) async fn after(
+    db: &impl ConnectionTrait,
+    seq: i64,
+    limit: u32,
+) -> Result<Vec<(i64, StoredEvent)>, StoreError> {
+    let sql = format!("SELECT {COLUMNS}, seq FROM event_log WHERE seq > $1 ORDER BY seq LIMIT {limit}");
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [seq.into()]);
+    let rows = db.query_all_raw(statement).await?;
+    rows.iter().map(|row| Ok((row.try_get_by_index(8)?, from_row(row)?))).collect()
+}
+
+/// One event by its message id, with the time it was received.
+pub(crate) async fn find(
+    db: &impl ConnectionTrait,
+    message_id: &str,
+) -> Result<Option<(StoredEvent, Timestamp)>, StoreError> {
+    let sql = format!("SELECT {COLUMNS}, received_at FROM event_log WHERE project_id = $1 AND message_id = $2");
+    let values = [PROJECT.into(), message_id.into()];
+    let row = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+    row.map(|row| Ok((from_row(&row)?, Timestamp::from_micros(row.try_get_by_index(8)?)))).transpose()
+}
+
+/// The number of events in the log.
+pub(crate) async fn count(db: &impl ConnectionTrait) -> Result<i64, StoreError> {
+    let statement = Statement::from_string(db.get_database_backend(), "SELECT COUNT(*) FROM event_log");
+    let row = db.query_one_raw(statement).await?;
+    row.map_or(Ok(0), |row| Ok(row.try_get_by_index(0)?))
+}
+
+async fn select<'a>(
+    db: &impl ConnectionTrait,
+    column: &str,
+    texts: impl Iterator<Item = &'a str>,
+) -> Result<Vec<StoredEvent>, StoreError> {
+    let backend = db.get_database_backend();
+    let list = json_list(texts);
+    if list == "[]" {
+        return Ok(Vec::new());
+    }
+    let condition = in_json_list(backend, column, 2);
+    let sql = format!("SELECT {COLUMNS} FROM event_log WHERE project_id = $1 AND {condition}");
+    let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, [PROJECT.into(), list.into()])).await?;
+    rows.iter().map(from_row).collect()
+}
+
+fn from_row(row: &QueryResult) -> Result<StoredEvent, StoreError> {
+    let message_id: String = row.try_get_by_index(0)?;
+    let sighting: Option<String> = row.try_get_by_index(6)?;
+    let sighting = sighting.map(|json| serde_json::from_str(&json)).transpose();
+    let trust = match row.try_get_by_index::<i16>(4)? {
+        0 => Trust::Server,
+        _ => Trust::Publishable,
+    };
+    Ok(StoredEvent {
+        name: row.try_get_by_index::<String>(1)?.into(),
+        unit: row.try_get_by_index::<String>(2)?.into(),
+        order_id: row.try_get_by_index::<Option<String>>(3)?.map(Into::into),
+        trust,
+        time: Timestamp::from_micros(row.try_get_by_index(5)?),
+        sighting: sighting.map_err(|error| StoreError::Corrupt(format!("sighting of {message_id}: {error}")))?,
+        body: row.try_get_by_index::<String>(7)?.into(),
+        message_id: message_id.into(),
+    })
+}

@@ -1,0 +1,73 @@
+//! Metrics with their configuration and currency: observed once for all experiments that share them.
+
+use super::StoreError;
+use super::entity::metric::{ActiveModel, Column, Entity, Model};
+use podium_core::id::MetricId;
+use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+
+/// What makes two uses of a metric the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct MetricUse {
+    /// The id that a plugin gave it.
+    pub(crate) metric: String,
+    /// Its settings, as JSON with sorted members.
+    pub(crate) config: String,
+    /// The currency its money is counted in.
+    pub(crate) currency: String,
+}
+
+/// A metric that some experiment uses.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredMetric {
+    /// As the store numbers it.
+    pub(crate) id: MetricId,
+    /// What it is.
+    pub(crate) used: MetricUse,
+    /// The plugin's revision that the sums were made with.
+    pub(crate) revision: i64,
+}
+
+impl From<Model> for StoredMetric {
+    fn from(row: Model) -> Self {
+        let used = MetricUse { metric: row.metric, config: row.config, currency: row.currency };
+        Self { id: MetricId(row.id), used, revision: row.revision }
+    }
+}
+
+/// Finds a metric, or writes it.
+pub(crate) async fn find_or_insert(
+    db: &impl ConnectionTrait,
+    used: &MetricUse,
+    revision: i64,
+) -> Result<MetricId, StoreError> {
+    let same = Column::Metric.eq(used.metric.as_str()).and(Column::Config.eq(used.config.as_str()));
+    let query = Entity::find().filter(same).filter(Column::Currency.eq(used.currency.as_str()));
+    if let Some(row) = query.one(db).await? {
+        return Ok(MetricId(row.id));
+    }
+    let row = ActiveModel {
+        id: ActiveValue::NotSet,
+        metric: ActiveValue::Set(used.metric.clone()),
+        config: ActiveValue::Set(used.config.clone()),
+        currency: ActiveValue::Set(used.currency.clone()),
+        revision: ActiveValue::Set(revision),
+    };
+    Ok(MetricId(row.insert(db).await?.id))
+}
+
+/// Every metric.
+pub(crate) async fn all(db: &impl ConnectionTrait) -> Result<Vec<StoredMetric>, StoreError> {
+    let rows = Entity::find().order_by_asc(Column::Id).all(db).await?;
+    Ok(rows.into_iter().map(StoredMetric::from).collect())
+}
+
+/// Notes which revision the sums are made with from now on.
+pub(crate) async fn set_revision(
+    db: &impl ConnectionTrait,
+    metric: MetricId,
+    revision: i64,
+) -> Result<(), StoreError> {
+    let row = ActiveModel { revision: ActiveValue::Set(revision), ..ActiveModel::default() };
+    Entity::update_many().set(row).filter(Column::Id.eq(metric.0)).exec(db).await?;
+    Ok(())
+}

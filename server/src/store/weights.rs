@@ -1,0 +1,80 @@
+//! Weights versions: written once, never changed.
+
+use super::StoreError;
+use super::entity::weights_version::{ActiveModel, Column, Entity, Model};
+use podium_core::id::ExperimentId;
+use podium_core::snapshot::WeightsVersion;
+use podium_core::time::Timestamp;
+use sea_orm::{ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+/// A weights version with what led to it.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredWeights {
+    /// The weights and all that assignments drawn under them depend on.
+    pub(crate) weights: WeightsVersion,
+    /// When it was published.
+    pub(crate) created_at: Timestamp,
+    /// Why: `registered`, `edited`, `allocated`.
+    pub(crate) cause: String,
+    /// The beliefs behind it, as JSON.
+    pub(crate) beliefs: Option<String>,
+}
+
+impl TryFrom<Model> for StoredWeights {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Self, StoreError> {
+        let weights = serde_json::from_str(&row.weights)
+            .map_err(|error| StoreError::Corrupt(format!("weights of {}: {error}", row.experiment_id)))?;
+        let created_at = Timestamp::from_micros(row.created_at);
+        Ok(Self { weights, created_at, cause: row.cause, beliefs: row.beliefs })
+    }
+}
+
+/// Writes a new version.
+pub(crate) async fn insert(
+    db: &impl ConnectionTrait,
+    experiment: ExperimentId,
+    stored: &StoredWeights,
+) -> Result<(), StoreError> {
+    let weights = serde_json::to_string(&stored.weights);
+    let row = ActiveModel {
+        experiment_id: ActiveValue::Set(experiment.0),
+        version: ActiveValue::Set(stored.weights.version as i32),
+        created_at: ActiveValue::Set(stored.created_at.as_micros()),
+        cause: ActiveValue::Set(stored.cause.clone()),
+        weights: ActiveValue::Set(weights.map_err(|error| StoreError::Corrupt(error.to_string()))?),
+        beliefs: ActiveValue::Set(stored.beliefs.clone()),
+    };
+    Entity::insert(row).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// The newest version of an experiment.
+pub(crate) async fn newest(
+    db: &impl ConnectionTrait,
+    experiment: ExperimentId,
+) -> Result<Option<StoredWeights>, StoreError> {
+    let query = Entity::find().filter(Column::ExperimentId.eq(experiment.0)).order_by_desc(Column::Version);
+    query.one(db).await?.map(StoredWeights::try_from).transpose()
+}
+
+/// One version of an experiment.
+pub(crate) async fn find(
+    db: &impl ConnectionTrait,
+    experiment: ExperimentId,
+    version: u32,
+) -> Result<Option<StoredWeights>, StoreError> {
+    let row = Entity::find_by_id((experiment.0, version as i32)).one(db).await?;
+    row.map(StoredWeights::try_from).transpose()
+}
+
+/// The newest versions of an experiment, newest first.
+pub(crate) async fn history(
+    db: &impl ConnectionTrait,
+    experiment: ExperimentId,
+    limit: u64,
+) -> Result<Vec<StoredWeights>, StoreError> {
+    let query = Entity::find().filter(Column::ExperimentId.eq(experiment.0)).order_by_desc(Column::Version);
+    query.limit(limit).all(db).await?.into_iter().map(StoredWeights::try_from).collect()
+}
