@@ -7,7 +7,8 @@
 //!
 //! In reading order: [`id`], [`time`] and [`money`] (words), [`experiment`] (what is asked),
 //! [`bucketing`] (unit → variant), [`snapshot`] (deciding), [`metric`] (events become one number per unit), [`projection`] (the fold over the log), [`posterior`] (what is
-//! believed), [`allocation`] (beliefs become weights), [`simulate`] (shoppers whose truth is known).
+//! believed), [`allocation`] (beliefs become weights), [`report`]
+//! (what people read), [`simulate`] (shoppers whose truth is known).
 
 pub mod allocation;
 pub mod bucketing;
@@ -18,6 +19,7 @@ pub mod money;
 pub mod posterior;
 pub mod probability;
 pub mod projection;
+pub mod report;
 pub mod simulate;
 pub mod snapshot;
 pub mod time;

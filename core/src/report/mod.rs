@@ -1,0 +1,35 @@
+//! The winner report: figures, health, state and a sentence to quote.
+//!
+//! [`Report::of`] is a pure function of what the store and the metrics say ([`ReportInput`]). Every surface (JSON,
+//! CSV, page, command line) shows this one struct, so they agree to the last digit.
+//!
+//! Two populations stand side by side and are never mixed: the **headline** of a variant (`units`, `numerator`,
+//! `denominator`, `value`) counts every exposed unit as observed so far, which is what anyone counts by hand; all
+//! **inference** (intervals, chances, lifts, losses) uses matured units only, whose attribution window has passed,
+//! because a unit that still has time is not yet a failure.
+//!
+//! No winner is named here. [`State`] has the words for it, but a chance to be best is a belief that swings with
+//! every look, and a verdict needs an interval that holds at all looks.
+
+mod compare;
+mod estimate;
+mod figures;
+mod health;
+mod input;
+mod quotient;
+mod sentence;
+mod state;
+pub mod wording;
+
+pub use estimate::{LEVEL, Method};
+pub use figures::{
+    Health, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary, Warning, WarningCode,
+};
+pub use input::{
+    CurrentWeights, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures, Watermark,
+};
+pub use quotient::quotient;
+pub use state::State;
+
+#[cfg(test)]
+mod tests;
