@@ -13,6 +13,7 @@
 mod answer;
 mod batch;
 mod callbacks;
+pub mod conformance;
 mod descriptor;
 mod elf;
 mod fields;

@@ -6,6 +6,7 @@ use crate::guard;
 use crate::host;
 use crate::metric::{Metric, Sums};
 use podium_plugin_abi::{self as abi, Batch, ErrorText, Host, Str, codes};
+use serde::de::DeserializeOwned;
 use std::ffi::c_void;
 use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,9 +37,7 @@ pub(crate) unsafe extern "C" fn create<M: Metric>(
     let body = || {
         // SAFETY: the host lends the text for this call.
         let config_json = unsafe { config_json.text() }.ok_or_else(|| Error::config("not UTF-8"))?;
-        let config_json = if config_json.trim().is_empty() { "{}" } else { config_json };
-        let config = serde_json::from_str(config_json).map_err(|wrong| Error::config(wrong.to_string()))?;
-        let metric = M::create(config)?;
+        let metric = M::create(config_from(config_json)?)?;
         let fields = metric.fields();
         let fields_json =
             serde_json::to_string(&fields).map_err(|wrong| Error::internal(wrong.to_string()))?;
@@ -111,6 +110,16 @@ pub(crate) unsafe extern "C" fn value<M: Metric>(
     };
     // SAFETY: the host passes an instance of this component and a valid buffer.
     unsafe { with_instance::<M>(this, error, body) }
+}
+
+/// Reads the configuration: an object. Serde alone would take a list for a struct, too.
+fn config_from<C: DeserializeOwned>(config_json: &str) -> Result<C> {
+    let config_json = match config_json.trim() {
+        "" => "{}",
+        trimmed if trimmed.starts_with('{') => trimmed,
+        _ => return Err(Error::config("the configuration must be a JSON object")),
+    };
+    serde_json::from_str(config_json).map_err(|wrong| Error::config(wrong.to_string()))
 }
 
 /// Asks for one unit's value; a ratio whose denominator is not positive is not in the population.

@@ -1,0 +1,12 @@
+//! A plugin whose schema is no JSON.
+#![expect(unsafe_code, reason = "a plugin written against the bare contract")]
+
+mod raw;
+
+/// Returns the descriptor of this plugin.
+#[unsafe(no_mangle)]
+pub extern "C" fn podium_plugin_entry_v1() -> *const podium_plugin_abi::Plugin {
+    raw::descriptor("fixture_bad_schema", |parts| {
+        parts.component.config_schema = podium_plugin_abi::Str::from_static("{\"type\": ");
+    })
+}

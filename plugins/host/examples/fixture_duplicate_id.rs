@@ -1,0 +1,10 @@
+//! A plugin that lists the same metric twice.
+#![expect(unsafe_code, reason = "a plugin written against the bare contract")]
+
+mod raw;
+
+/// Returns the descriptor of this plugin.
+#[unsafe(no_mangle)]
+pub extern "C" fn podium_plugin_entry_v1() -> *const podium_plugin_abi::Plugin {
+    raw::descriptor("fixture_duplicate_id", |parts| parts.n_listed = 2)
+}
