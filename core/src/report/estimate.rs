@@ -127,7 +127,8 @@ impl Estimate {
             (0.0 < estimate.value).then(|| variance / (estimate.value * estimate.value))
         };
         let radius = Z * (relative(self)? + relative(control)?).sqrt();
-        let center = self.value.ln() - control.value.ln();
+        // Not the difference of two logs, which would lose the digits of a small lift.
+        let center = (self.minus(control) / control.value).ln_1p();
         (0.0 < radius).then(|| Range {
             low: (center - radius).exp_m1(),
             high: (center + radius).exp_m1(),
@@ -145,7 +146,7 @@ impl Estimate {
     /// Newcombe (1998), *Interval estimation for the difference between independent proportions: comparison of
     /// eleven methods*, Statistics in Medicine 17(8), 873–890.
     pub(super) fn difference_from(&self, control: &Self) -> Option<Range> {
-        let difference = self.value - control.value;
+        let difference = self.minus(control);
         if self.kind == MetricKind::Proportion {
             let ((low_1, high_1), (low_0, high_0)) = (self.wilson(), control.wilson());
             let below = (self.value - low_1).hypot(high_0 - control.value);
@@ -158,7 +159,16 @@ impl Estimate {
         }
         let radius = Z * (self.variance? + control.variance?).sqrt();
         let method = Method::NormalDifference;
-        (0.0 < radius).then(|| Range { low: difference - radius, high: difference + radius, method })
+        (0.0 < radius).then_some(Range { low: difference - radius, high: difference + radius, method })
+    }
+
+    /// `self − control`, rounded once where the products fit.
+    pub(super) fn minus(&self, control: &Self) -> f64 {
+        let ((y_1, d_1), (y_0, d_0)) =
+            (fraction(self.kind, &self.sums), fraction(control.kind, &control.sums));
+        let exact =
+            || quotient(y_1.checked_mul(d_0)?.checked_sub(y_0.checked_mul(d_1)?)?, d_1.checked_mul(d_0)?);
+        exact().unwrap_or(self.value - control.value)
     }
 
     /// Wilson's score interval of a proportion.

@@ -11,6 +11,7 @@
 //! No winner is named here. [`State`] has the words for it, but a chance to be best is a belief that swings with
 //! every look, and a verdict needs an interval that holds at all looks.
 
+mod assemble;
 mod compare;
 mod estimate;
 mod figures;

@@ -6,6 +6,7 @@ use super::state::{Lack, Standing, State};
 use super::wording::{self, Style, Words};
 use crate::experiment::Status;
 use crate::metric::{Direction, MetricKind, ValueUnit};
+use std::cmp::Ordering;
 
 /// What a sentence tells of.
 pub(super) struct Telling<'a> {
@@ -118,8 +119,8 @@ impl Tale<'_> {
         let (rewards, verb) = if nonzero == 1 { (one, "is") } else { (many, "are") };
         let ending = if self.telling.ended() { " It ended before there was enough." } else { "" };
         format!(
-            "{}: {} {rewards} in {} over {} variants {verb} too few to compare. Each variant needs {} (and {} whose \
-             {} has passed); the one with the fewest has {}.{ending}",
+            "{}: {} {rewards} in {} over {} variants {verb} too few to compare. Each variant needs at least {}, out of \
+             at least {} that have had their full {}; the one with the fewest has {}.{ending}",
             self.primary.title,
             wording::count(i128::from(nonzero)),
             self.words.counted(units.unsigned_abs()),
@@ -164,11 +165,10 @@ impl Tale<'_> {
             ("No variant stands out", "has")
         };
         format!(
-            "{opening} on {}: {}. The likeliest to be best, {}, {verb} a chance of {chance}.{}{}",
+            "{opening} on {}: {}. The likeliest to be best, {}, {verb} a chance of {chance}.{}",
             self.metric(),
             self.values(),
             self.name(front_idx),
-            self.beside(front_idx, self.telling.control_idx()),
             self.counted_over(),
         )
     }
@@ -210,14 +210,18 @@ impl Tale<'_> {
         let Some(mean) = mean.filter(|_| variant_idx != other_idx) else {
             return String::new();
         };
+        let (variant, other) = (&mean.variants[variant_idx], &mean.variants[other_idx]);
+        let Some((value, against)) = variant.matured_value.zip(other.matured_value) else {
+            return String::new();
+        };
         let style = Style::of(mean);
-        format!(
-            " {} beside it: {} against {}{}.",
-            mean.title,
-            value_text(style, &mean.variants[variant_idx]),
-            value_text(style, &mean.variants[other_idx]),
-            lift_text(style, mean, variant_idx, self.telling.control_idx()),
-        )
+        let opening = match value.total_cmp(&against) {
+            Ordering::Less => format!("But {} is lower so far", lower_first(&mean.title)),
+            Ordering::Equal => format!("{} is the same", mean.title),
+            Ordering::Greater => format!("{} is higher so far too", mean.title),
+        };
+        let lift = lift_text(style, mean, variant_idx, self.telling.control_idx());
+        format!(" {opening}: {} against {}{lift}.", style.value(value), style.value(against))
     }
 
     /// Says whom the figures are of, unless they are of everyone.

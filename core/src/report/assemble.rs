@@ -1,0 +1,168 @@
+//! From sums to the report.
+
+use super::compare::{Compared, ComparedVariant};
+use super::estimate::{Estimate, LEVEL, Range, fraction};
+use super::figures::{Interval, Lift, MetricReport, Report, VariantReport, VariantSummary};
+use super::health;
+use super::input::{MetricFigures, ReportInput, Role};
+use super::quotient::quotient;
+use super::sentence::{self, Telling};
+use super::state::{State, standing};
+use crate::experiment::Variant;
+use crate::id::VariantKey;
+use crate::metric::{MetricKind, ValueUnit};
+
+impl Report {
+    /// Makes the report.
+    pub fn of(input: &ReportInput<'_>) -> Self {
+        let experiment = input.experiment;
+        let definition = &experiment.definition;
+        let compared: Vec<_> = input.metrics.iter().map(|metric| Compared::of(definition, metric)).collect();
+        let run_s = match (input.first_exposed_at, input.watermark.at.or(input.last_exposed_at)) {
+            (Some(first), Some(last)) => (last.as_micros() - first.as_micros()).max(0) / 1_000_000,
+            _ => 0,
+        };
+        let primary = compared.first();
+        let standing = primary.map(|primary| standing(primary, run_s, experiment.status, &input.rules));
+        let metrics: Vec<_> = input
+            .metrics
+            .iter()
+            .zip(&compared)
+            .map(|(metric, compared)| MetricReport::of(input, metric, compared))
+            .collect();
+        let variants = summaries(input);
+        let health = health::health(input, &compared, run_s);
+        let telling = Telling { input, variants: &variants, metrics: &metrics, run_s };
+        let sentence = sentence::sentence(&telling, standing.as_ref());
+        let state = standing.map_or(State::Collecting, |standing| standing.state);
+        let leader_idx = standing.and_then(|standing| standing.front_idx).filter(|_| state == State::Leading);
+        Self {
+            experiment: experiment.key.clone(),
+            version: experiment.version,
+            name: definition.name.clone().unwrap_or_else(|| experiment.key.to_string()),
+            description: definition.description.clone(),
+            source_note: input.source_note.clone(),
+            status: experiment.status,
+            state,
+            leader: leader_idx.map(|leader_idx| definition.variants[leader_idx].key.clone()),
+            sentence,
+            unit: definition.unit,
+            allocator: definition.allocator.allocator.name().to_owned(),
+            currency: definition.currency,
+            generated_at: input.now,
+            as_of: input.watermark.at,
+            watermark: input.watermark.position,
+            weights_version: input.weights.as_ref().map(|weights| weights.version),
+            started_at: experiment.started_at,
+            concluded_at: experiment.concluded_at,
+            first_exposed_at: input.first_exposed_at,
+            last_exposed_at: input.last_exposed_at,
+            rules: input.rules,
+            health,
+            variants,
+            metrics,
+        }
+    }
+
+    /// The metric that decides.
+    pub fn primary(&self) -> Option<&MetricReport> {
+        self.metrics.iter().find(|metric| metric.role == Role::Primary)
+    }
+}
+
+fn summaries(input: &ReportInput<'_>) -> Vec<VariantSummary> {
+    let variants = input.experiment.definition.variants.iter().enumerate();
+    let summary = |(variant_idx, variant): (usize, &Variant)| {
+        let exposures = input.exposures.get(variant_idx).copied().unwrap_or_default();
+        let weights = input.weights.as_ref();
+        VariantSummary {
+            key: variant.key.clone(),
+            name: variant.title().to_owned(),
+            control: variant.control,
+            removed: !variant.is_active(),
+            weight: weights.map(|weights| weights.shares.get(variant_idx).copied().unwrap_or(0.0)),
+            units: exposures.observed,
+            matured_units: exposures.matured,
+        }
+    };
+    variants.map(summary).collect()
+}
+
+impl MetricReport {
+    fn of(input: &ReportInput<'_>, metric: &MetricFigures, compared: &Compared) -> Self {
+        let definition = &input.experiment.definition;
+        let control_idx = definition.control_idx();
+        let control = compared.variants.get(control_idx).and_then(|control| control.estimate);
+        let variants = definition.variants.iter().zip(&compared.variants).enumerate();
+        let report = |(variant_idx, (variant, compared)): (usize, (&Variant, _))| {
+            let control = control.filter(|_| variant_idx != control_idx);
+            VariantReport::of(variant.key.clone(), metric.kind, compared, control)
+        };
+        Self {
+            metric: metric.choice.metric.clone(),
+            title: metric.title.clone(),
+            role: metric.role,
+            kind: metric.kind,
+            unit: metric.unit,
+            currency: (metric.unit == ValueUnit::CurrencyMinor).then_some(definition.currency),
+            direction: metric.direction,
+            window_s: metric.window_s,
+            available: metric.available,
+            unreadable_units: metric.unreadable_units,
+            variants: variants.map(report).collect(),
+        }
+    }
+}
+
+impl VariantReport {
+    fn of(key: VariantKey, kind: MetricKind, compared: &ComparedVariant, control: Option<Estimate>) -> Self {
+        let (numerator, denominator) = fraction(kind, &compared.observed);
+        let (matured_numerator, matured_denominator) = fraction(kind, &compared.matured);
+        let lift = compared.estimate.zip(control).map(|(estimate, control)| Lift::of(&estimate, &control));
+        Self {
+            key,
+            units: compared.observed.n,
+            nonzero_units: compared.observed.n_nonzero,
+            numerator,
+            denominator,
+            value: quotient(numerator, denominator),
+            matured_units: compared.matured.n,
+            matured_nonzero_units: compared.matured.n_nonzero,
+            matured_numerator,
+            matured_denominator,
+            matured_value: quotient(matured_numerator, matured_denominator),
+            interval: compared.interval.map(Interval::from),
+            chance_best: compared.chance_best.map(f64::from),
+            expected_loss: compared.expected_loss,
+            chance_to_beat_control: compared.chance_to_beat_control.map(f64::from),
+            lift,
+        }
+    }
+}
+
+impl From<Range> for Interval {
+    fn from(range: Range) -> Self {
+        Self { low: range.low, high: range.high, level: LEVEL, method: range.method }
+    }
+}
+
+impl Lift {
+    fn of(estimate: &Estimate, control: &Estimate) -> Self {
+        let relative =
+            estimate.relative_to(control).filter(|range| range.low.is_finite() && range.high.is_finite());
+        let absolute = estimate.difference_from(control);
+        let difference = estimate.minus(control);
+        let positive = 0.0 < estimate.value && 0.0 < control.value;
+        Self {
+            relative: positive.then(|| difference / control.value),
+            low: relative.map(|range| range.low),
+            high: relative.map(|range| range.high),
+            method: relative.map(|range| range.method),
+            absolute: difference,
+            absolute_low: absolute.map(|range| range.low),
+            absolute_high: absolute.map(|range| range.high),
+            absolute_method: absolute.map(|range| range.method),
+            level: LEVEL,
+        }
+    }
+}
