@@ -83,8 +83,9 @@ impl Beta {
 
     /// The log density at `x` in [0, 1], relative to the peak: small numbers, so no digits are lost.
     fn log_drop(self, x: f64) -> f64 {
-        let log_power = |count: f64, ratio: f64| if 0.0 < count { count * ratio.ln() } else { 0.0 };
-        log_power(self.successes, x / self.mode) + log_power(self.failures, (1.0 - x) / self.mode_complement)
+        let away = x - self.mode;
+        log_power(self.successes, x, self.mode, away)
+            + log_power(self.failures, 1.0 - x, self.mode_complement, -away)
     }
 
     /// Below and above these two the density is taken for zero.
@@ -133,5 +134,16 @@ impl Beta {
             value: |x: f64| self.cdf(x) - p,
             slope: |x: f64| self.log_pdf(x).exp(),
         })
+    }
+}
+
+/// `count · ln(value / at_mode)`, where `away` is `value − at_mode` to full precision; `0 · ln 0` is 0.
+fn log_power(count: f64, value: f64, at_mode: f64, away: f64) -> f64 {
+    if count <= 0.0 {
+        0.0
+    } else if value < 0.5 * at_mode {
+        count * (value / at_mode).ln()
+    } else {
+        count * (away / at_mode).ln_1p()
     }
 }

@@ -88,7 +88,7 @@ struct Sweep<'a> {
     cumulated: Vec<AtNodes>,
     /// For each variant the product of the distribution functions before it.
     before: Vec<AtNodes>,
-    /// Each distribution function at the start of the panel.
+    /// Each distribution function at the start of the panel, or of its range.
     reached: Vec<f64>,
     best: Vec<f64>,
     loss: Vec<f64>,
@@ -106,7 +106,7 @@ impl<'a> Sweep<'a> {
             densities: at_nodes(),
             cumulated: at_nodes(),
             before: at_nodes(),
-            reached: per_variant(),
+            reached: curves.iter().map(|curve| curve.beyond().mass).collect(),
             best: per_variant(),
             loss: per_variant(),
             beats: per_variant(),
@@ -132,12 +132,12 @@ impl<'a> Sweep<'a> {
     fn fill(&mut self, panel: Panel) {
         let nodes = panel.nodes();
         for (variant_idx, curve) in self.curves.iter().enumerate() {
-            let reached = self.reached[variant_idx];
             if panel.end <= curve.low || curve.high <= panel.start {
                 self.densities[variant_idx] = [0.0; N_NODES];
-                self.cumulated[variant_idx] = [reached; N_NODES];
+                self.cumulated[variant_idx] = [f64::from(u8::from(curve.high <= panel.start)); N_NODES];
                 continue;
             }
+            let reached = self.reached[variant_idx];
             let densities = curve.densities(&nodes);
             let next = (reached + panel.integral(&densities)).min(1.0);
             let running = panel.running(&densities);
@@ -168,12 +168,17 @@ impl<'a> Sweep<'a> {
     fn finish(self, posteriors: &Posteriors) -> Comparison {
         let total: f64 = self.best.iter().sum();
         let share = |best: &f64| Probability::rounded(best / total);
+        let beyond: f64 = self.curves.iter().map(|curve| curve.beyond().loss).sum();
         let bounded = posteriors.as_slice().iter().all(|posterior| posterior.mean().is_some());
         let mut beats: Vec<_> = self.beats.iter().map(|&chance| Probability::rounded(chance)).collect();
         beats[self.reference_idx] = Probability::rounded(0.5);
         Comparison {
             p_best: self.best.iter().map(share).collect(),
-            expected_loss: self.loss.iter().map(|&loss| bounded.then_some(loss.max(0.0))).collect(),
+            expected_loss: self
+                .loss
+                .iter()
+                .map(|&loss| bounded.then_some((loss + beyond).max(0.0)))
+                .collect(),
             beats_reference: beats,
         }
     }

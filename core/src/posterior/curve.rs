@@ -27,6 +27,13 @@ pub(super) struct Curve {
     growth: f64,
 }
 
+/// What lies beyond one end of a curve's range.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beyond {
+    pub(super) mass: f64,
+    pub(super) loss: f64,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Shape {
     Beta(Beta),
@@ -92,6 +99,22 @@ impl Curve {
                 let peak = per_sd / TAU.sqrt();
                 points.map(|x| peak * (-0.5 * ((x - self.center) * per_sd).powi(2)).exp())
             }
+        }
+    }
+
+    /// What the range leaves out at each end, by the power law of the tail: probability, and expected loss (the
+    /// integral of the former).
+    ///
+    /// Both matter for one or two degrees of freedom only; the loss is infinite for one.
+    pub(super) fn beyond(&self) -> Beyond {
+        match self.shape {
+            Shape::StudentT(student) => {
+                let degrees = student.degrees();
+                let reach = self.high - self.center;
+                let mass = student.log_pdf(student.location() + reach).exp() * reach / degrees;
+                Beyond { mass, loss: mass * reach / (degrees - 1.0) }
+            }
+            Shape::Beta(_) | Shape::Normal { .. } => Beyond { mass: 0.0, loss: 0.0 },
         }
     }
 

@@ -83,7 +83,8 @@ impl Posterior {
         self.log_pdf(x).exp()
     }
 
-    /// The probability of a value of at most `x`, to 1e-12 absolute for ten million units.
+    /// The probability of a value of at most `x`: to 2e-12 absolute up to ten million units (beta posteriors whose
+    /// parameters are not whole: 1e-5).
     pub fn cdf(&self, x: f64) -> Probability {
         Probability::rounded(match self {
             Self::Beta(beta) => beta.cdf(x),

@@ -24,6 +24,3 @@ pub use pooled::{NoPosteriors, Posteriors, VARIANTS_MAX};
 pub use student_t::StudentT;
 
 pub(crate) use pooled::unit_sd;
-
-#[cfg(test)]
-mod tests;

@@ -9,8 +9,8 @@ use super::{Posterior, Posteriors};
 /// Panels over the leader's belief, in equal shares of probability.
 const N_PANELS: u32 = 8;
 
-/// Halvings of the bracket: to 1e-9 of it.
-const N_HALVINGS: usize = 30;
+/// Halvings of the bracket: to 1e-6 of it.
+const N_HALVINGS: usize = 20;
 
 /// A remaining value above 100,000 % is no longer searched.
 const VALUE_MAX: f64 = 1000.0;

@@ -1,0 +1,47 @@
+//! Means over seeded repetitions, with their standard errors.
+
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
+
+/// The mean of a figure over repetitions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Estimate {
+    pub(crate) mean: f64,
+    pub(crate) standard_error: f64,
+}
+
+impl std::fmt::Display for Estimate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.4} ± {:.4}", self.mean, self.standard_error)
+    }
+}
+
+/// `quick` repetitions, or ten times as many where the full suite was asked for.
+pub(crate) fn n_repetitions(quick: u64) -> u64 {
+    if std::env::var("PODIUM_STAT").is_ok_and(|value| value == "full") { 10 * quick } else { quick }
+}
+
+/// The generator of a repetition: a named algorithm, so that figures survive new releases of `rand`.
+pub(crate) fn generator(seed: u64) -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(seed)
+}
+
+/// Repeats an experiment that yields N figures, and averages each of them.
+pub(crate) fn repeat<const N: usize>(
+    n_repetitions: u64,
+    experiment: impl Fn(u64) -> [f64; N],
+) -> [Estimate; N] {
+    let (mut sums, mut squares) = ([0.0; N], [0.0; N]);
+    for seed in 0..n_repetitions {
+        for (figure_idx, figure) in experiment(seed).into_iter().enumerate() {
+            sums[figure_idx] += figure;
+            squares[figure_idx] += figure * figure;
+        }
+    }
+    let n = n_repetitions as f64;
+    std::array::from_fn(|figure_idx| {
+        let mean = sums[figure_idx] / n;
+        let variance = (squares[figure_idx] / n - mean * mean).max(0.0) * n / (n - 1.0);
+        Estimate { mean, standard_error: (variance / n).sqrt() }
+    })
+}

@@ -1,0 +1,12 @@
+//! Whether the statistics keep what they promise, on shoppers whose truth is known.
+//!
+//! Every run is seeded, so a figure that is printed is the figure that anyone gets. A quick part runs with the
+//! other tests; with `PODIUM_STAT=full` in the environment there are ten times as many repetitions:
+//! `PODIUM_STAT=full cargo test --release -p podium-core --test stat -- --nocapture`.
+
+#![expect(clippy::unwrap_used, reason = "a simulation that cannot be built should stop")]
+#![expect(clippy::print_stdout, reason = "the figures are what one runs this for")]
+
+mod bandits;
+mod earning;
+mod estimate;
