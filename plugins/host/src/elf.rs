@@ -136,7 +136,9 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{NotedVersion, noted_version};
+    use super::{NotedVersion, inspect, noted_version};
+    use std::fs::{self, File};
+    use std::os::unix::fs::FileExt;
 
     const OURS: &[u8] = b"\x07\0\0\0\x04\0\0\0\x01\0\0\0Podium\0\0\x01\0\x02\0";
     const GNU: &[u8] = b"\x04\0\0\0\x05\0\0\0\x03\0\0\0GNU\0abcde\0\0\0";
@@ -160,5 +162,30 @@ mod tests {
         (0..OURS.len()).for_each(|len| check(&[&OURS[..len]], None));
         check(&[b"\xff\xff\xff\xff\xff\xff\xff\xff\x01\0\0\0", OURS], None);
         check(&[b"\0\0\0\0\0\0\0\0\0\0\0\0", OURS], Some((1, 2)));
+    }
+
+    #[test]
+    fn no_byte_of_the_headers_can_hurt() {
+        const HEADERS_SIZE: u64 = 1024;
+        let own = std::env::current_exe().unwrap();
+        let mut headers = vec![0; HEADERS_SIZE as usize];
+        let whole = File::open(&own).unwrap();
+        whole.read_exact_at(&mut headers, 0).unwrap();
+        // The rest of the file is a hole of the same length.
+        let path = std::env::temp_dir().join(format!("podium-elf-{}", std::process::id()));
+        let file = File::create(&path).unwrap();
+        file.set_len(whole.metadata().unwrap().len()).unwrap();
+        file.write_all_at(&headers, 0).unwrap();
+        assert_eq!(inspect(&path).unwrap(), None);
+        let mut n_refused = 0;
+        for (at, byte) in headers.iter().enumerate() {
+            for wrong in [0x00, 0x01, 0x7f, 0xff, byte ^ 0x04] {
+                file.write_all_at(&[wrong], at as u64).unwrap();
+                n_refused += u32::from(inspect(&path).is_err());
+            }
+            file.write_all_at(&[*byte], at as u64).unwrap();
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(n_refused > 100, "{n_refused} were refused");
     }
 }

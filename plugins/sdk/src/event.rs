@@ -17,31 +17,37 @@ pub struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
+    #[inline]
     pub(crate) fn new(row: usize, read_idx: usize, time_ms: i64, columns: &'a Columns<'a>) -> Self {
         Self { row, read_idx, time_ms, columns }
     }
 
     /// Tells which [`Read`](crate::Read) selected the event: 0 for the first.
+    #[inline]
     pub fn read_idx(&self) -> usize {
         self.read_idx
     }
 
     /// Tells when it happened, in milliseconds since 1970.
+    #[inline]
     pub fn time_ms(&self) -> i64 {
         self.time_ms
     }
 
     /// Reads an `int` column.
+    #[inline]
     pub fn int(&self, column: usize) -> Option<i64> {
         self.fixed(column, codes::COLUMN_INT)
     }
 
     /// Reads a `float` column; never NaN or infinite.
+    #[inline]
     pub fn float(&self, column: usize) -> Option<f64> {
         self.fixed(column, codes::COLUMN_FLOAT).filter(|number: &f64| number.is_finite())
     }
 
     /// Reads a `bool` column.
+    #[inline]
     pub fn bool(&self, column: usize) -> Option<bool> {
         self.fixed(column, codes::COLUMN_BOOL).map(|byte: u8| byte != 0)
     }
@@ -49,6 +55,7 @@ impl<'a> Event<'a> {
     /// Reads a `money` column in minor units, ready to be a contribution: whole, at most 2^53 in magnitude.
     ///
     /// `None` too if the amount is larger, which no order is.
+    #[inline]
     pub fn money(&self, column: usize) -> Option<f64> {
         self.fixed(column, codes::COLUMN_MONEY).and_then(contribution)
     }
@@ -56,20 +63,24 @@ impl<'a> Event<'a> {
     /// Reads an `int` column, ready to be a contribution: whole, at most 2^53 in magnitude.
     ///
     /// `None` too if the number is larger.
+    #[inline]
     pub fn count(&self, column: usize) -> Option<f64> {
         self.fixed(column, codes::COLUMN_INT).and_then(contribution)
     }
 
     /// Reads a `text` column.
+    #[inline]
     pub fn text(&self, column: usize) -> Option<&'a str> {
         self.columns.get(column, codes::COLUMN_TEXT)?.text(self.row)
     }
 
     /// Reads a `json` column.
+    #[inline]
     pub fn json(&self, column: usize) -> Option<&'a str> {
         self.columns.get(column, codes::COLUMN_JSON)?.text(self.row)
     }
 
+    #[inline]
     fn fixed<T: Copy>(&self, column: usize, column_type: u32) -> Option<T> {
         let view = self.columns.get(column, column_type)?;
         // SAFETY: the type says what the data are, and the row is one of the batch.
@@ -77,6 +88,7 @@ impl<'a> Event<'a> {
     }
 }
 
+#[inline]
 fn contribution(number: i64) -> Option<f64> {
     (-MAGNITUDE_MAX..=MAGNITUDE_MAX).contains(&number).then_some(number as f64)
 }
@@ -110,6 +122,7 @@ impl Columns<'_> {
         Self(pointers.iter().map(|&pointer| View::new(unsafe { abi::read(pointer) }.ok())).collect())
     }
 
+    #[inline]
     fn get(&self, column: usize, column_type: u32) -> Option<&View<'_>> {
         self.0.get(column).filter(|view| view.column_type == column_type)
     }
@@ -139,6 +152,7 @@ impl<'a> View<'a> {
         }
     }
 
+    #[inline]
     fn is_present(&self, row: usize) -> bool {
         // SAFETY: the column has a byte for each row of the batch.
         self.present.is_null() || unsafe { *self.present.add(row) } != 0
