@@ -32,7 +32,10 @@ impl Shape {
 }
 
 fn list<'a>(fields: &'a Value, key: &str, max: usize) -> Result<&'a [Value], String> {
-    let list = fields[key].as_array().ok_or_else(|| format!("{key:?} is not a list"))?;
+    let list = match &fields[key] {
+        Value::Null if fields.is_object() => return Ok(&[]),
+        list => list.as_array().ok_or_else(|| format!("{key:?} is not a list"))?,
+    };
     if list.len() <= max { Ok(list) } else { Err(format!("{key:?} has more than {max} entries")) }
 }
 
@@ -47,8 +50,11 @@ fn column_type(column: &Value) -> Result<ColumnType, String> {
 
 fn check_event(event: &Value, columns: &[&str]) -> Result<(), String> {
     let event_name = name(event)?;
-    let read = event["read"].as_object().ok_or_else(|| format!("{event_name:?} has no object \"read\""))?;
-    for (column, source) in read {
+    let read = match &event["read"] {
+        Value::Null => None,
+        read => Some(read.as_object().ok_or_else(|| format!("\"read\" of {event_name:?} is not an object"))?),
+    };
+    for (column, source) in read.into_iter().flatten() {
         if !columns.contains(&column.as_str()) {
             return Err(format!("{event_name:?} reads into {column:?}, which is not a column"));
         }
@@ -75,6 +81,7 @@ mod tests {
     #[test]
     fn shapes_are_read() {
         check(r#"{"columns": [], "events": []}"#, Ok((&[], 0)));
+        check(r#"{"events": [{"name": "a"}]}"#, Ok((&[], 1)));
         check(
             r#"{"columns": [{"name": "amount", "type": "money"}, {"name": "url", "type": "text"}],
                 "events": [{"name": "a", "read": {"amount": {"share_of": "amount"}}}, {"name": "b", "read": {}}]}"#,
@@ -94,7 +101,7 @@ mod tests {
             r#"{"columns": [{"name": "a", "type": "map"}], "events": []}"#,
             Err(r#"{"name":"a","type":"map"} has no type of int, float, bool, money, text, json"#),
         );
-        check(r#"{"columns": [], "events": [{"name": "e"}]}"#, Err("\"e\" has no object \"read\""));
+        check(r#"{"events": [{"name": "e", "read": []}]}"#, Err("\"read\" of \"e\" is not an object"));
         check(
             r#"{"columns": [], "events": [{"name": "e", "read": {"x": "y"}}]}"#,
             Err("\"e\" reads into \"x\", which is not a column"),

@@ -14,7 +14,7 @@
 //! - `columns[].type` is `int`, `float`, `bool`, `money`, `text` or `json`. A column that an event does not read
 //!   is null for it.
 //! - `events[].type` is absent for a `track` call, which is selected by its name. With `"page"` or `"screen"`
-//!   every such call is selected, whatever page it names; `name` then repeats the type.
+//!   every such call is selected, whatever page it names; `name` then repeats the type. No name comes twice.
 //! - A source is a path, or `{"sum": path}` and `{"count": path}` where the path crosses one list, written `[]`,
 //!   or `{"share_of": column}`: the part that this event takes back of what the followed event gave in that
 //!   column, in the same minor units, not negative.
@@ -153,8 +153,7 @@ impl Read {
         self.source(column, Source::Sum(path.into()))
     }
 
-    /// Fills a column with the length of a list: `products[]`, or with how many items have a value:
-    /// `products[].coupon`.
+    /// Fills a column with the length of a list: `products[]`.
     #[must_use]
     pub fn count(self, column: impl Into<String>, path: impl Into<String>) -> Self {
         self.source(column, Source::Count(path.into()))
