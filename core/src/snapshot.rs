@@ -4,7 +4,9 @@ use crate::bucketing::{self, Arm, Seed};
 use crate::experiment::{Experiment, ExposureSource, Status, Stickiness};
 use crate::id::ExperimentId;
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// One immutable set of weights, with all that assignments drawn under it depend on.
 ///
@@ -88,7 +90,7 @@ pub struct FlagVariant {
     /// The variant's key.
     pub key: Box<str>,
     /// Its content as JSON text, made once when it is published.
-    pub content: Box<str>,
+    pub content: Box<RawValue>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +128,7 @@ impl Flag {
         };
         let variants = definition.variants.iter().map(|variant| FlagVariant {
             key: variant.key.as_str().into(),
-            content: variant.content.to_string().into(),
+            content: to_raw_value(&variant.content).unwrap_or_default(),
         });
         let sum: f64 = weights.weights.iter().map(|(_, weight)| weight).sum();
         let arms = weights
@@ -203,22 +205,22 @@ impl Flag {
 pub struct Snapshot {
     /// Counts every publication.
     pub version: u64,
-    flags: HashMap<Box<str>, Flag>,
+    flags: HashMap<Box<str>, Arc<Flag>>,
 }
 
 impl Snapshot {
     /// Gathers flags under their keys.
-    pub fn new(version: u64, flags: impl IntoIterator<Item = (Box<str>, Flag)>) -> Self {
+    pub fn new(version: u64, flags: impl IntoIterator<Item = (Box<str>, Arc<Flag>)>) -> Self {
         Self { version, flags: flags.into_iter().collect() }
     }
 
     /// The flag that `key` names.
     pub fn flag(&self, key: &str) -> Option<&Flag> {
-        self.flags.get(key)
+        self.flags.get(key).map(|flag| &**flag)
     }
 
     /// Every flag with its key, in no order.
-    pub fn flags(&self) -> impl Iterator<Item = (&str, &Flag)> {
+    pub fn flags(&self) -> impl Iterator<Item = (&str, &Arc<Flag>)> {
         self.flags.iter().map(|(key, flag)| (&**key, flag))
     }
 }

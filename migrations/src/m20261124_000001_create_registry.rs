@@ -5,7 +5,7 @@ use sea_orm_migration::schema::{big_integer, big_integer_null, integer, pk_auto,
 
 /// Creates `api_key`, `experiment`, `weights_version`, `metric`.
 #[derive(DeriveMigrationName, Debug)]
-pub struct Migration;
+pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -53,7 +53,14 @@ fn experiment() -> TableCreateStatement {
         .col(big_integer("updated_at"))
         .col(big_integer_null("started_at"))
         .col(big_integer_null("concluded_at"))
-        .index(Index::create().unique().name("experiment_key_version").col("project_id").col("key").col("version"))
+        .index(
+            Index::create()
+                .unique()
+                .name("experiment_key_version")
+                .col("project_id")
+                .col("key")
+                .col("version"),
+        )
         .to_owned()
 }
 

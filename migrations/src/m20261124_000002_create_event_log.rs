@@ -1,13 +1,11 @@
 //! The log: the truth that everything else is a fold over.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{
-    big_integer, pk_auto, small_integer, string, string_null, text, text_null,
-};
+use sea_orm_migration::schema::{big_integer, pk_auto, small_integer, string, string_null, text, text_null};
 
 /// Creates `event_log` and `rejected_event`.
 #[derive(DeriveMigrationName, Debug)]
-pub struct Migration;
+pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {

@@ -7,7 +7,7 @@ use sea_orm_migration::schema::{
 
 /// Creates `unit_stat`, `variant_stat` and `bookmark`.
 #[derive(DeriveMigrationName, Debug)]
-pub struct Migration;
+pub(crate) struct Migration;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {

@@ -1,2 +1,36 @@
-//! The podium server.
-fn main() {}
+//! The `podium` binary: an experimentation server, and the command line beside it.
+
+mod api;
+mod app;
+mod auth;
+mod catalog;
+mod cli;
+mod clock;
+mod engine;
+mod ingest;
+mod links;
+mod problem;
+//mod report_page;
+mod store;
+mod telemetry;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let command = cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            cli::say_error(&format!("cannot start threads: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(cli::run(command)) {
+        Ok(code) => code,
+        Err(error) => {
+            cli::say_error(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}

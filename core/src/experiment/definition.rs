@@ -133,6 +133,12 @@ pub struct Definition {
     /// When it starts and ends by itself.
     #[serde(default)]
     pub schedule: Schedule,
+    /// The shortest run before the report speaks of a lead, in seconds; whole weeks are advised.
+    #[serde(default = "a_week")]
+    pub min_run_s: i64,
+    /// What a reader must know of the data before the figures: that it is simulated, whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_note: Option<String>,
 }
 
 fn fixed_split() -> AllocatorConfig {
@@ -141,6 +147,10 @@ fn fixed_split() -> AllocatorConfig {
 
 fn units_per_version() -> u32 {
     500
+}
+
+fn a_week() -> i64 {
+    7 * 86_400
 }
 
 fn everyone() -> f64 {
@@ -197,9 +207,13 @@ impl Definition {
     }
 
     fn check_texts(&self, faults: &mut Faults) {
-        for (pointer, text) in
-            [("/name", &self.name), ("/description", &self.description), ("/salt", &self.salt)]
-        {
+        let texts = [
+            ("/name", &self.name),
+            ("/description", &self.description),
+            ("/salt", &self.salt),
+            ("/source_note", &self.source_note),
+        ];
+        for (pointer, text) in texts {
             if text.as_ref().is_some_and(|text| text.len() > TEXT_LENGTH_MAX) {
                 faults.add(pointer, format!("at most {TEXT_LENGTH_MAX} bytes"));
             }
@@ -290,6 +304,9 @@ impl Definition {
             if group.start.is_some_and(|start| !(0.0 <= start && start + group.share <= 1.0 + 1e-12)) {
                 faults.add("/exclusion_group/start", "the slot start..start+share lies within 0..1");
             }
+        }
+        if !(0..=WINDOW_S_MAX).contains(&self.min_run_s) {
+            faults.add("/min_run_s", format!("0 to {WINDOW_S_MAX} seconds"));
         }
         if let Schedule { start_at: Some(start_at), end_at: Some(end_at) } = self.schedule
             && end_at <= start_at

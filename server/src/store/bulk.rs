@@ -60,7 +60,9 @@ impl Insert<'_> {
 /// A condition that `column` is one of the texts in the JSON list that is parameter `$n`.
 pub(crate) fn in_json_list(backend: DbBackend, column: &str, n: u32) -> String {
     match backend {
-        DbBackend::Postgres => format!("{column} = ANY(ARRAY(SELECT jsonb_array_elements_text(${n}::jsonb)))"),
+        DbBackend::Postgres => {
+            format!("{column} = ANY(ARRAY(SELECT jsonb_array_elements_text(${n}::jsonb)))")
+        }
         _ => format!("{column} IN (SELECT value FROM json_each(${n}))"),
     }
 }

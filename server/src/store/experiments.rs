@@ -6,7 +6,8 @@ use podium_core::experiment::{Experiment, Status};
 use podium_core::id::{ExperimentId, ExperimentKey, VariantKey};
 use podium_core::time::Timestamp;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
 impl TryFrom<Model> for Experiment {
@@ -20,7 +21,12 @@ impl TryFrom<Model> for Experiment {
             version: u32::try_from(row.version).map_err(|_| corrupt("version"))?,
             definition: serde_json::from_str(&row.definition).map_err(|_| corrupt("definition"))?,
             status: Status::parse(&row.status).ok_or_else(|| corrupt("status"))?,
-            served: row.served.as_deref().map(VariantKey::new).transpose().map_err(|_| corrupt("served variant"))?,
+            served: row
+                .served
+                .as_deref()
+                .map(VariantKey::new)
+                .transpose()
+                .map_err(|_| corrupt("served variant"))?,
             revision: row.revision,
             created_at: Timestamp::from_micros(row.created_at),
             updated_at: Timestamp::from_micros(row.updated_at),
@@ -64,8 +70,9 @@ pub(crate) async fn insert(db: &impl ConnectionTrait, experiment: &mut Experimen
 pub(crate) async fn update(db: &impl ConnectionTrait, experiment: &mut Experiment) -> Result<(), StoreError> {
     let seen = experiment.revision;
     experiment.revision += 1;
-    let by_revision = Column::Id.eq(experiment.id.0).and(Column::Revision.eq(seen));
-    let updated = Entity::update_many().set(to_row(experiment)?).filter(by_revision).exec(db).await?;
+    let at_seen =
+        Entity::update_many().filter(Column::Id.eq(experiment.id.0)).filter(Column::Revision.eq(seen));
+    let updated = at_seen.set(to_row(experiment)?).exec(db).await?;
     if updated.rows_affected == 1 {
         Ok(())
     } else {

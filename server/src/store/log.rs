@@ -13,7 +13,15 @@ const COLUMNS: &str = "message_id, name, unit, order_id, trust, event_time, sigh
 const APPEND: Insert<'static> = Insert {
     table: "event_log",
     columns: &[
-        "project_id", "message_id", "name", "unit", "order_id", "trust", "event_time", "received_at", "sighting",
+        "project_id",
+        "message_id",
+        "name",
+        "unit",
+        "order_id",
+        "trust",
+        "event_time",
+        "received_at",
+        "sighting",
         "body",
     ],
     suffix: "",
@@ -56,17 +64,22 @@ pub(crate) async fn known<'a>(
     }
     let condition = in_json_list(backend, "message_id", 2);
     let sql = format!("SELECT message_id FROM event_log WHERE project_id = $1 AND {condition}");
-    let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, [PROJECT.into(), list.into()])).await?;
+    let rows =
+        db.query_all_raw(Statement::from_sql_and_values(backend, sql, [PROJECT.into(), list.into()])).await?;
     rows.iter().map(|row| Ok(row.try_get_by_index::<String>(0)?.into())).collect()
 }
 
-/// Everything in the log about the orders that are named.
+/// A position behind every event there will be.
+pub(crate) const END: i64 = i64::MAX;
+
+/// Everything in the log up to `until` about the orders that are named.
 pub(crate) async fn orders<'a>(
     db: &impl ConnectionTrait,
     order_ids: impl Iterator<Item = &'a str>,
+    until: i64,
 ) -> Result<OrderBook, StoreError> {
     let mut book = OrderBook::new();
-    for event in select(db, "order_id", order_ids).await? {
+    for event in select(db, "order_id", order_ids, until).await? {
         if let Some(order_id) = event.order_id.clone() {
             book.entry(order_id).or_default().push(Arc::new(event));
         }
@@ -74,12 +87,13 @@ pub(crate) async fn orders<'a>(
     Ok(book)
 }
 
-/// Everything in the log of the units that are named.
+/// Everything in the log up to `until` of the units that are named.
 pub(crate) async fn histories<'a>(
     db: &impl ConnectionTrait,
     units: impl Iterator<Item = &'a str>,
+    until: i64,
 ) -> Result<Vec<StoredEvent>, StoreError> {
-    select(db, "unit", units).await
+    select(db, "unit", units, until).await
 }
 
 /// The next events after `seq`, at most `limit`, each with its position.
@@ -99,9 +113,11 @@ pub(crate) async fn find(
     db: &impl ConnectionTrait,
     message_id: &str,
 ) -> Result<Option<(StoredEvent, Timestamp)>, StoreError> {
-    let sql = format!("SELECT {COLUMNS}, received_at FROM event_log WHERE project_id = $1 AND message_id = $2");
+    let sql =
+        format!("SELECT {COLUMNS}, received_at FROM event_log WHERE project_id = $1 AND message_id = $2");
     let values = [PROJECT.into(), message_id.into()];
-    let row = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+    let row =
+        db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
     row.map(|row| Ok((from_row(&row)?, Timestamp::from_micros(row.try_get_by_index(8)?)))).transpose()
 }
 
@@ -116,6 +132,7 @@ async fn select<'a>(
     db: &impl ConnectionTrait,
     column: &str,
     texts: impl Iterator<Item = &'a str>,
+    until: i64,
 ) -> Result<Vec<StoredEvent>, StoreError> {
     let backend = db.get_database_backend();
     let list = json_list(texts);
@@ -123,8 +140,9 @@ async fn select<'a>(
         return Ok(Vec::new());
     }
     let condition = in_json_list(backend, column, 2);
-    let sql = format!("SELECT {COLUMNS} FROM event_log WHERE project_id = $1 AND {condition}");
-    let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, [PROJECT.into(), list.into()])).await?;
+    let sql = format!("SELECT {COLUMNS} FROM event_log WHERE project_id = $1 AND {condition} AND seq <= $3");
+    let values = [PROJECT.into(), list.into(), until.into()];
+    let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     rows.iter().map(from_row).collect()
 }
 
@@ -142,8 +160,18 @@ fn from_row(row: &QueryResult) -> Result<StoredEvent, StoreError> {
         order_id: row.try_get_by_index::<Option<String>>(3)?.map(Into::into),
         trust,
         time: Timestamp::from_micros(row.try_get_by_index(5)?),
-        sighting: sighting.map_err(|error| StoreError::Corrupt(format!("sighting of {message_id}: {error}")))?,
+        sighting: sighting
+            .map_err(|error| StoreError::Corrupt(format!("sighting of {message_id}: {error}")))?,
         body: row.try_get_by_index::<String>(7)?.into(),
         message_id: message_id.into(),
+    })
+}
+
+/// The last position in the log, and when the event there happened.
+pub(crate) async fn watermark(db: &impl ConnectionTrait) -> Result<(i64, Option<Timestamp>), StoreError> {
+    let sql = "SELECT seq, event_time FROM event_log ORDER BY seq DESC LIMIT 1";
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+    row.map_or(Ok((0, None)), |row| {
+        Ok((row.try_get_by_index(0)?, Some(Timestamp::from_micros(row.try_get_by_index(1)?))))
     })
 }

@@ -3,7 +3,9 @@
 use super::StoreError;
 use super::entity::metric::{ActiveModel, Column, Entity, Model};
 use podium_core::id::MetricId;
-use sea_orm::{ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+};
 
 /// What makes two uses of a metric the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,8 +42,10 @@ pub(crate) async fn find_or_insert(
     used: &MetricUse,
     revision: i64,
 ) -> Result<MetricId, StoreError> {
-    let same = Column::Metric.eq(used.metric.as_str()).and(Column::Config.eq(used.config.as_str()));
-    let query = Entity::find().filter(same).filter(Column::Currency.eq(used.currency.as_str()));
+    let same = Entity::find().filter(Column::Metric.eq(used.metric.as_str()));
+    let query = same
+        .filter(Column::Config.eq(used.config.as_str()))
+        .filter(Column::Currency.eq(used.currency.as_str()));
     if let Some(row) = query.one(db).await? {
         return Ok(MetricId(row.id));
     }
@@ -67,7 +71,7 @@ pub(crate) async fn set_revision(
     metric: MetricId,
     revision: i64,
 ) -> Result<(), StoreError> {
-    let row = ActiveModel { revision: ActiveValue::Set(revision), ..ActiveModel::default() };
-    Entity::update_many().set(row).filter(Column::Id.eq(metric.0)).exec(db).await?;
+    let row = Entity::update_many().col_expr(Column::Revision, revision.into());
+    row.filter(Column::Id.eq(metric.0)).exec(db).await?;
     Ok(())
 }

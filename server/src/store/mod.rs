@@ -46,14 +46,13 @@ impl From<DbErr> for StoreError {
         }
         match error {
             DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => Self::Unavailable(error.to_string()),
-            DbErr::Exec(RuntimeErr::SqlxError(ref cause)) | DbErr::Query(RuntimeErr::SqlxError(ref cause)) => {
-                match &**cause {
-                    sea_orm::SqlxError::Database(database) if !is_transient(database.code().as_deref()) => {
-                        Self::Query(error.to_string())
-                    }
-                    _ => Self::Unavailable(error.to_string()),
+            DbErr::Exec(RuntimeErr::SqlxError(ref cause))
+            | DbErr::Query(RuntimeErr::SqlxError(ref cause)) => match &**cause {
+                sea_orm::SqlxError::Database(database) if !is_transient(database.code().as_deref()) => {
+                    Self::Query(error.to_string())
                 }
-            }
+                _ => Self::Unavailable(error.to_string()),
+            },
             _ => Self::Query(error.to_string()),
         }
     }

@@ -84,7 +84,9 @@ async fn check_sqlite(db: &DatabaseConnection) -> Result<(), StoreError> {
             "SQLite {version} can damage its write-ahead log; 3.51.3 or newer is needed"
         )));
     }
-    for (pragma, wanted) in [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("secure_delete", "1")] {
+    for (pragma, wanted) in
+        [("journal_mode", "wal"), ("synchronous", "2"), ("foreign_keys", "1"), ("secure_delete", "1")]
+    {
         let found = setting(db, &format!("PRAGMA {pragma}")).await?;
         if found != wanted {
             return Err(StoreError::Query(format!("SQLite has {pragma} = {found}, {wanted} is needed")));

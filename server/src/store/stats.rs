@@ -8,14 +8,23 @@ use podium_core::projection::{MetricSlot, Placement, StatKey, Stratum};
 use podium_core::snapshot::Assignment;
 use podium_core::time::Timestamp;
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
+use xxhash_rust::xxh3::xxh3_64;
 
 const PLACE: Insert<'static> = Insert {
     table: "unit_stat",
     columns: &[
-        "experiment_id", "unit", "assigned_variant", "assigned_version", "assigned_propensity", "variant",
-        "exposed_at", "stratum", "propensity", "metrics",
+        "experiment_id",
+        "unit",
+        "assigned_variant",
+        "assigned_version",
+        "assigned_propensity",
+        "variant",
+        "exposed_at",
+        "stratum",
+        "propensity",
+        "metrics",
     ],
     suffix: "ON CONFLICT (experiment_id, unit) DO UPDATE SET \
              assigned_variant = excluded.assigned_variant, assigned_version = excluded.assigned_version, \
@@ -27,7 +36,18 @@ const PLACE: Insert<'static> = Insert {
 const SUM: Insert<'static> = Insert {
     table: "variant_stat",
     columns: &[
-        "experiment_id", "slot", "stratum", "bucket", "variant", "n", "n_nonzero", "y", "d", "yy", "yd", "dd",
+        "experiment_id",
+        "slot",
+        "stratum",
+        "bucket",
+        "variant",
+        "n",
+        "n_nonzero",
+        "y",
+        "d",
+        "yy",
+        "yd",
+        "dd",
     ],
     suffix: "ON CONFLICT (experiment_id, slot, stratum, bucket, variant) DO UPDATE SET n = excluded.n, \
              n_nonzero = excluded.n_nonzero, y = excluded.y, d = excluded.d, yy = excluded.yy, \
@@ -41,22 +61,84 @@ pub(crate) async fn place(
 ) -> Result<(), StoreError> {
     let mut values: Vec<Value> = Vec::with_capacity(placements.len() * PLACE.columns.len());
     for (unit, placement) in placements {
-        let assignment = placement.assignment;
-        let exposure = placement.exposure;
+        let row = PlacementRow::from(placement);
         values.extend([
             placement.experiment.0.into(),
             unit.to_string().into(),
-            assignment.map(|assignment| i32::from(assignment.variant_idx)).into(),
-            assignment.map(|assignment| i64::from(assignment.version) as i32).into(),
-            assignment.map(|assignment| assignment.propensity).into(),
-            exposure.and_then(|exposure| exposure.variant_idx).map(i32::from).into(),
-            exposure.map(|exposure| exposure.at.as_micros()).into(),
-            exposure.map(|exposure| exposure.stratum.to_i64()).into(),
-            exposure.and_then(|exposure| exposure.propensity).into(),
-            metrics_json(placement).into(),
+            row.assigned_variant.into(),
+            row.assigned_version.into(),
+            row.assigned_propensity.into(),
+            row.variant.into(),
+            row.exposed_at.into(),
+            row.stratum.into(),
+            row.propensity.into(),
+            row.metrics.into(),
         ]);
     }
     PLACE.rows(db, values).await
+}
+
+/// A placement as its row has it.
+#[derive(Debug)]
+struct PlacementRow {
+    assigned_variant: Option<i32>,
+    assigned_version: Option<i32>,
+    assigned_propensity: Option<f64>,
+    variant: Option<i32>,
+    exposed_at: Option<i64>,
+    stratum: Option<i64>,
+    propensity: Option<f64>,
+    metrics: String,
+}
+
+impl From<&Placement> for PlacementRow {
+    fn from(placement: &Placement) -> Self {
+        let (assignment, exposure) = (placement.assignment, placement.exposure);
+        Self {
+            assigned_variant: assignment.map(|assignment| i32::from(assignment.variant_idx)),
+            assigned_version: assignment.map(|assignment| assignment.version as i32),
+            assigned_propensity: assignment.map(|assignment| assignment.propensity),
+            variant: exposure.and_then(|exposure| exposure.variant_idx).map(i32::from),
+            exposed_at: exposure.map(|exposure| exposure.at.as_micros()),
+            stratum: exposure.map(|exposure| exposure.stratum.to_i64()),
+            propensity: exposure.and_then(|exposure| exposure.propensity),
+            metrics: metrics_json(placement),
+        }
+    }
+}
+
+impl PlacementRow {
+    fn fingerprint(&self) -> u64 {
+        xxh3_64(format!("{self:?}").as_bytes())
+    }
+}
+
+/// A number that is other for every other placement.
+pub(crate) fn fingerprint(placement: &Placement) -> u64 {
+    PlacementRow::from(placement).fingerprint()
+}
+
+/// The fingerprints of all placements, by experiment and unit.
+pub(crate) async fn fingerprints(
+    db: &impl ConnectionTrait,
+) -> Result<BTreeMap<(i64, Box<str>), u64>, StoreError> {
+    let sql = format!("SELECT {} FROM unit_stat", PLACE.columns.join(", "));
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+    let fingerprint = |row: &QueryResult| {
+        let placed = PlacementRow {
+            assigned_variant: row.try_get_by_index(2)?,
+            assigned_version: row.try_get_by_index(3)?,
+            assigned_propensity: row.try_get_by_index(4)?,
+            variant: row.try_get_by_index(5)?,
+            exposed_at: row.try_get_by_index(6)?,
+            stratum: row.try_get_by_index(7)?,
+            propensity: row.try_get_by_index(8)?,
+            metrics: row.try_get_by_index(9)?,
+        };
+        let unit: String = row.try_get_by_index(1)?;
+        Ok(((row.try_get_by_index(0)?, unit.into()), placed.fingerprint()))
+    };
+    rows.iter().map(fingerprint).collect()
 }
 
 /// `[[sums…, numerator, denominator]…]`, the value absent where the metric could not tell.
@@ -65,7 +147,8 @@ fn metrics_json(placement: &Placement) -> String {
     for (metric_idx, metric) in placement.metrics.iter().enumerate() {
         json.push_str(if metric_idx == 0 { "[" } else { ",[" });
         let value = metric.value.map(|value| [value.numerator(), value.denominator()]);
-        for (number_idx, number) in metric.sums.iter().copied().chain(value.into_iter().flatten()).enumerate() {
+        for (number_idx, number) in metric.sums.iter().copied().chain(value.into_iter().flatten()).enumerate()
+        {
             let comma = if number_idx == 0 { "" } else { "," };
             let _ = write!(json, "{comma}{number}");
         }
@@ -109,8 +192,9 @@ pub(crate) async fn sums(
     let condition = if experiment.is_some() { "experiment_id = $1" } else { "n <> $1" };
     let sql = format!("SELECT {columns} FROM variant_stat WHERE {condition}");
     let value = experiment.map_or(0, |experiment| experiment.0);
-    let rows =
-        db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [value.into()])).await?;
+    let rows = db
+        .query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [value.into()]))
+        .await?;
     rows.iter().map(sums_from_row).collect()
 }
 

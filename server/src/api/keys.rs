@@ -1,0 +1,73 @@
+//! `/api/v1/keys`.
+
+use super::{Shared, allow, request};
+use crate::auth::{KeyRecord, Scope};
+use crate::clock;
+use crate::problem::{Kind, Problem};
+use crate::store::keys;
+use actix_web::web::{self, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use podium_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewKey {
+    scope: Scope,
+    #[serde(default)]
+    name: String,
+}
+
+#[derive(Serialize)]
+struct KeyBody {
+    id: String,
+    scope: Scope,
+    name: String,
+    /// Shown once; of a publishable key always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    created_at: Timestamp,
+    revoked_at: Option<Timestamp>,
+}
+
+impl From<KeyRecord> for KeyBody {
+    fn from(record: KeyRecord) -> Self {
+        let KeyRecord { id, scope, name, secret: key, created_at, revoked_at, .. } = record;
+        Self { id, scope, name, key, created_at, revoked_at }
+    }
+}
+
+/// Makes a key: 201, with the key itself, which is not shown again.
+pub(crate) async fn create(
+    app: Shared,
+    http: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    allow(&app, &http, Scope::Admin)?;
+    let new: NewKey = request::json(&request::body(payload).await?)?;
+    let (record, key) = KeyRecord::generate(new.scope, &new.name, clock::now());
+    keys::insert(app.store.writer(), &record).await?;
+    app.reload_keys().await?;
+    Ok(HttpResponse::Created().json(KeyBody { key: Some(key), ..KeyBody::from(record) }))
+}
+
+/// Lists keys, without secrets.
+pub(crate) async fn list(app: Shared, http: HttpRequest) -> Result<HttpResponse, Problem> {
+    allow(&app, &http, Scope::Admin)?;
+    let data: Vec<KeyBody> = keys::all(app.store.reader()).await?.into_iter().map(KeyBody::from).collect();
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "data": data })))
+}
+
+/// Revokes a key: 204; 404.
+pub(crate) async fn revoke(
+    app: Shared,
+    http: HttpRequest,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    allow(&app, &http, Scope::Admin)?;
+    if !keys::revoke(app.store.writer(), &id, clock::now()).await? {
+        return Err(Problem::new(Kind::NotFound, format!("there is no key `{id}` that could be revoked")));
+    }
+    app.reload_keys().await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,85 @@
+//! `/livez`, `/readyz`, `/metrics`, the problem pages, and which goal metrics there are.
+
+use super::{Shared, allow};
+use crate::auth::Scope;
+use crate::engine;
+use crate::problem::{Kind, Problem};
+use crate::store::log;
+use crate::telemetry;
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+
+/// The process turns.
+pub(crate) async fn livez() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
+}
+
+/// Whether it can decide; `?require=store` asks for the database too.
+pub(crate) async fn readyz(app: Shared, http: HttpRequest) -> HttpResponse {
+    let store_is_there = log::watermark(app.store.reader()).await.is_ok();
+    let requires_store = http.query_string().split('&').any(|pair| pair == "require=store");
+    let is_ready = !app.is_draining() && (store_is_there || !requires_store);
+    let body = json!({
+        "ready": is_ready,
+        "draining": app.is_draining(),
+        "store": if store_is_there { "up" } else { "down" },
+        "snapshot_version": app.published.catalog.load().snapshot.version,
+        "plugins": app.published.registry.plugins().len(),
+        "refused_plugins": app.published.registry.refusals().len(),
+    });
+    if is_ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+}
+
+/// Counters for Prometheus.
+pub(crate) async fn metrics(app: Shared) -> HttpResponse {
+    metrics::gauge!("podium_ingest_queue_events").set(app.queue.events() as f64);
+    metrics::gauge!("podium_ingest_queue_bytes").set(app.queue.bytes() as f64);
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(telemetry::render())
+}
+
+/// The goal metrics that plugins offer, and the plugin files that were refused: 200.
+pub(crate) async fn goal_metrics(app: Shared, http: HttpRequest) -> Result<HttpResponse, Problem> {
+    allow(&app, &http, Scope::Server)?;
+    let registry = &app.published.registry;
+    let offered = registry.metrics().iter().map(|info| {
+        json!({
+            "metric": info.id,
+            "title": info.title,
+            "description": info.description,
+            "kind": engine::kind(info),
+            "unit": engine::unit(info),
+            "direction": engine::direction(info),
+            "window_s": info.window_s,
+            "plugin": info.plugin_id,
+            "plugin_version": info.plugin_version,
+            "file": info.file.file_name().map(|name| name.to_string_lossy().into_owned()),
+            "config_schema": serde_json::from_str::<Value>(&info.config_schema).unwrap_or_default(),
+        })
+    });
+    let refused = registry.refusals().iter().map(|refusal| {
+        json!({
+            "file": refusal.file.file_name().map(|name| name.to_string_lossy().into_owned()),
+            "slug": refusal.slug.as_str(),
+            "expected": refusal.expected,
+            "found": refusal.found,
+            "advice": refusal.advice,
+            "line": refusal.to_string(),
+        })
+    });
+    Ok(HttpResponse::Ok().json(json!({
+        "data": offered.collect::<Vec<_>>(),
+        "refused": refused.collect::<Vec<_>>(),
+    })))
+}
+
+/// What a problem's `type` leads to: 200; 404.
+pub(crate) async fn problem_page(slug: Path<String>) -> Result<HttpResponse, Problem> {
+    let kind = Kind::ALL.into_iter().find(|kind| kind.row().1 == slug.as_str());
+    let kind = kind.ok_or_else(|| Problem::new(Kind::NotFound, format!("there is no problem `{slug}`")))?;
+    let (status, slug, title) = kind.row();
+    let text = format!(
+        "{slug}: {title}.\nAnswered with status {status}. `detail` says what would be right; `errors` names fields by JSON pointer.\n"
+    );
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text))
+}

@@ -1,0 +1,75 @@
+//! Reading requests so that every fault names its field.
+
+use crate::api::BODY_MAX;
+use crate::problem::{Kind, Problem};
+use actix_web::http::header;
+use actix_web::web::{self, Bytes, PathConfig, QueryConfig};
+use actix_web::{HttpRequest, error};
+use serde::de::DeserializeOwned;
+
+/// Reads a body of at most 1 MiB.
+pub(super) async fn body(payload: web::Payload) -> Result<Bytes, Problem> {
+    match payload.to_bytes_limited(BODY_MAX).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(error)) => Err(Problem::new(Kind::BadJson, format!("the body broke off: {error}"))),
+        Err(_) => Err(Problem::new(Kind::BodyTooLarge, format!("a body has at most {BODY_MAX} bytes"))),
+    }
+}
+
+/// Reads JSON; a fault names its field as a JSON pointer.
+pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let pointer = pointer(error.path());
+        let inner = error.into_inner();
+        let detail = inner.to_string();
+        match inner.classify() {
+            serde_json::error::Category::Data => Problem::field(Kind::InvalidField, pointer, detail),
+            _ => Problem::field(Kind::BadJson, pointer, detail),
+        }
+    })?;
+    reader.end().map_err(|error| Problem::field(Kind::BadJson, "", error.to_string()))?;
+    Ok(value)
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter().fold(String::new(), |pointer, segment| match segment {
+        Segment::Seq { index } => format!("{pointer}/{index}"),
+        Segment::Map { key } => format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { variant } => format!("{pointer}/{variant}"),
+        Segment::Unknown => pointer,
+    })
+}
+
+/// What the client saw when it asks for a change: a revision, or `*` for whatever is there.
+pub(super) fn if_match(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+    let Some(value) = request.headers().get(header::IF_MATCH) else {
+        let detail = "send `If-Match` with the ETag that a GET gives, or `*`";
+        return Err(Problem::new(Kind::IfMatchMissing, detail));
+    };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    // Anything that is no ETag of ours matches nothing.
+    Ok(Some(text.trim_matches('"').parse().unwrap_or(i64::MIN)))
+}
+
+/// Query faults as problems.
+pub(super) fn query_config() -> QueryConfig {
+    QueryConfig::default().error_handler(|error, _| {
+        error::InternalError::from_response("", respond(Kind::InvalidQuery, &error.to_string())).into()
+    })
+}
+
+/// Path faults as problems.
+pub(super) fn path_config() -> PathConfig {
+    PathConfig::default().error_handler(|error, _| {
+        error::InternalError::from_response("", respond(Kind::NotFound, &error.to_string())).into()
+    })
+}
+
+fn respond(kind: Kind, detail: &str) -> actix_web::HttpResponse {
+    actix_web::ResponseError::error_response(&Problem::new(kind, detail))
+}

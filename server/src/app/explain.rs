@@ -1,0 +1,156 @@
+//! Why a unit got what it got: a logged decision, computed again.
+
+use super::App;
+use crate::store::{StoreError, experiments, log, weights};
+use podium_core::bucketing::Seed;
+use podium_core::experiment::{Experiment, Status, Stickiness};
+use podium_core::id::ExperimentId;
+use podium_core::projection::DECISION;
+use podium_core::snapshot::{Flag, WeightsVersion};
+use podium_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A logged decision with the same one computed again.
+#[derive(Debug, Serialize)]
+pub(crate) struct Explanation {
+    decision_id: String,
+    decided_at: Timestamp,
+    flag: String,
+    experiment: String,
+    experiment_version: u32,
+    unit: String,
+    variant: Option<String>,
+    reason: String,
+    propensity: Option<f64>,
+    /// The version that the unit was assigned under.
+    weights_version: Option<u32>,
+    /// The version that was current when it was asked.
+    asked_under_version: u32,
+    recomputed: Recomputed,
+    agrees: bool,
+    steps: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Recomputed {
+    variant: Option<String>,
+    propensity: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Logged {
+    flag: String,
+    experiment: i64,
+    variant: usize,
+    reason: String,
+    version: u32,
+}
+
+impl App {
+    /// Computes a logged decision again from the weights version it was drawn under.
+    pub(crate) async fn explain(&self, decision_id: &str) -> Result<Option<Explanation>, StoreError> {
+        self.queue.barrier().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let db = self.store.reader();
+        let found = log::find(db, decision_id).await?.filter(|(event, _)| &*event.name == DECISION);
+        let Some((event, _)) = found else { return Ok(None) };
+        let corrupt = |what: &str| StoreError::Corrupt(format!("decision {decision_id}: {what}"));
+        let logged: Logged =
+            serde_json::from_str(&event.body).map_err(|error| corrupt(&error.to_string()))?;
+        let experiment = experiments::by_id(db, ExperimentId(logged.experiment)).await?;
+        let experiment = experiment.ok_or_else(|| corrupt("its experiment is gone"))?;
+        let assigned_under = event.sighting.and_then(|sighting| sighting.version);
+        let version = assigned_under.unwrap_or(logged.version);
+        let stored = weights::find(db, experiment.id, version).await?;
+        let weights = stored.ok_or_else(|| corrupt("its weights version is gone"))?.weights;
+        let key = |variant_idx: usize| weights.weights.get(variant_idx).map(|(key, _)| key.clone());
+        let mut steps = Vec::new();
+        let recomputed = match logged.reason.as_str() {
+            "SPLIT" => recompute(&experiment, &weights, &event.unit, &mut steps),
+            _ => {
+                steps.push(why_not_in(&logged.reason, &weights, &event.unit));
+                Recomputed { variant: key(logged.variant), propensity: None }
+            }
+        };
+        let variant = key(logged.variant);
+        let propensity = event.sighting.and_then(|sighting| sighting.propensity);
+        let agrees = recomputed.variant == variant && recomputed.propensity == propensity;
+        if assigned_under.is_some_and(|assigned| assigned != logged.version) {
+            let current = logged.version;
+            steps.push(format!(
+                "version {current} was current; the unit kept what it got under version {version}"
+            ));
+        }
+        Ok(Some(Explanation {
+            decision_id: decision_id.to_owned(),
+            decided_at: event.time,
+            flag: logged.flag,
+            experiment: experiment.key.to_string(),
+            experiment_version: experiment.version,
+            unit: event.unit.to_string(),
+            variant,
+            reason: logged.reason,
+            propensity,
+            weights_version: assigned_under,
+            asked_under_version: logged.version,
+            recomputed,
+            agrees,
+            steps,
+        }))
+    }
+}
+
+/// Draws again, as if the experiment ran under `weights`.
+fn recompute(
+    experiment: &Experiment,
+    weights: &WeightsVersion,
+    unit: &str,
+    steps: &mut Vec<String>,
+) -> Recomputed {
+    let mut running = experiment.clone();
+    running.status = Status::Running;
+    running.definition.variants.truncate(weights.weights.len());
+    if let Some(slot) = &weights.slot {
+        let place = Seed::of_group(&slot.group).draw(unit);
+        let (group, start, end) = (&slot.group, slot.start, slot.end);
+        steps.push(format!("its place in group `{group}` is {place:.6}; the slot is {start}..{end}"));
+    }
+    let place = Seed::of_traffic(&weights.salt).draw(unit);
+    steps.push(format!("its place in traffic is {place:.6}; below {} is in", weights.traffic));
+    for (key, weight) in weights.weights.iter().filter(|(_, weight)| *weight > 0.0) {
+        let score = -Seed::of_variant(&weights.salt, key).draw(unit).ln() / weight;
+        steps.push(format!("`{key}` has weight {weight} and score {score:.6}; the smallest score is chosen"));
+    }
+    // Whether the unit was inside was settled when it was first assigned; traffic may have moved since.
+    let everyone = WeightsVersion { traffic: 1.0, slot: None, ..weights.clone() };
+    if experiment.definition.stickiness == Stickiness::PerDecision {
+        steps.push("every decision is drawn anew, with its own id as the unit".to_owned());
+    }
+    let decision = Flag::new(&running, &everyone).map(|flag| flag.decide(unit, None));
+    let assignment = decision.and_then(|decision| decision.assignment);
+    Recomputed {
+        variant: assignment.and_then(|assignment| {
+            weights.weights.get(usize::from(assignment.variant_idx)).map(|(key, _)| key.clone())
+        }),
+        propensity: assignment.map(|assignment| assignment.propensity),
+    }
+}
+
+fn why_not_in(reason: &str, weights: &WeightsVersion, unit: &str) -> String {
+    if reason == "STATIC" {
+        return "the experiment is concluded; everyone gets the served variant".to_owned();
+    }
+    if let Some(slot) = &weights.slot {
+        let place = Seed::of_group(&slot.group).draw(unit);
+        if !(slot.start <= place && place < slot.end) {
+            let (group, start, end) = (&slot.group, slot.start, slot.end);
+            return format!(
+                "its place in group `{group}` is {place:.6}, outside of the slot {start}..{end}: the control"
+            );
+        }
+    }
+    let place = Seed::of_traffic(&weights.salt).draw(unit);
+    if weights.traffic <= place {
+        return format!("its place in traffic is {place:.6}, not below {}: the control", weights.traffic);
+    }
+    "the experiment did not run: the control".to_owned()
+}

@@ -1,0 +1,224 @@
+//! What handlers share, and the use cases they call. Nothing in here knows HTTP.
+
+mod decide;
+mod edit;
+mod explain;
+mod register;
+mod report;
+mod schedule;
+mod track;
+
+pub(crate) use decide::{DecideRequest, DecisionBody};
+pub(crate) use edit::{Change, EditError};
+pub(crate) use register::RegisterError;
+pub(crate) use report::ReportError;
+pub(crate) use track::tracked_metrics;
+
+use crate::auth::{KeyRing, Scope};
+use crate::catalog::Catalog;
+use crate::clock;
+use crate::engine;
+use crate::ingest::allocate::Primary;
+use crate::ingest::queue::{IngestError, Queue};
+use crate::ingest::writer::Writer;
+use crate::store::{Store, StoreError, experiments, keys, stats, weights};
+use arc_swap::ArcSwap;
+use podium_core::experiment::{Experiment, MetricChoice, Status, Stickiness};
+use podium_core::id::ExperimentId;
+use podium_core::snapshot::{Assignment, WeightsVersion};
+use podium_core::time::Timestamp;
+use podium_plugin_host::{MetricInfo, Registry};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What is published to every thread, and what it was made with.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    /// The snapshot and the experiments.
+    pub(crate) catalog: Arc<ArcSwap<Catalog>>,
+    /// The plugins.
+    pub(crate) registry: Arc<Registry>,
+}
+
+impl Published {
+    /// How the primary metric of an experiment is to be read; `None` if its plugin is not loaded.
+    pub(crate) fn primary(&self, experiment: &Experiment) -> Option<Primary> {
+        let choice = &experiment.definition.primary_metric;
+        let info = self.registry.find(&choice.metric)?;
+        let direction = choice.direction.unwrap_or_else(|| engine::direction(info));
+        Some(Primary { kind: engine::kind(info), direction, window_s: window_s(choice, Some(info)) })
+    }
+}
+
+/// The attribution window of a metric in an experiment: its own, else the metric's, else 72 hours.
+pub(crate) fn window_s(choice: &MetricChoice, info: Option<&MetricInfo>) -> i64 {
+    const DEFAULT_S: i64 = 72 * 3_600;
+    choice.window_s.or(info.map(|info| info.window_s).filter(|window_s| 0 < *window_s)).unwrap_or(DEFAULT_S)
+}
+
+/// Everything a request may need.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) queue: Queue,
+    pub(crate) published: Published,
+    pub(crate) keys: ArcSwap<KeyRing>,
+    /// What each unit was assigned first, by experiment and unit.
+    sticky: papaya::HashMap<u64, Assignment>,
+    /// One edit at a time, so that what is published is what was written last.
+    edits: tokio::sync::Mutex<()>,
+    /// What links are signed with.
+    pub(crate) link_secret: [u8; 32],
+    /// Where people reach the server, without a slash at the end.
+    pub(crate) public_url: String,
+    draining: AtomicBool,
+}
+
+impl App {
+    /// Loads everything from the database and starts the writer.
+    pub(crate) async fn start(
+        store: Store,
+        registry: Registry,
+        link_secret: [u8; 32],
+        public_url: String,
+    ) -> Result<Arc<Self>, StoreError> {
+        track::renew_stale(&store, &registry).await?;
+        let (queue, jobs) = Queue::new();
+        let published = Published { catalog: Arc::default(), registry: Arc::new(registry) };
+        let writer = Writer::new(store.clone(), jobs, published.clone()).await?;
+        tokio::spawn(writer.run());
+        let app = Arc::new(Self {
+            store,
+            queue,
+            published,
+            keys: ArcSwap::default(),
+            sticky: papaya::HashMap::new(),
+            edits: tokio::sync::Mutex::new(()),
+            link_secret,
+            public_url,
+            draining: AtomicBool::new(false),
+        });
+        app.reload_keys().await?;
+        for experiment in experiments::all(app.store.reader()).await? {
+            app.load_assignments(&experiment).await?;
+            if let Err(error) = app.track(&experiment).await {
+                tracing::error!(experiment.key = %experiment.key, %error, "no figures are kept for now");
+            }
+        }
+        app.publish().await?;
+        Ok(app)
+    }
+
+    /// Whether requests should go elsewhere.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Finishes what was accepted.
+    pub(crate) async fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        let _ = self.queue.barrier().await;
+    }
+
+    /// Reads the keys again.
+    pub(crate) async fn reload_keys(&self) -> Result<(), StoreError> {
+        let records = keys::all(self.store.reader()).await?;
+        self.keys.store(Arc::new(KeyRing::new(&records)));
+        Ok(())
+    }
+
+    /// What `key` may do.
+    pub(crate) fn scope(&self, key: &str) -> Option<Scope> {
+        self.keys.load().scope(key)
+    }
+
+    /// Reads every experiment again and publishes what decisions are made on.
+    pub(crate) async fn publish(&self) -> Result<(), StoreError> {
+        let mut all = Vec::new();
+        for experiment in experiments::all(self.store.writer()).await? {
+            let newest = weights::newest(self.store.writer(), experiment.id).await?;
+            let newest =
+                newest.ok_or_else(|| StoreError::Corrupt(format!("no weights of `{}`", experiment.key)))?;
+            all.push((experiment, newest.weights));
+        }
+        let version = self.published.catalog.load().snapshot.version + 1;
+        self.published.catalog.store(Arc::new(Catalog::new(version, all)));
+        Ok(())
+    }
+
+    async fn load_assignments(&self, experiment: &Experiment) -> Result<(), StoreError> {
+        let is_live = matches!(experiment.status, Status::Running | Status::Paused);
+        if is_live && experiment.definition.stickiness == Stickiness::Sticky {
+            let sticky = self.sticky.pin();
+            let mut pairs = Vec::new();
+            stats::assignments(self.store.reader(), experiment.id, |unit, assignment| {
+                pairs.push((decide::sticky_key(experiment.id, unit), assignment));
+            })
+            .await?;
+            for (key, assignment) in pairs {
+                sticky.insert(key, assignment);
+            }
+        }
+        Ok(())
+    }
+
+    /// Has figures kept of an experiment, as far as its metrics are loaded.
+    pub(crate) async fn track(&self, experiment: &Experiment) -> Result<(), TrackError> {
+        let (tracked, metrics) = track::tracked(&self.store, &self.published.registry, experiment).await?;
+        Ok(self.queue.track(tracked, metrics).await?)
+    }
+
+    /// The weights that an experiment is at.
+    pub(crate) async fn weights(&self, id: ExperimentId) -> Result<weights::StoredWeights, StoreError> {
+        let newest = weights::newest(self.store.reader(), id).await?;
+        newest.ok_or_else(|| StoreError::Corrupt(format!("no weights of experiment {}", id.0)))
+    }
+
+    /// Runs what is due by time: schedules, then weights.
+    pub(crate) async fn tick(&self, now: Timestamp) {
+        self.run_schedule(now).await;
+        if let Err(error) = self.queue.allocate(now).await {
+            tracing::error!(%error, "weights were not looked at");
+        }
+    }
+}
+
+/// Why no figures are kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TrackError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The writer.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+}
+
+/// The weights that an experiment starts with: the registered shares, even ones where weights move.
+fn first_weights(experiment: &Experiment, version: u32) -> WeightsVersion {
+    let definition = &experiment.definition;
+    let is_adaptive = definition.is_adaptive();
+    let share = |variant: &podium_core::experiment::Variant| match (variant.is_active(), is_adaptive) {
+        (false, _) => 0.0,
+        (true, true) => 1.0,
+        (true, false) => variant.weight,
+    };
+    let sum: f64 = definition.variants.iter().map(share).sum();
+    let slot = definition.exclusion_group.as_ref().map(|group| podium_core::snapshot::Slot {
+        group: group.key.to_string(),
+        start: group.start.unwrap_or(0.0),
+        end: group.start.unwrap_or(0.0) + group.share,
+    });
+    WeightsVersion {
+        version,
+        salt: experiment.salt(),
+        traffic: definition.traffic,
+        slot,
+        weights: definition.variants.iter().map(|v| (v.key.to_string(), share(v) / sum)).collect(),
+    }
+}
+
+/// Now, for records.
+fn now() -> Timestamp {
+    clock::now()
+}

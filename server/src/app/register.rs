@@ -1,0 +1,178 @@
+//! Registering: a new experiment, or a new version of one.
+
+use super::{App, TrackError, first_weights, now};
+use crate::engine::{MetricUnusable, instantiate};
+use crate::store::weights::StoredWeights;
+use crate::store::{StoreError, experiments, weights};
+use podium_core::experiment::{Definition, Experiment, Fault, Status};
+use podium_core::id::{ExperimentId, ExperimentKey};
+
+/// Why an experiment was not registered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RegisterError {
+    /// Fields that cannot mean what they say.
+    #[error("the definition has {} faults", .0.len())]
+    Invalid(Vec<Fault>),
+    /// A metric that no plugin offers, or settings it will not have.
+    #[error("metric: {}", .0.detail)]
+    Metric(Fault),
+    /// The key is taken.
+    #[error("there is an experiment `{0}` already; make a new version of it, or choose another key")]
+    KeyTaken(String),
+    /// The flag is taken.
+    #[error("flag `{flag}` belongs to experiment `{owner}`")]
+    FlagTaken { flag: String, owner: String },
+    /// The exclusion group has no room.
+    #[error("exclusion group `{group}` has no free slot of share {share}; the largest one has {largest}")]
+    GroupFull { group: String, share: f64, largest: f64 },
+    /// A slot that was asked for belongs to another.
+    #[error("the slot overlaps that of `{owner}`")]
+    SlotTaken { owner: String },
+    /// The database or the writer.
+    #[error(transparent)]
+    Track(#[from] TrackError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl App {
+    /// Registers a draft.
+    pub(crate) async fn register(
+        &self,
+        key: ExperimentKey,
+        definition: Definition,
+    ) -> Result<Experiment, RegisterError> {
+        let _editing = self.edits.lock().await;
+        let definition = self.checked(definition)?;
+        if experiments::find(self.store.writer(), key.as_str(), None).await?.is_some() {
+            return Err(RegisterError::KeyTaken(key.to_string()));
+        }
+        self.insert(key, 1, definition).await
+    }
+
+    /// Registers a new version of an experiment as a draft, with figures of its own.
+    pub(crate) async fn register_version(
+        &self,
+        former: &Experiment,
+        definition: Definition,
+    ) -> Result<Experiment, RegisterError> {
+        let _editing = self.edits.lock().await;
+        let definition = self.checked(definition)?;
+        self.insert(former.key.clone(), former.version + 1, definition).await
+    }
+
+    /// Checks a definition by itself and against the plugins.
+    pub(super) fn checked(&self, definition: Definition) -> Result<Definition, RegisterError> {
+        let definition = definition.checked().map_err(RegisterError::Invalid)?;
+        self.check_metrics(&definition)?;
+        Ok(definition)
+    }
+
+    async fn insert(
+        &self,
+        key: ExperimentKey,
+        version: u32,
+        mut definition: Definition,
+    ) -> Result<Experiment, RegisterError> {
+        self.check_flag(&key, &definition)?;
+        self.place_in_group(&key, &mut definition)?;
+        let now = now();
+        let mut experiment = Experiment {
+            id: ExperimentId(0),
+            key,
+            version,
+            definition,
+            status: Status::Draft,
+            served: None,
+            revision: 1,
+            created_at: now,
+            updated_at: now,
+            started_at: None,
+            concluded_at: None,
+        };
+        let stored = StoredWeights {
+            weights: first_weights(&experiment, 1),
+            created_at: now,
+            cause: "registered".to_owned(),
+            beliefs: None,
+        };
+        let transaction = self.store.begin().await?;
+        experiments::insert(&transaction, &mut experiment).await?;
+        weights::insert(&transaction, experiment.id, &stored).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        self.track(&experiment).await?;
+        self.publish().await?;
+        Ok(experiment)
+    }
+
+    fn check_metrics(&self, definition: &Definition) -> Result<(), RegisterError> {
+        let secondary = |list: &'static str| move |idx: usize| format!("/{list}/{idx}");
+        let pointers = std::iter::once("/primary_metric".to_owned())
+            .chain((0..definition.secondary_metrics.len()).map(secondary("secondary_metrics")))
+            .chain((0..definition.guardrail_metrics.len()).map(secondary("guardrail_metrics")));
+        for (choice, pointer) in definition.metrics().zip(pointers) {
+            let config = serde_json::Value::Object(choice.config.clone()).to_string();
+            let made = instantiate(&self.published.registry, &choice.metric, &config, definition.currency);
+            if let Err(unusable) = made {
+                let member = match unusable {
+                    MetricUnusable::Create(podium_plugin_host::CreateError::UnknownMetric { .. }) => "metric",
+                    _ => "config",
+                };
+                let pointer = format!("{pointer}/{member}");
+                return Err(RegisterError::Metric(Fault { pointer, detail: unusable.to_string() }));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_flag(&self, key: &ExperimentKey, definition: &Definition) -> Result<(), RegisterError> {
+        let flag = definition.flag_key.as_ref().map_or(key.as_str(), |flag| flag.as_str());
+        let catalog = self.published.catalog.load();
+        let owner = catalog
+            .experiments()
+            .find(|other| other.status != Status::Archived && other.key != *key && other.flag_key() == flag);
+        owner.map_or(Ok(()), |owner| {
+            Err(RegisterError::FlagTaken { flag: flag.to_owned(), owner: owner.key.to_string() })
+        })
+    }
+
+    /// Finds the experiment a free slot in its exclusion group.
+    pub(super) fn place_in_group(
+        &self,
+        key: &ExperimentKey,
+        definition: &mut Definition,
+    ) -> Result<(), RegisterError> {
+        const SLACK: f64 = 1e-9;
+        let Some(group) = &mut definition.exclusion_group else { return Ok(()) };
+        let catalog = self.published.catalog.load();
+        let mut taken: Vec<(f64, f64, String)> = catalog
+            .experiments()
+            .filter(|other| {
+                other.key != *key && matches!(other.status, Status::Draft | Status::Running | Status::Paused)
+            })
+            .filter_map(|other| {
+                let slot = other.definition.exclusion_group.as_ref().filter(|slot| slot.key == group.key)?;
+                let start = slot.start.unwrap_or(0.0);
+                Some((start, start + slot.share, other.key.to_string()))
+            })
+            .collect();
+        taken.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if let Some(start) = group.start {
+            let end = start + group.share;
+            let overlap = taken.into_iter().find(|(from, to, _)| *from + SLACK < end && start + SLACK < *to);
+            return overlap.map_or(Ok(()), |(_, _, owner)| Err(RegisterError::SlotTaken { owner }));
+        }
+        let (mut free_from, mut largest) = (0.0_f64, 0.0_f64);
+        let ends = taken.into_iter().map(|(from, to, _)| (from, to)).chain([(1.0, 1.0)]);
+        for (from, to) in ends {
+            largest = largest.max(from - free_from);
+            if group.share <= from - free_from + SLACK {
+                group.start = Some(free_from);
+                return Ok(());
+            }
+            free_from = free_from.max(to);
+        }
+        Err(RegisterError::GroupFull { group: group.key.to_string(), share: group.share, largest })
+    }
+}

@@ -1,0 +1,146 @@
+//! Gathering what a report is made of.
+
+use super::{App, window_s};
+use crate::clock;
+use crate::engine;
+use crate::ingest::allocate::{Totals, matured};
+use crate::store::{StoreError, experiments, log, stats};
+use podium_core::experiment::{Experiment, MetricChoice};
+use podium_core::metric::{MetricKind, ValueUnit, VariantSums};
+use podium_core::projection::{MetricSlot, bucket_width_us};
+use podium_core::report::{
+    CurrentWeights, Exposures, MetricFigures, Report, ReportInput, Role, Rules, VariantFigures, Watermark,
+};
+use podium_core::time::Timestamp;
+use std::collections::HashMap;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReportError {
+    /// There is no such experiment.
+    #[error("there is no experiment `{0}`")]
+    NotFound(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl App {
+    /// Makes the report of an experiment from what is committed.
+    pub(crate) async fn report(
+        &self,
+        key: &str,
+        version: Option<u32>,
+    ) -> Result<(Experiment, Report), ReportError> {
+        let found = experiments::find(self.store.reader(), key, version).await?;
+        let experiment = found.ok_or_else(|| ReportError::NotFound(key.to_owned()))?;
+        let report = self.report_of(&experiment).await?;
+        Ok((experiment, report))
+    }
+
+    /// Makes the report of an experiment that was read already.
+    pub(crate) async fn report_of(&self, experiment: &Experiment) -> Result<Report, StoreError> {
+        let now = clock::now();
+        let totals: Totals =
+            stats::sums(self.store.reader(), Some(experiment.id)).await?.into_iter().collect();
+        let watermark = log::watermark(self.store.reader()).await?;
+        let weights = self.weights(experiment.id).await?.weights;
+        let definition = &experiment.definition;
+        let gather = Gather { app: self, experiment, totals: &totals, now };
+        let counts = gather.exposures();
+        let buckets = || totals.keys().filter(|key| key.slot == MetricSlot::Exposures).map(|key| key.bucket);
+        let quarantined: i64 =
+            totals.iter().filter(|(key, _)| key.slot == MetricSlot::Quarantine).map(|(_, sums)| sums.n).sum();
+        let roles = std::iter::once(Role::Primary)
+            .chain(definition.secondary_metrics.iter().map(|_| Role::Secondary))
+            .chain(definition.guardrail_metrics.iter().map(|_| Role::Guardrail));
+        let metrics = definition
+            .metrics()
+            .zip(roles)
+            .enumerate()
+            .map(|(metric_idx, (choice, role))| gather.metric(metric_idx as u16, choice, role))
+            .collect();
+        Ok(Report::of(&ReportInput {
+            experiment,
+            now,
+            watermark: Watermark { position: watermark.0, at: watermark.1 },
+            exposures: counts,
+            first_exposed_at: buckets().min(),
+            last_exposed_at: buckets().max(),
+            quarantined_units: quarantined.unsigned_abs(),
+            weights: Some(CurrentWeights {
+                version: weights.version,
+                shares: weights.weights.iter().map(|(_, weight)| *weight).collect(),
+            }),
+            metrics,
+            source_note: definition.source_note.clone(),
+            rules: Rules { run_s_min: definition.min_run_s, ..Rules::default() },
+        }))
+    }
+}
+
+struct Gather<'a> {
+    app: &'a App,
+    experiment: &'a Experiment,
+    totals: &'a Totals,
+    now: Timestamp,
+}
+
+impl Gather<'_> {
+    /// Units exposed to each variant, those among them that have matured for the primary metric.
+    fn exposures(&self) -> Vec<Exposures> {
+        let primary = &self.experiment.definition.primary_metric;
+        let window_s = window_s(primary, self.app.published.registry.find(&primary.metric));
+        let width_us = bucket_width_us(window_s);
+        let mut counts = vec![Exposures::default(); self.experiment.definition.variants.len()];
+        for (key, sums) in self.totals.iter().filter(|(key, _)| key.slot == MetricSlot::Exposures) {
+            if let Some(count) = counts.get_mut(usize::from(key.variant_idx)) {
+                let ends = Timestamp::from_micros(key.bucket.as_micros().saturating_add(width_us));
+                count.observed += sums.n.unsigned_abs();
+                count.matured +=
+                    if ends.plus_seconds(window_s) <= self.now { sums.n.unsigned_abs() } else { 0 };
+            }
+        }
+        counts
+    }
+
+    fn metric(&self, metric_idx: u16, choice: &MetricChoice, role: Role) -> MetricFigures {
+        let info = self.app.published.registry.find(&choice.metric);
+        let window_s = window_s(choice, info);
+        let id = self.experiment.id;
+        let observed: HashMap<u16, VariantSums> = self
+            .totals
+            .iter()
+            .filter(|(key, _)| key.slot == MetricSlot::Metric(metric_idx))
+            .fold(HashMap::new(), |mut by_variant, (key, sums)| {
+                by_variant.entry(key.variant_idx).or_insert_with(VariantSums::default).merge(sums);
+                by_variant
+            });
+        let matured = matured(self.totals, id, metric_idx, window_s, self.now);
+        let n_variants = self.experiment.definition.variants.len();
+        let exposed: i64 = self
+            .totals
+            .iter()
+            .filter(|(key, _)| key.slot == MetricSlot::Exposures)
+            .map(|(_, sums)| sums.n)
+            .sum();
+        let counted: i64 = observed.values().map(|sums| sums.n).sum();
+        let of = |by_variant: &HashMap<u16, VariantSums>, idx: usize| {
+            by_variant.get(&(idx as u16)).copied().unwrap_or_default()
+        };
+        MetricFigures {
+            choice: choice.clone(),
+            role,
+            title: info.map_or_else(|| choice.metric.clone(), |info| info.title.clone()),
+            kind: info.map_or(MetricKind::Mean, engine::kind),
+            unit: info.map_or(ValueUnit::Plain, engine::unit),
+            direction: choice.direction.or(info.map(engine::direction)).unwrap_or_default(),
+            window_s,
+            available: info.is_some(),
+            unreadable_units: (exposed - counted).max(0).unsigned_abs(),
+            variants: (0..n_variants)
+                .map(|idx| VariantFigures { observed: of(&observed, idx), matured: of(&matured, idx) })
+                .collect(),
+        }
+    }
+}

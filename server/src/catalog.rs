@@ -1,0 +1,74 @@
+//! What handlers read without asking the database: the snapshot to decide on, and the experiments by name.
+
+use podium_core::experiment::{Experiment, Status};
+use podium_core::id::ExperimentId;
+use podium_core::snapshot::{Flag, Snapshot, WeightsVersion};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Everything published at one moment; replaced whole.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalog {
+    /// What decisions are made on.
+    pub(crate) snapshot: Snapshot,
+    by_key: HashMap<Box<str>, Arc<Experiment>>,
+    by_id: HashMap<ExperimentId, Arc<Experiment>>,
+}
+
+impl Catalog {
+    /// Builds what is published from every experiment in every version, oldest first, with its newest weights.
+    ///
+    /// A flag belongs to the newest version that is no draft; a draft has it only where nothing else does.
+    pub(crate) fn new(version: u64, experiments: Vec<(Experiment, WeightsVersion)>) -> Self {
+        let mut flags: HashMap<Box<str>, (bool, Flag)> = HashMap::new();
+        let mut catalog = Self::default();
+        for (experiment, weights) in experiments {
+            let is_draft = experiment.status == Status::Draft;
+            if let Some(flag) = Flag::new(&experiment, &weights) {
+                let key: Box<str> = experiment.flag_key().into();
+                let taken = flags.get(&key).is_some_and(|(other_is_draft, _)| is_draft && !other_is_draft);
+                if !taken {
+                    flags.insert(key, (is_draft, flag));
+                }
+            }
+            let experiment = Arc::new(experiment);
+            let key: Box<str> = experiment.key.as_str().into();
+            let shadowed =
+                is_draft && catalog.by_key.get(&key).is_some_and(|other| other.status != Status::Archived);
+            if !shadowed {
+                catalog.by_key.insert(key, Arc::clone(&experiment));
+            }
+            catalog.by_id.insert(experiment.id, experiment);
+        }
+        catalog.snapshot =
+            Snapshot::new(version, flags.into_iter().map(|(key, (_, flag))| (key, Arc::new(flag))));
+        catalog
+    }
+
+    /// The same with new weights of one experiment.
+    pub(crate) fn with_weights(&self, id: ExperimentId, weights: &WeightsVersion) -> Self {
+        let mut next = self.clone();
+        let experiment = self.by_id.get(&id);
+        let renewed = |flag: &Arc<Flag>| {
+            let flag = (flag.experiment == id).then(|| Flag::new(experiment?, weights)).flatten()?;
+            Some(Arc::new(flag))
+        };
+        let flags = self.snapshot.flags().map(|(key, flag)| {
+            let flag = renewed(flag).unwrap_or_else(|| Arc::clone(flag));
+            (key.into(), flag)
+        });
+        next.snapshot = Snapshot::new(self.snapshot.version + 1, flags);
+        next
+    }
+
+    /// The experiment that a key or a numeric id names; of several versions the one that clients meet.
+    pub(crate) fn named(&self, name: &str) -> Option<&Experiment> {
+        let by_key = self.by_key.get(name);
+        by_key.or_else(|| self.by_id.get(&ExperimentId(name.parse().ok()?))).map(|experiment| &**experiment)
+    }
+
+    /// Every experiment in every version, in no order.
+    pub(crate) fn experiments(&self) -> impl Iterator<Item = &Arc<Experiment>> {
+        self.by_id.values()
+    }
+}

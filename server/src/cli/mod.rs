@@ -1,0 +1,84 @@
+//! The command line.
+
+mod client;
+mod config;
+mod experiment;
+mod key;
+mod rebuild;
+mod report;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Experiments and personalization for commerce.
+#[derive(Debug, Parser)]
+#[command(name = "podium", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Serve),
+    /// List, read, register, start, pause, conclude or archive experiments.
+    Experiment(experiment::ExperimentCommand),
+    /// Print the report of an experiment.
+    Report(report::ReportCommand),
+    /// Make or list API keys, in the database itself.
+    Key(key::KeyCommand),
+    /// Fold the event log anew, or check that it gives what is there.
+    Rebuild(rebuild::Rebuild),
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// One line that says what is wrong; the exit code is not zero.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct CliError(pub(crate) String);
+
+impl CliError {
+    fn from_display(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs a command.
+pub(crate) async fn run(cli: Cli) -> Result<ExitCode, CliError> {
+    match cli.command {
+        Command::Serve(serve) => serve.run().await,
+        Command::Experiment(command) => blocking(move || command.run()).await,
+        Command::Report(command) => blocking(move || command.run()).await,
+        Command::Key(command) => command.run().await,
+        Command::Rebuild(rebuild) => rebuild.run().await,
+        Command::Completions { shell } => {
+            let mut command = <Cli as clap::CommandFactory>::command();
+            clap_complete::generate(shell, &mut command, "podium", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn blocking(
+    work: impl FnOnce() -> Result<ExitCode, CliError> + Send + 'static,
+) -> Result<ExitCode, CliError> {
+    tokio::task::spawn_blocking(work).await.map_err(CliError::from_display)?
+}
+
+/// Says what went wrong, on standard error.
+#[expect(clippy::print_stderr, reason = "this is where the command line speaks")]
+pub(crate) fn say_error(text: &str) {
+    eprintln!("podium: {text}");
+}
+
+/// Says something, on standard output.
+#[expect(clippy::print_stdout, reason = "this is where the command line speaks")]
+pub(crate) fn say(text: &str) {
+    println!("{text}");
+}

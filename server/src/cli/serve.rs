@@ -1,0 +1,108 @@
+//! `podium serve`.
+
+use super::config::Place;
+use super::{CliError, say};
+use crate::api;
+use crate::app::App;
+use crate::clock;
+use crate::telemetry::{self, LogFormat};
+use actix_web::dev::ServerHandle;
+use actix_web::{HttpServer, web};
+use clap::Args;
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How often schedules and weights are looked at.
+const TICK: Duration = Duration::from_millis(200);
+/// The longest a stop may take, in seconds.
+const STOP_S: u64 = 25;
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Run the server.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, env = "PODIUM_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: String,
+    /// Where people reach the server, for links; by default where it listens.
+    #[arg(long, env = "PODIUM_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// How log lines are written to standard error.
+    #[arg(long, env = "PODIUM_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// A server that listens.
+pub(crate) struct Running {
+    pub(crate) app: Arc<App>,
+    pub(crate) url: String,
+    pub(crate) handle: ServerHandle,
+    pub(crate) served: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Serve {
+    /// Serves until it is told to stop.
+    pub(crate) async fn run(self) -> Result<ExitCode, CliError> {
+        telemetry::start(self.log_format, "info");
+        let running = self.start().await?;
+        say(&format!("podium listening on {}", running.url));
+        running.until_stopped().await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Starts listening.
+    pub(crate) async fn start(&self) -> Result<Running, CliError> {
+        self.place.prepare()?;
+        let failed = |error: std::io::Error| CliError(format!("cannot listen on {}: {error}", self.listen));
+        let listener = TcpListener::bind(&self.listen).map_err(failed)?;
+        let url = format!("http://{}", listener.local_addr().map_err(failed)?);
+        let store = self.place.open().await?;
+        self.place.first_keys(&store).await?;
+        let public_url = self.public_url.clone().unwrap_or_else(|| url.clone());
+        let public_url = public_url.trim_end_matches('/').to_owned();
+        let app = App::start(store, self.place.plugins(), self.place.link_secret()?, public_url).await;
+        let app = app.map_err(CliError::from_display)?;
+        let shared = web::Data::from(Arc::clone(&app));
+        let server =
+            HttpServer::new(move || actix_web::App::new().app_data(shared.clone()).configure(api::routes))
+                .client_request_timeout(HEADER_TIMEOUT)
+                .shutdown_timeout(STOP_S)
+                .disable_signals()
+                .listen(listener)
+                .map_err(failed)?
+                .run();
+        let handle = server.handle();
+        let served = tokio::spawn(server);
+        let ticking = Arc::clone(&app);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(TICK);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                ticking.tick(clock::now()).await;
+            }
+        });
+        Ok(Running { app, url, handle, served })
+    }
+}
+
+impl Running {
+    /// Waits for SIGTERM or SIGINT, then finishes what was accepted.
+    pub(crate) async fn until_stopped(self) -> Result<(), CliError> {
+        let mut terminate = signal(SignalKind::terminate()).map_err(CliError::from_display)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::from_display)?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: finishing what was accepted");
+        self.handle.stop(true).await;
+        self.app.drain().await;
+        self.served.await.map_err(CliError::from_display)?.map_err(CliError::from_display)
+    }
+}

@@ -1,0 +1,194 @@
+//! Metrics at work: rows in, numbers out, whatever a plugin does.
+
+use podium_core::id::MetricId;
+use podium_core::metric::extract::Cell;
+use podium_core::metric::fields::{BadFieldSpec, ColumnType, FieldSpec};
+use podium_core::metric::{Direction, MetricKind, UnitValue, ValueUnit};
+use podium_core::money::Currency;
+use podium_core::projection::{MetricEngine, MetricSpec, Row};
+use podium_plugin_host::{
+    self as host, Batch, CreateError, MetricFault, MetricInfo, MetricInstance, Registry, Value,
+};
+use std::collections::HashMap;
+
+/// The largest sum a plugin is handed: 2^53.
+const SUM_MAX: i64 = 1 << 53;
+
+/// Why an experiment cannot use a metric.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MetricUnusable {
+    /// The plugin will not have it.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// What the plugin wants read makes no sense.
+    #[error(transparent)]
+    Fields(#[from] BadFieldSpec),
+}
+
+struct Loaded {
+    instance: Box<dyn MetricInstance>,
+    columns: Vec<host::ColumnType>,
+    metric: String,
+}
+
+/// All metrics that experiments use.
+#[derive(Default)]
+pub(crate) struct Engine {
+    loaded: HashMap<MetricId, Loaded>,
+}
+
+/// Makes an instance and reads what it wants read.
+pub(crate) fn instantiate(
+    registry: &Registry,
+    metric: &str,
+    config: &str,
+    currency: Currency,
+) -> Result<(Box<dyn MetricInstance>, MetricSpec), MetricUnusable> {
+    let instance = registry.create(metric, config)?;
+    let fields = FieldSpec::parse(instance.fields_json())?;
+    let spec = MetricSpec { fields, k: instance.k(), currency };
+    Ok((instance, spec))
+}
+
+impl Engine {
+    /// Takes an instance into use.
+    pub(crate) fn add(
+        &mut self,
+        id: MetricId,
+        metric: &str,
+        instance: Box<dyn MetricInstance>,
+        spec: &MetricSpec,
+    ) {
+        let columns = spec.fields.columns.iter().map(|(_, column_type)| column(*column_type)).collect();
+        self.loaded.insert(id, Loaded { instance, columns, metric: metric.to_owned() });
+    }
+}
+
+impl MetricEngine for Engine {
+    fn observe(&mut self, metric: MetricId, rows: &[Row]) -> Vec<i64> {
+        let Some(loaded) = self.loaded.get_mut(&metric) else { return Vec::new() };
+        let mut contributions = Vec::with_capacity(rows.len() * loaded.instance.k());
+        loaded.observe(rows, &mut contributions);
+        contributions
+    }
+
+    fn value(&mut self, metric: MetricId, sums: &[i64], k: usize) -> Vec<Option<UnitValue>> {
+        let Some(loaded) = self.loaded.get_mut(&metric) else { return vec![None; sums.len() / k.max(1)] };
+        let clamped: Vec<i64> = sums.iter().map(|sum| (*sum).clamp(-SUM_MAX, SUM_MAX)).collect();
+        let mut values = Vec::with_capacity(sums.len() / k.max(1));
+        loaded.value(&clamped, k, &mut values);
+        values
+    }
+}
+
+impl Loaded {
+    /// Observes rows; of a batch that fails, each half, down to the row that no one can read: it counts as zeros.
+    fn observe(&mut self, rows: &[Row], contributions: &mut Vec<i64>) {
+        if rows.is_empty() {
+            return;
+        }
+        let k = self.instance.k();
+        let answer = self.batch(rows).map(|batch| self.instance.observe(&batch));
+        match answer {
+            Some(Ok(numbers)) if numbers.len() == rows.len() * k => contributions.extend(numbers),
+            Some(Ok(_)) | None if rows.len() == 1 => {
+                self.give_up("its answer has the wrong length", contributions)
+            }
+            Some(Err(fault)) if rows.len() == 1 => self.give_up(&fault.to_string(), contributions),
+            _ => {
+                let (left, right) = rows.split_at(rows.len() / 2);
+                self.observe(left, contributions);
+                self.observe(right, contributions);
+            }
+        }
+    }
+
+    fn give_up(&mut self, fault: &str, contributions: &mut Vec<i64>) {
+        metrics::counter!("podium_unreadable_events_total").increment(1);
+        tracing::error!(metric = %self.metric, fault, "metric cannot read an event; it counts as nothing for this metric");
+        contributions.resize(contributions.len() + self.instance.k(), 0);
+    }
+
+    fn value(&mut self, sums: &[i64], k: usize, values: &mut Vec<Option<UnitValue>>) {
+        let n_units = sums.len() / k.max(1);
+        let answer = self.instance.value(sums);
+        match answer {
+            Ok(numbers) if numbers.len() == n_units => {
+                let checked = |(numerator, denominator)| UnitValue::from_f64(numerator, denominator).ok();
+                values.extend(numbers.into_iter().map(checked));
+            }
+            answer if n_units <= 1 => {
+                let fault = answer.err().as_ref().map(MetricFault::to_string).unwrap_or_default();
+                tracing::error!(metric = %self.metric, fault, "metric has no value for a unit; the unit is left out");
+                values.extend((0..n_units).map(|_| None));
+            }
+            _ => {
+                let (left, right) = sums.split_at(n_units / 2 * k);
+                self.value(left, k, values);
+                self.value(right, k, values);
+            }
+        }
+    }
+
+    fn batch(&self, rows: &[Row]) -> Option<Batch> {
+        let mut batch = Batch::new(&self.columns);
+        let mut values = Vec::with_capacity(self.columns.len());
+        for row in rows {
+            values.clear();
+            values.extend(row.cells.iter().map(|cell| value(cell.as_ref())));
+            batch.push_row(row.event_idx, row.time.as_millis(), &values).ok()?;
+        }
+        Some(batch)
+    }
+}
+
+fn value(cell: Option<&Cell>) -> Value<'_> {
+    match cell {
+        None => Value::Null,
+        Some(Cell::Int(whole)) => Value::Int(*whole),
+        Some(Cell::Float(number)) => Value::Float(*number),
+        Some(Cell::Bool(is_true)) => Value::Bool(*is_true),
+        Some(Cell::Money(minor)) => Value::Money(*minor),
+        Some(Cell::Text(text)) => Value::Text(text),
+        Some(Cell::Json(json)) => Value::Json(json),
+    }
+}
+
+fn column(column_type: ColumnType) -> host::ColumnType {
+    match column_type {
+        ColumnType::Int => host::ColumnType::Int,
+        ColumnType::Float => host::ColumnType::Float,
+        ColumnType::Bool => host::ColumnType::Bool,
+        ColumnType::Money => host::ColumnType::Money,
+        ColumnType::Text => host::ColumnType::Text,
+        _ => host::ColumnType::Json,
+    }
+}
+
+/// How the values of a metric are to be read.
+pub(crate) fn kind(info: &MetricInfo) -> MetricKind {
+    match info.kind {
+        host::MetricKind::Proportion => MetricKind::Proportion,
+        host::MetricKind::Mean => MetricKind::Mean,
+        host::MetricKind::Ratio => MetricKind::Ratio,
+    }
+}
+
+/// What a metric counts in.
+pub(crate) fn unit(info: &MetricInfo) -> ValueUnit {
+    match info.unit {
+        host::Unit::Plain => ValueUnit::Plain,
+        host::Unit::CurrencyMinor => ValueUnit::CurrencyMinor,
+        host::Unit::Count => ValueUnit::Count,
+        host::Unit::Proportion => ValueUnit::Proportion,
+        host::Unit::Milliseconds => ValueUnit::Milliseconds,
+    }
+}
+
+/// Which way is better by the metric's own word.
+pub(crate) fn direction(info: &MetricInfo) -> Direction {
+    match info.direction {
+        host::Direction::Increase => Direction::Increase,
+        host::Direction::Decrease => Direction::Decrease,
+    }
+}

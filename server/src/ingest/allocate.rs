@@ -1,0 +1,220 @@
+//! When weights move: a version ends after its units, or after a day, and the next follows from what has matured.
+
+use crate::app::Published;
+use crate::catalog::Catalog;
+use crate::store::weights::{self, StoredWeights};
+use crate::store::{Store, StoreError};
+use podium_core::allocation::{AllocationInput, ArmState, next_weights};
+use podium_core::experiment::{Experiment, Status};
+use podium_core::id::ExperimentId;
+use podium_core::metric::{Direction, MetricKind, VariantSums};
+use podium_core::projection::{MetricSlot, StatKey, Stratum, bucket_width_us};
+use podium_core::snapshot::WeightsVersion;
+use podium_core::time::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// The longest a version lives, in seconds: a day.
+const VERSION_S_MAX: i64 = 86_400;
+/// The shortest, in seconds.
+const VERSION_S_MIN: i64 = 1;
+
+/// Sums of variants, by key.
+pub(crate) type Totals = BTreeMap<StatKey, VariantSums>;
+
+/// The version that each experiment is at.
+#[derive(Debug, Default)]
+pub(super) struct Allocations {
+    current: HashMap<ExperimentId, Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    weights: WeightsVersion,
+    created_at: Timestamp,
+    /// For each variant, the first version in which it could be assigned.
+    since: Vec<u32>,
+}
+
+/// How the primary metric of an experiment is to be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Primary {
+    /// What its values are.
+    pub(crate) kind: MetricKind,
+    /// Which way is better.
+    pub(crate) direction: Direction,
+    /// The attribution window, in seconds.
+    pub(crate) window_s: i64,
+}
+
+impl Allocations {
+    /// Forgets an experiment, because it changed; it is read again when it is next looked at.
+    pub(super) fn forget(&mut self, experiment: ExperimentId) {
+        self.current.remove(&experiment);
+    }
+
+    /// Publishes new weights of every experiment whose version has ended.
+    pub(super) async fn run(
+        &mut self,
+        store: &Store,
+        published: &Published,
+        totals: &Totals,
+        now: Timestamp,
+    ) {
+        let catalog = published.catalog.load_full();
+        for experiment in catalog.experiments() {
+            let is_adaptive = experiment.status == Status::Running && experiment.definition.is_adaptive();
+            let Some(primary) = published.primary(experiment).filter(|_| is_adaptive) else { continue };
+            if let Err(error) = self.renew(store, published, (experiment, primary), totals, now).await {
+                tracing::error!(experiment.key = %experiment.key, %error, "weights stay as they are");
+            }
+        }
+    }
+
+    async fn renew(
+        &mut self,
+        store: &Store,
+        published: &Published,
+        (experiment, primary): (&Arc<Experiment>, Primary),
+        totals: &Totals,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let current = match self.current.remove(&experiment.id) {
+            Some(current) => current,
+            None => match Current::read(store, experiment).await? {
+                Some(current) => current,
+                None => return Ok(()),
+            },
+        };
+        let next = current.next(experiment, primary, totals, now);
+        let Some(next) = next else {
+            self.current.insert(experiment.id, current);
+            return Ok(());
+        };
+        weights::insert(store.writer(), experiment.id, &next).await?;
+        published
+            .catalog
+            .rcu(|catalog: &Arc<Catalog>| Arc::new(catalog.with_weights(experiment.id, &next.weights)));
+        tracing::debug!(experiment.key = %experiment.key, version = next.weights.version, "weights published");
+        metrics::counter!("podium_weights_versions_total").increment(1);
+        let since = current.since;
+        self.current.insert(experiment.id, Current { weights: next.weights, created_at: now, since });
+        Ok(())
+    }
+}
+
+impl Current {
+    async fn read(store: &Store, experiment: &Experiment) -> Result<Option<Self>, StoreError> {
+        const ALL: u64 = u32::MAX as u64;
+        let history = weights::history(store.reader(), experiment.id, ALL).await?;
+        let Some(newest) = history.first() else { return Ok(None) };
+        let first = |key: &str| {
+            let has =
+                |stored: &&StoredWeights| stored.weights.weights.iter().any(|(k, w)| k == key && *w > 0.0);
+            history.iter().filter(has).map(|stored| stored.weights.version).min()
+        };
+        let newest_version = newest.weights.version;
+        let variants = &experiment.definition.variants;
+        let since =
+            variants.iter().map(|variant| first(variant.key.as_str()).unwrap_or(newest_version)).collect();
+        Ok(Some(Self { weights: newest.weights.clone(), created_at: newest.created_at, since }))
+    }
+
+    fn next(
+        &self,
+        experiment: &Experiment,
+        primary: Primary,
+        totals: &Totals,
+        now: Timestamp,
+    ) -> Option<StoredWeights> {
+        let version = self.weights.version;
+        let at_least = self.created_at.plus_seconds(VERSION_S_MIN) <= now;
+        let at_most = now < self.created_at.plus_seconds(VERSION_S_MAX);
+        let n_units = units_under(totals, experiment.id, version);
+        if !at_least || (at_most && n_units < i64::from(experiment.definition.units_per_version)) {
+            return None;
+        }
+        let definition = &experiment.definition;
+        let sums = matured(totals, experiment.id, 0, primary.window_s, now);
+        let active: Vec<usize> = (0..definition.variants.len())
+            .filter(|variant_idx| {
+                definition.variants.get(*variant_idx).is_some_and(|variant| variant.is_active())
+            })
+            .collect();
+        let arms: Vec<ArmState> = active
+            .iter()
+            .map(|variant_idx| ArmState {
+                sums: sums.get(&(*variant_idx as u16)).copied().unwrap_or_default(),
+                strata: version + 1 - self.since.get(*variant_idx).copied().unwrap_or(version).min(version),
+                share: definition.variants.get(*variant_idx).map_or(0.0, |variant| variant.weight),
+            })
+            .collect();
+        let control = definition.control_idx();
+        let input = AllocationInput {
+            kind: primary.kind,
+            direction: primary.direction,
+            control_idx: active.iter().position(|variant_idx| *variant_idx == control),
+            arms: &arms,
+        };
+        let draft = next_weights(&definition.allocator, &input)
+            .inspect_err(|error| tracing::error!(experiment.key = %experiment.key, %error, "no weights"))
+            .ok()?;
+        let mut weights = self.weights.clone();
+        weights.version += 1;
+        weights.weights.iter_mut().for_each(|(_, weight)| *weight = 0.0);
+        for (variant_idx, weight) in active.iter().zip(draft.weights.as_slice()) {
+            if let Some((_, slot)) = weights.weights.get_mut(*variant_idx) {
+                *slot = *weight;
+            }
+        }
+        let beliefs = serde_json::json!({ "phase": draft.phase, "beliefs": draft.beliefs });
+        let cause = "allocated".to_owned();
+        Some(StoredWeights { weights, created_at: now, cause, beliefs: Some(beliefs.to_string()) })
+    }
+}
+
+/// How many units were exposed under a weights version.
+fn units_under(totals: &Totals, experiment: ExperimentId, version: u32) -> i64 {
+    let stratum = Stratum::Version(version);
+    let from = StatKey {
+        experiment,
+        slot: MetricSlot::Exposures,
+        stratum,
+        bucket: Timestamp::from_micros(i64::MIN),
+        variant_idx: 0,
+    };
+    let rows = totals.range(from..).take_while(|(key, _)| {
+        key.experiment == experiment && key.slot == MetricSlot::Exposures && key.stratum == stratum
+    });
+    rows.map(|(_, sums)| sums.n).sum()
+}
+
+/// The sums of each variant over units whose window has passed, for the metric at `metric_idx`.
+pub(crate) fn matured(
+    totals: &Totals,
+    experiment: ExperimentId,
+    metric_idx: u16,
+    window_s: i64,
+    now: Timestamp,
+) -> HashMap<u16, VariantSums> {
+    let slot = MetricSlot::Metric(metric_idx);
+    let width_us = bucket_width_us(window_s);
+    let from = StatKey {
+        experiment,
+        slot,
+        stratum: Stratum::Day(i32::MIN),
+        bucket: Timestamp::from_micros(i64::MIN),
+        variant_idx: 0,
+    };
+    let mut by_variant: HashMap<u16, VariantSums> = HashMap::new();
+    for (key, sums) in
+        totals.range(from..).take_while(|(key, _)| key.experiment == experiment && key.slot == slot)
+    {
+        let ripe_at =
+            Timestamp::from_micros(key.bucket.as_micros().saturating_add(width_us)).plus_seconds(window_s);
+        if ripe_at <= now {
+            by_variant.entry(key.variant_idx).or_default().merge(sums);
+        }
+    }
+    by_variant
+}

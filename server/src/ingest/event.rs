@@ -1,0 +1,308 @@
+//! One event as clients send it, in the Segment vocabulary: read where it stands, checked, made ready for the log.
+
+use crate::catalog::Catalog;
+use podium_core::experiment::Status;
+use podium_core::metric::extract::ORDER_COMPLETED;
+use podium_core::metric::json::{Object, plain_text};
+use podium_core::money::Currency;
+use podium_core::projection::{Sighting, StoredEvent, Trust};
+use podium_core::time::Timestamp;
+use std::borrow::Cow;
+use uuid::Uuid;
+
+/// The largest event, in bytes.
+pub(crate) const EVENT_BYTES_MAX: usize = 32 * 1024;
+/// The most events in one request.
+pub(crate) const EVENTS_MAX: usize = 2_500;
+const DEPTH_MAX: usize = 32;
+const ID_BYTES_MAX: usize = 255;
+/// How far ahead of our clock an event may say it is.
+const AHEAD_S_MAX: i64 = 300;
+
+const EXPERIMENT_VIEWED: &str = "Experiment Viewed";
+const ORDER_EVENTS: [&str; 4] = [ORDER_COMPLETED, "Order Refunded", "Order Cancelled", "Order Updated"];
+const AMOUNTS: [&str; 7] = ["revenue", "total", "subtotal", "shipping", "tax", "discount", "value"];
+const TYPES: [&str; 6] = ["track", "identify", "page", "screen", "group", "alias"];
+
+/// Why an event is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rejection {
+    /// A slug that never changes.
+    pub(crate) reason: &'static str,
+    /// Where, as a JSON pointer into the event.
+    pub(crate) pointer: &'static str,
+    /// What is wrong and what would be right.
+    pub(crate) detail: String,
+}
+
+fn reject<T>(reason: &'static str, pointer: &'static str, detail: impl Into<String>) -> Result<T, Rejection> {
+    Err(Rejection { reason, pointer, detail: detail.into() })
+}
+
+/// What an event is read with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading<'a> {
+    /// Which experiments there are.
+    pub(crate) catalog: &'a Catalog,
+    /// Who says it.
+    pub(crate) trust: Trust,
+    /// When the request came.
+    pub(crate) received_at: Timestamp,
+    /// When the client says it sent the request.
+    pub(crate) sent_at: Option<Timestamp>,
+}
+
+impl Reading<'_> {
+    /// Reads one event.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Rejection`] that applies.
+    pub(crate) fn read(&self, json: &str) -> Result<StoredEvent, Rejection> {
+        if json.len() > EVENT_BYTES_MAX {
+            let detail = format!("an event has at most {EVENT_BYTES_MAX} bytes, this one {}", json.len());
+            return reject("event_too_large", "", detail);
+        }
+        if DEPTH_MAX < depth(json) {
+            return reject("too_deep", "", format!("an event is nested at most {DEPTH_MAX} deep"));
+        }
+        let Ok(event) = serde_json::from_str::<Object<'_>>(json) else {
+            return reject("not_an_object", "", "an event is a JSON object");
+        };
+        let unit = unit(&event)?;
+        let name = name(&event)?;
+        let message_id = message_id(&event)?;
+        let time = self.time(&event)?;
+        let properties = part(&event, if name == "identify" { "traits" } else { "properties" })?;
+        let context = part(&event, "context")?;
+        let fields = Object::parse(properties);
+        check_money(&name, &fields)?;
+        let order_id = order_id(&name, &fields)?;
+        let sighting = if name == EXPERIMENT_VIEWED { Some(self.sighting(&fields)?) } else { None };
+        let body = format!(r#"{{"properties":{properties},"context":{context}}}"#);
+        Ok(StoredEvent {
+            message_id: message_id.into(),
+            name: name.into(),
+            unit: unit.into(),
+            order_id,
+            trust: self.trust,
+            time,
+            sighting,
+            body: body.into(),
+        })
+    }
+
+    /// When it happened: what the client says, corrected by how wrong its clock was when it sent it.
+    fn time(&self, event: &Object<'_>) -> Result<Timestamp, Rejection> {
+        let said = match instant(event, "timestamp", "/timestamp")? {
+            Some(said) => Some(said),
+            None => instant(event, "originalTimestamp", "/originalTimestamp")?,
+        };
+        let sent = instant(event, "sentAt", "/sentAt")?.or(self.sent_at);
+        let time = match (said, sent) {
+            (Some(said), Some(sent)) => {
+                let lag = sent.as_micros().saturating_sub(said.as_micros());
+                Timestamp::from_micros(self.received_at.as_micros().saturating_sub(lag))
+            }
+            (Some(said), None) => said,
+            (None, _) => self.received_at,
+        };
+        let latest = self.received_at.plus_seconds(AHEAD_S_MAX);
+        Ok(if latest < time { self.received_at } else { time })
+    }
+
+    fn sighting(&self, fields: &Object<'_>) -> Result<Sighting, Rejection> {
+        let text = |name: &str| fields.get(name).and_then(plain_text).filter(|text| !text.is_empty());
+        let Some(experiment_name) = text("experiment_id").or_else(|| text("experiment_name")) else {
+            return reject(
+                "unknown_experiment",
+                "/properties/experiment_id",
+                "name the experiment by its key",
+            );
+        };
+        let Some(experiment) = self.catalog.named(&experiment_name) else {
+            let detail = format!("there is no experiment `{experiment_name}`; register it first");
+            return reject("unknown_experiment", "/properties/experiment_id", detail);
+        };
+        match experiment.status {
+            Status::Running | Status::Paused | Status::Concluded => {}
+            Status::Draft | Status::Archived => {
+                let detail =
+                    format!("experiment `{experiment_name}` is {}; start it first", experiment.status);
+                return reject("experiment_not_started", "/properties/experiment_id", detail);
+            }
+        }
+        let variation = text("variation_id").or_else(|| text("variation_name"));
+        let variants = &experiment.definition.variants;
+        let position = variation.as_ref().and_then(|variation| {
+            let by_key = experiment.variant_idx(variation);
+            by_key
+                .or_else(|| variants.iter().position(|variant| variant.name.as_deref() == Some(&**variation)))
+        });
+        let Some(variant_idx) = position else {
+            let keys: Vec<_> = variants.iter().map(|variant| variant.key.as_str()).collect();
+            let found = variation.unwrap_or(Cow::Borrowed(""));
+            let detail =
+                format!("`{found}` is no variant of `{experiment_name}`; it has {}", keys.join(", "));
+            return reject("variant_not_assigned", "/properties/variation_id", detail);
+        };
+        let propensity = match fields.get("propensity") {
+            None => None,
+            Some(json) => match plain_text(json).and_then(|text| text.parse::<f64>().ok()) {
+                Some(propensity) if 0.0 < propensity && propensity <= 1.0 => Some(propensity),
+                _ => {
+                    let detail = "the probability of the assignment, above 0 and at most 1";
+                    return reject("bad_propensity", "/properties/propensity", detail);
+                }
+            },
+        };
+        let variant_idx = variant_idx as u16;
+        Ok(Sighting { experiment: experiment.id, variant_idx, exposed: true, version: None, propensity })
+    }
+}
+
+fn unit(event: &Object<'_>) -> Result<String, Rejection> {
+    for (name, pointer) in [("userId", "/userId"), ("anonymousId", "/anonymousId")] {
+        let Some(json) = event.get(name) else { continue };
+        match plain_text(json) {
+            Some(text) if text.is_empty() => {}
+            Some(text) if text.len() <= ID_BYTES_MAX => return Ok(text.into_owned()),
+            _ => {
+                return reject(
+                    "bad_id",
+                    pointer,
+                    format!("an id is a text or number of at most {ID_BYTES_MAX} bytes"),
+                );
+            }
+        }
+    }
+    reject("no_user_or_anonymous_id", "/userId", "say whose event it is: `userId` or `anonymousId`")
+}
+
+fn name(event: &Object<'_>) -> Result<String, Rejection> {
+    let event_type = event.get("type").map_or(Some(Cow::Borrowed("track")), plain_text).unwrap_or_default();
+    if !TYPES.contains(&&*event_type) {
+        let detail = format!("`{event_type}` is no event type; use one of {}", TYPES.join(", "));
+        return reject("unknown_type", "/type", detail);
+    }
+    if event_type != "track" {
+        return Ok(event_type.into_owned());
+    }
+    match event.get("event").and_then(plain_text) {
+        Some(name) if name.is_empty() || name.starts_with('$') => {
+            reject("missing_event_name", "/event", "a name that is not empty and does not begin with `$`")
+        }
+        Some(name) if name == "Completed Order" => Ok(ORDER_COMPLETED.to_owned()),
+        Some(name) if name.len() <= ID_BYTES_MAX => Ok(name.into_owned()),
+        Some(_) => reject("missing_event_name", "/event", format!("a name of at most {ID_BYTES_MAX} bytes")),
+        None => reject("missing_event_name", "/event", "a track event has a name in `event`"),
+    }
+}
+
+fn message_id(event: &Object<'_>) -> Result<String, Rejection> {
+    match event.get("messageId").map(plain_text) {
+        None => Ok(Uuid::now_v7().to_string()),
+        Some(Some(text)) if text.is_empty() => Ok(Uuid::now_v7().to_string()),
+        Some(Some(text)) if text.len() <= ID_BYTES_MAX => Ok(text.into_owned()),
+        Some(_) => reject("bad_id", "/messageId", format!("a text of at most {ID_BYTES_MAX} bytes")),
+    }
+}
+
+fn instant(event: &Object<'_>, name: &str, pointer: &'static str) -> Result<Option<Timestamp>, Rejection> {
+    let Some(json) = event.get(name) else { return Ok(None) };
+    let text = plain_text(json).filter(|_| json.starts_with('"')).unwrap_or_default();
+    read_instant(&text).map_or_else(
+        || reject("bad_timestamp", pointer, "a time such as \"2026-11-27T09:30:00Z\""),
+        |instant| Ok(Some(instant)),
+    )
+}
+
+/// RFC 3339, or the same without an offset, which then is UTC.
+pub(crate) fn read_instant(text: &str) -> Option<Timestamp> {
+    Timestamp::parse(text).ok().or_else(|| {
+        let civil: jiff::civil::DateTime = text.parse().ok()?;
+        let instant = jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?;
+        Some(Timestamp::from_micros(instant.as_microsecond()))
+    })
+}
+
+/// A member that is an object, or `{}`.
+fn part<'a>(event: &Object<'a>, name: &'static str) -> Result<&'a str, Rejection> {
+    match event.get(name) {
+        None => Ok("{}"),
+        Some(json) if json.starts_with('{') => Ok(json),
+        Some(_) => {
+            let pointer = if name == "context" { "/context" } else { "/properties" };
+            reject("not_an_object", pointer, format!("`{name}` is an object"))
+        }
+    }
+}
+
+fn check_money(name: &str, fields: &Object<'_>) -> Result<(), Rejection> {
+    let currency = match fields.get("currency") {
+        None => Currency::USD,
+        Some(json) => match plain_text(json).map(|code| Currency::from_code(&code)) {
+            Some(Ok(currency)) => currency,
+            Some(Err(unknown)) => {
+                return reject("unknown_currency", "/properties/currency", unknown.to_string());
+            }
+            None => {
+                return reject("unknown_currency", "/properties/currency", "an ISO 4217 code such as USD");
+            }
+        },
+    };
+    if !ORDER_EVENTS.contains(&name) {
+        return Ok(());
+    }
+    for amount in AMOUNTS {
+        let Some(json) = fields.get(amount) else { continue };
+        let read = plain_text(json).ok_or(()).and_then(|text| currency.minor_units(&text).map_err(|_| ()));
+        if read.is_err() {
+            let pointer = match amount {
+                "revenue" => "/properties/revenue",
+                "total" => "/properties/total",
+                "subtotal" => "/properties/subtotal",
+                "shipping" => "/properties/shipping",
+                "tax" => "/properties/tax",
+                "discount" => "/properties/discount",
+                _ => "/properties/value",
+            };
+            let detail = format!("`{amount}` is a decimal number of major units such as 89.90");
+            return reject("bad_amount", pointer, detail);
+        }
+    }
+    Ok(())
+}
+
+fn order_id(name: &str, fields: &Object<'_>) -> Result<Option<Box<str>>, Rejection> {
+    let Some(json) = fields.get("order_id") else { return Ok(None) };
+    match plain_text(json) {
+        Some(text) if text.is_empty() => Ok(None),
+        Some(text) if text.len() <= ID_BYTES_MAX => Ok(Some(text.into())),
+        _ if !ORDER_EVENTS.contains(&name) => Ok(None),
+        _ => reject(
+            "bad_id",
+            "/properties/order_id",
+            format!("a text or number of at most {ID_BYTES_MAX} bytes"),
+        ),
+    }
+}
+
+/// How deep objects and lists are nested, without building anything.
+fn depth(json: &str) -> usize {
+    let (mut deepest, mut here, mut in_text, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                here += 1;
+                deepest = deepest.max(here);
+            }
+            b'}' | b']' if !in_text => here = here.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}

@@ -1,0 +1,141 @@
+//! One flush: what is new is appended, folded and committed together, or not at all.
+
+use super::queue::Receipt;
+use crate::engine::Engine;
+use crate::store::rejected::RejectedEvent;
+use crate::store::{Store, StoreError, log, rejected, stats};
+use podium_core::metric::VariantSums;
+use podium_core::projection::{Changes, DECISION, Projector, StatKey, StoredEvent};
+use podium_core::time::Timestamp;
+use std::collections::{BTreeMap, HashSet};
+
+/// What the writer keeps in memory: the fold, the plugins, and the sums of all variants.
+#[derive(Default)]
+pub(super) struct Fold {
+    pub(super) projector: Projector,
+    pub(super) engine: Engine,
+    pub(super) totals: BTreeMap<StatKey, VariantSums>,
+}
+
+/// Events that are written together.
+#[derive(Debug, Default)]
+pub(super) struct Flush {
+    /// The events of each request.
+    pub(super) requests: Vec<Vec<StoredEvent>>,
+    /// Events that were refused before they got here.
+    pub(super) rejected: Vec<RejectedEvent>,
+    /// Whether decisions among them may have been written before.
+    pub(super) is_retry: bool,
+}
+
+impl Flush {
+    pub(super) fn len(&self) -> usize {
+        self.requests.iter().map(Vec::len).sum()
+    }
+}
+
+impl Fold {
+    /// Writes a flush and returns what became of each request's events.
+    pub(super) async fn write(
+        &mut self,
+        store: &Store,
+        flush: &mut Flush,
+        now: Timestamp,
+    ) -> Result<Vec<Receipt>, StoreError> {
+        let (fresh, receipts) = fresh(store, flush).await?;
+        let changes = self.fold(store, &fresh, log::END).await?;
+        let totals = self.totals_after(&changes);
+        match commit(store, &fresh, &changes, &totals, (&flush.rejected, now)).await {
+            Ok(()) => {
+                for (key, sums) in totals {
+                    self.totals.insert(key, sums);
+                }
+                Ok(receipts)
+            }
+            Err(error) => {
+                self.projector.forget(&changes);
+                Err(error)
+            }
+        }
+    }
+
+    /// Folds events in, reading what that needs from the log up to `until`, where `fresh` are not.
+    pub(super) async fn fold(
+        &mut self,
+        store: &Store,
+        fresh: &[StoredEvent],
+        until: i64,
+    ) -> Result<Changes, StoreError> {
+        let relevant: Vec<StoredEvent> =
+            fresh.iter().filter(|event| self.is_relevant(event)).cloned().collect();
+        if relevant.is_empty() {
+            return Ok(Changes::default());
+        }
+        let db = store.writer();
+        let orders =
+            log::orders(db, relevant.iter().filter_map(|event| event.order_id.as_deref()), until).await?;
+        let missing = self.projector.missing_units(&relevant, &orders);
+        let histories = log::histories(db, missing.iter().map(|unit| &**unit), until).await?;
+        let order_ids: HashSet<&str> =
+            histories.iter().filter_map(|event| event.order_id.as_deref()).collect();
+        let orders_of_histories = log::orders(db, order_ids.into_iter(), until).await?;
+        self.projector.load(missing, histories, &orders_of_histories, &mut self.engine);
+        Ok(self.projector.apply(relevant, orders, &mut self.engine))
+    }
+
+    pub(super) fn is_relevant(&self, event: &StoredEvent) -> bool {
+        event.sighting.is_some() || event.order_id.is_some() || self.projector.reads(&event.name)
+    }
+
+    /// The sums that change, as absolute totals.
+    pub(super) fn totals_after(&self, changes: &Changes) -> Vec<(StatKey, VariantSums)> {
+        let total = |(key, delta): (&StatKey, &VariantSums)| {
+            let mut total = self.totals.get(key).copied().unwrap_or_default();
+            total.merge(delta);
+            (*key, total)
+        };
+        changes.sums.iter().map(total).collect()
+    }
+}
+
+/// Takes the events out of a flush that the log does not have yet.
+async fn fresh(store: &Store, flush: &mut Flush) -> Result<(Vec<StoredEvent>, Vec<Receipt>), StoreError> {
+    let may_be_known = |event: &&StoredEvent| flush.is_retry || &*event.name != DECISION;
+    let asked = flush.requests.iter().flatten().filter(may_be_known).map(|event| &*event.message_id);
+    let mut known = log::known(store.writer(), asked).await?;
+    let mut fresh = Vec::with_capacity(flush.len());
+    let mut receipts = Vec::with_capacity(flush.requests.len());
+    for events in &flush.requests {
+        let mut receipt = Receipt::default();
+        for event in events {
+            if known.insert(event.message_id.clone()) {
+                receipt.accepted += 1;
+                fresh.push(event.clone());
+            } else {
+                receipt.duplicate += 1;
+            }
+        }
+        receipts.push(receipt);
+    }
+    Ok((fresh, receipts))
+}
+
+async fn commit(
+    store: &Store,
+    fresh: &[StoredEvent],
+    changes: &Changes,
+    totals: &[(StatKey, VariantSums)],
+    (rejected, now): (&[RejectedEvent], Timestamp),
+) -> Result<(), StoreError> {
+    if fresh.is_empty() && rejected.is_empty() {
+        return Ok(());
+    }
+    let transaction = store.begin().await?;
+    log::append(&transaction, fresh, now).await?;
+    stats::place(&transaction, &changes.placements).await?;
+    stats::put_sums(&transaction, totals).await?;
+    if !rejected.is_empty() {
+        rejected::insert(&transaction, rejected).await?;
+    }
+    Ok(transaction.commit().await?)
+}

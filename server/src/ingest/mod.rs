@@ -1,0 +1,9 @@
+//! From the wire to the disk: one bounded queue, one writer, one transaction for each flush.
+
+pub(crate) mod allocate;
+pub(crate) mod body;
+pub(crate) mod event;
+mod flush;
+pub(crate) mod queue;
+pub(crate) mod rebuild;
+pub(crate) mod writer;

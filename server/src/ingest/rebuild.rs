@@ -1,0 +1,79 @@
+//! Folding the log anew, a page at a time: the same state must come out.
+
+use super::flush::Fold;
+use super::queue::NewMetric;
+use crate::store::{Store, StoreError, log, stats};
+use podium_core::metric::VariantSums;
+use podium_core::projection::{StatKey, StoredEvent, Tracked};
+use sea_orm::DatabaseTransaction;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+const PAGE: u32 = 4_096;
+
+/// What was folded: sums that are not empty, and a fingerprint of where each unit stands.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Sums of variants.
+    pub(crate) sums: BTreeMap<StatKey, VariantSums>,
+    /// By experiment and unit.
+    pub(crate) units: BTreeMap<(i64, Box<str>), u64>,
+}
+
+impl State {
+    /// What the database has.
+    pub(crate) async fn read(store: &Store) -> Result<Self, StoreError> {
+        let sums = stats::sums(store.reader(), None).await?;
+        let sums = sums.into_iter().filter(|(_, sums)| !sums.is_empty()).collect();
+        Ok(Self { sums, units: stats::fingerprints(store.reader()).await? })
+    }
+
+    /// One line for all of it: equal states have equal digests.
+    pub(crate) fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        self.sums.iter().for_each(|(key, sums)| hash.update(format!("{key:?}{sums:?}\n")));
+        self.units.iter().for_each(|(unit, fingerprint)| hash.update(format!("{unit:?}{fingerprint}\n")));
+        crate::auth::hex(&hash.finalize())
+    }
+}
+
+/// Folds the whole log.
+///
+/// - `tracked`: the experiments with their metrics.
+/// - `into`: where to write what is folded; nowhere if `None`.
+/// - `progress`: called with the number of events folded so far.
+pub(crate) async fn replay(
+    store: &Store,
+    tracked: Vec<(Tracked, Vec<NewMetric>)>,
+    into: Option<&DatabaseTransaction>,
+    mut progress: impl FnMut(u64),
+) -> Result<State, StoreError> {
+    let mut fold = Fold::default();
+    for (tracked, metrics) in tracked {
+        metrics.into_iter().for_each(|metric| metric.install(&mut fold.engine, &mut fold.projector));
+        fold.projector.track(tracked);
+    }
+    let mut state = State::default();
+    let (mut seq, mut n_events) = (0, 0);
+    loop {
+        let page = log::after(store.reader(), seq, PAGE).await?;
+        let Some((last, _)) = page.last() else { break };
+        let until = std::mem::replace(&mut seq, *last);
+        n_events += page.len() as u64;
+        let events: Vec<StoredEvent> = page.into_iter().map(|(_, event)| event).collect();
+        let changes = fold.fold(store, &events, until).await?;
+        let totals = fold.totals_after(&changes);
+        if let Some(transaction) = into {
+            stats::place(transaction, &changes.placements).await?;
+            stats::put_sums(transaction, &totals).await?;
+        }
+        fold.totals.extend(totals);
+        for (unit, placement) in changes.placements {
+            let fingerprint = stats::fingerprint(&placement);
+            state.units.insert((placement.experiment.0, unit), fingerprint);
+        }
+        progress(n_events);
+    }
+    state.sums = fold.totals.into_iter().filter(|(_, sums)| !sums.is_empty()).collect();
+    Ok(state)
+}

@@ -1,0 +1,184 @@
+//! The one writer: takes jobs off the queue, groups events into flushes, answers after the commit.
+
+use super::allocate::Allocations;
+use super::flush::{Flush, Fold};
+use super::queue::{Job, Receipt, Ticket};
+use crate::app::Published;
+use crate::clock;
+use crate::store::{Store, StoreError, stats};
+use podium_core::projection::StoredEvent;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+/// Events in one flush, not counting the last request's.
+const FLUSH_EVENTS: usize = 2_048;
+/// How long decisions wait for company; requests that wait for an answer are written at once.
+const LINGER: Duration = Duration::from_millis(5);
+/// Decisions kept while the database is away.
+const BACKLOG_MAX: usize = 20_000;
+
+/// The receiving end of the queue, with everything it changes.
+pub(crate) struct Writer {
+    store: Store,
+    jobs: mpsc::UnboundedReceiver<Job>,
+    published: Published,
+    fold: Fold,
+    allocations: Allocations,
+    backlog: Vec<StoredEvent>,
+}
+
+/// Who waits for a request's events.
+enum Waiting {
+    Client(oneshot::Sender<Result<Receipt, StoreError>>),
+    Nobody,
+}
+
+impl Writer {
+    /// Loads the sums that are in the database.
+    pub(crate) async fn new(
+        store: Store,
+        jobs: mpsc::UnboundedReceiver<Job>,
+        published: Published,
+    ) -> Result<Self, StoreError> {
+        let mut fold = Fold::default();
+        fold.totals.extend(stats::sums(store.reader(), None).await?);
+        Ok(Self { store, jobs, published, fold, allocations: Allocations::default(), backlog: Vec::new() })
+    }
+
+    /// Works until every sender is gone.
+    pub(crate) async fn run(mut self) {
+        while let Some(job) = self.jobs.recv().await {
+            let mut flush = Flush::default();
+            let mut waiting = Vec::new();
+            let mut tickets = Vec::new();
+            let mut other = take(job, &mut flush, (&mut waiting, &mut tickets));
+            let begun = Instant::now();
+            while other.is_none() && flush.len() < FLUSH_EVENTS {
+                let urgent = waiting.iter().any(|waiting| matches!(waiting, Waiting::Client(_)));
+                let job = match self.jobs.try_recv() {
+                    Ok(job) => Some(job),
+                    Err(_) if urgent => None,
+                    Err(_) => {
+                        let left = LINGER.saturating_sub(begun.elapsed());
+                        timeout(left, self.jobs.recv()).await.ok().flatten()
+                    }
+                };
+                match job {
+                    Some(job) => other = take(job, &mut flush, (&mut waiting, &mut tickets)),
+                    None => break,
+                }
+            }
+            self.flush(flush, waiting).await;
+            drop(tickets);
+            if let Some(job) = other {
+                self.serve(job).await;
+            }
+        }
+    }
+
+    async fn flush(&mut self, mut flush: Flush, waiting: Vec<Waiting>) {
+        if flush.len() == 0 && flush.rejected.is_empty() && self.backlog.is_empty() {
+            answer(waiting, &Ok(vec![Receipt::default(); flush.requests.len()]));
+            return;
+        }
+        if !self.backlog.is_empty() {
+            flush.is_retry = true;
+            flush.requests.push(std::mem::take(&mut self.backlog));
+        }
+        let begun = Instant::now();
+        let written = self.fold.write(&self.store, &mut flush, clock::now()).await;
+        metrics::histogram!("podium_commit_duration_seconds").record(begun.elapsed());
+        match &written {
+            Ok(receipts) => count(receipts, &flush),
+            Err(error) => {
+                tracing::error!(%error, events = flush.len(), "flush was not written; clients are told to repeat it");
+                metrics::counter!("podium_flush_failures_total").increment(1);
+                self.keep_decisions(flush, &waiting);
+            }
+        }
+        answer(waiting, &written);
+    }
+
+    /// Keeps the decisions of a flush that failed: nobody repeats them.
+    fn keep_decisions(&mut self, flush: Flush, waiting: &[Waiting]) {
+        let n_requests = waiting.len();
+        for (request_idx, events) in flush.requests.into_iter().enumerate() {
+            let is_ours =
+                n_requests <= request_idx || matches!(waiting.get(request_idx), Some(Waiting::Nobody));
+            if is_ours {
+                self.backlog.extend(events);
+            }
+        }
+        let lost = self.backlog.len().saturating_sub(BACKLOG_MAX);
+        self.backlog.truncate(BACKLOG_MAX);
+        metrics::counter!("podium_decisions_unlogged_total").increment(lost as u64);
+    }
+
+    async fn serve(&mut self, job: Job) {
+        match job {
+            Job::Events { .. } | Job::Decisions { .. } => {}
+            Job::Track { tracked, metrics, reply } => {
+                for metric in metrics {
+                    metric.install(&mut self.fold.engine, &mut self.fold.projector);
+                }
+                self.allocations.forget(tracked.experiment);
+                self.fold.projector.track(tracked);
+                let _ = reply.send(());
+            }
+            Job::Allocate { now, reply } => {
+                self.allocations.run(&self.store, &self.published, &self.fold.totals, now).await;
+                let _ = reply.send(());
+            }
+            Job::Barrier { reply } => {
+                let _ = reply.send(());
+            }
+        }
+    }
+}
+
+/// Puts events into the flush; hands back what is no events.
+fn take(
+    job: Job,
+    flush: &mut Flush,
+    (waiting, tickets): (&mut Vec<Waiting>, &mut Vec<Ticket>),
+) -> Option<Job> {
+    match job {
+        Job::Events { events, rejected, ticket, reply } => {
+            flush.requests.push(events);
+            flush.rejected.extend(rejected);
+            waiting.push(Waiting::Client(reply));
+            tickets.push(ticket);
+            None
+        }
+        Job::Decisions { events, ticket } => {
+            flush.requests.push(events);
+            waiting.push(Waiting::Nobody);
+            tickets.push(ticket);
+            None
+        }
+        other => Some(other),
+    }
+}
+
+fn answer(waiting: Vec<Waiting>, written: &Result<Vec<Receipt>, StoreError>) {
+    for (request_idx, waiting) in waiting.into_iter().enumerate() {
+        if let Waiting::Client(reply) = waiting {
+            let answer = match written {
+                Ok(receipts) => Ok(receipts.get(request_idx).copied().unwrap_or_default()),
+                Err(error) => Err(StoreError::Unavailable(error.to_string())),
+            };
+            let _ = reply.send(answer);
+        }
+    }
+}
+
+fn count(receipts: &[Receipt], flush: &Flush) {
+    let sum = |part: fn(&Receipt) -> usize| receipts.iter().map(part).sum::<usize>() as u64;
+    metrics::counter!("podium_events_total", "outcome" => "accepted")
+        .increment(sum(|receipt| receipt.accepted));
+    metrics::counter!("podium_events_total", "outcome" => "duplicate")
+        .increment(sum(|receipt| receipt.duplicate));
+    let rejected = flush.rejected.len() as u64;
+    metrics::counter!("podium_events_total", "outcome" => "rejected").increment(rejected);
+}

@@ -1,0 +1,179 @@
+//! One metric as the page shows it: rounded for the eye, with the exact digits in every cell.
+
+use super::interval_chart::IntervalChart;
+use podium_core::metric::{Direction, MetricKind};
+use podium_core::report::wording::{self, Style, Words};
+use podium_core::report::{Lift, MetricReport, Report, Role, VariantReport};
+
+/// A figure as it is read, and as JSON writes it.
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) exact: String,
+}
+
+/// Two ends of an interval.
+pub(super) struct Ends {
+    pub(super) low: Cell,
+    pub(super) high: Cell,
+}
+
+pub(super) struct MetricView {
+    pub(super) id: String,
+    pub(super) title: String,
+    pub(super) role: &'static str,
+    pub(super) reading: String,
+    pub(super) total_label: String,
+    /// Whether the total is divided by something else than the units.
+    pub(super) is_ratio: bool,
+    pub(super) primary: bool,
+    pub(super) any_immature: bool,
+    pub(super) any_early: bool,
+    pub(super) available: bool,
+    pub(super) chart: Option<IntervalChart>,
+    pub(super) rows: Vec<Row>,
+}
+
+/// One variant.
+pub(super) struct Row {
+    pub(super) class: &'static str,
+    pub(super) key: String,
+    pub(super) name: String,
+    pub(super) control: bool,
+    pub(super) removed: bool,
+    pub(super) leads: bool,
+    /// Whether its chances rest on too little.
+    pub(super) early: bool,
+    pub(super) units: Cell,
+    pub(super) matured: Cell,
+    pub(super) total: Cell,
+    pub(super) denominator: Cell,
+    pub(super) value: Option<Cell>,
+    pub(super) matured_value: Option<Cell>,
+    pub(super) interval: Option<Ends>,
+    pub(super) lift: Option<Cell>,
+    pub(super) lift_ends: Option<Ends>,
+    pub(super) beats_control: Option<Cell>,
+    pub(super) chance: Option<Cell>,
+    pub(super) chance_width: String,
+    pub(super) loss: Option<Cell>,
+    pub(super) weight: Option<Cell>,
+}
+
+/// Writes a number as JSON does: the fewest digits that read back as the same number.
+pub(super) fn digits(number: f64) -> String {
+    serde_json::Number::from_f64(number).map(|number| number.to_string()).unwrap_or_default()
+}
+
+impl MetricView {
+    pub(super) fn of(report: &Report, metric: &MetricReport, metric_idx: usize) -> Self {
+        let words = Words::of(report.unit);
+        let rows: Vec<_> = (0..metric.variants.len()).map(|idx| Row::of(report, metric, idx)).collect();
+        let id = format!("metric-{metric_idx}");
+        let better = match metric.direction {
+            Direction::Increase => "More is better",
+            Direction::Decrease => "Less is better",
+        };
+        let kind = match metric.kind {
+            MetricKind::Proportion => format!("share of {} with a result", words.many),
+            MetricKind::Mean => format!("total divided by {}", words.many),
+            _ => "total divided by count".to_owned(),
+        };
+        Self {
+            title: metric.title.clone(),
+            role: match metric.role {
+                Role::Primary => "Primary metric",
+                Role::Secondary => "Secondary metric",
+                Role::Guardrail => "Guardrail",
+            },
+            reading: format!("{better} · {kind} · within {} of first exposure", wording::span(metric.window_s)),
+            total_label: match metric.kind {
+                MetricKind::Proportion => "With a result".to_owned(),
+                _ => metric.currency.map_or_else(|| "Total".to_owned(), |currency| format!("Total, {currency}")),
+            },
+            is_ratio: metric.kind == MetricKind::Ratio,
+            primary: metric.role == Role::Primary,
+            any_immature: metric.variants.iter().any(|variant| variant.matured_units != variant.units),
+            any_early: rows.iter().any(|row| row.early),
+            available: metric.available,
+            chart: IntervalChart::of(report, metric, id.clone()),
+            rows,
+            id,
+        }
+    }
+}
+
+impl Row {
+    fn of(report: &Report, metric: &MetricReport, idx: usize) -> Self {
+        let (variant, summary) = (&metric.variants[idx], &report.variants[idx]);
+        let style = Style::of(metric);
+        let leads = metric.role == Role::Primary && report.leader.as_ref() == Some(&variant.key);
+        let value = |value: f64| Cell { text: style.value(value), exact: digits(value) };
+        Self {
+            class: match (leads, summary.removed) {
+                (true, _) => "leads",
+                (_, true) => "removed",
+                (false, false) => "",
+            },
+            key: summary.key.to_string(),
+            name: summary.name.clone(),
+            control: summary.control,
+            removed: summary.removed,
+            leads,
+            early: !variant.enough && variant.chance_best.is_some(),
+            units: counted(variant.units.into()),
+            matured: counted(variant.matured_units.into()),
+            total: Cell { text: style.total(variant.numerator), exact: variant.numerator.to_string() },
+            denominator: counted(variant.denominator),
+            value: variant.value.map(value),
+            matured_value: variant.matured_value.map(value),
+            interval: variant.interval.map(|interval| Ends { low: value(interval.low), high: value(interval.high) }),
+            lift: variant.lift.as_ref().map(|lift| lift_cell(style, lift)),
+            lift_ends: variant.lift.as_ref().and_then(|lift| lift_ends(style, lift)),
+            beats_control: variant.chance_to_beat_control.map(chance_cell),
+            chance: variant.chance_best.map(chance_cell),
+            chance_width: super::scale::percent(variant.chance_best.unwrap_or(0.0) * 100.0),
+            loss: loss_cell(style, variant),
+            weight: summary.weight.map(|weight| Cell { text: wording::percent(weight), exact: digits(weight) }),
+        }
+    }
+}
+
+fn counted(n: i128) -> Cell {
+    Cell { text: wording::count(n), exact: n.to_string() }
+}
+
+/// A chance to one decimal, never rounded up to certainty.
+fn chance_cell(chance: f64) -> Cell {
+    let text = match chance {
+        p if 0.0 < p && p < 0.001 => "< 0.1%".to_owned(),
+        p if 0.999 < p && p < 1.0 => "> 99.9%".to_owned(),
+        p => format!("{:.1}%", p * 100.0),
+    };
+    Cell { text, exact: digits(chance) }
+}
+
+fn lift_cell(style: Style, lift: &Lift) -> Cell {
+    match lift.relative {
+        Some(relative) => Cell { text: wording::signed_percent(relative), exact: digits(relative) },
+        None => Cell { text: style.difference(lift.absolute), exact: digits(lift.absolute) },
+    }
+}
+
+/// The interval of what [`lift_cell`] shows; for a relative lift without one, that of the absolute difference.
+fn lift_ends(style: Style, lift: &Lift) -> Option<Ends> {
+    if let Some((low, high)) = lift.low.zip(lift.high) {
+        let cell = |end: f64| Cell { text: wording::signed_percent(end), exact: digits(end) };
+        return Some(Ends { low: cell(low), high: cell(high) });
+    }
+    let (low, high) = lift.absolute_low.zip(lift.absolute_high)?;
+    // The word stands once, after both ends.
+    let low_text = style.difference(low).trim_end_matches(" points").to_owned();
+    Some(Ends {
+        low: Cell { text: low_text, exact: digits(low) },
+        high: Cell { text: style.difference(high), exact: digits(high) },
+    })
+}
+
+fn loss_cell(style: Style, variant: &VariantReport) -> Option<Cell> {
+    variant.expected_loss.map(|loss| Cell { text: style.gap(loss), exact: digits(loss) })
+}

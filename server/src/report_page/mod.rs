@@ -1,0 +1,23 @@
+//! The report as a page and as CSV, and the list of experiments.
+//!
+//! Everything is rendered from [`Report`] alone, so the page, the CSV and the JSON show the same digits. Pages work
+//! without script and under a content security policy that allows no inline style: charts are inline SVG whose
+//! colors come from the one stylesheet.
+
+mod interval_chart;
+mod metric_view;
+mod moment;
+mod pages;
+mod scale;
+mod shares_chart;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use pages::{Extras, IndexRow, Links, error, html, index};
+pub(crate) use shares_chart::SharesAt;
+pub(crate) use table::csv;
+
+/// The stylesheet that every page links to as `/assets/podium.css`.
+pub(crate) const STYLESHEET: &str = include_str!("../../assets/podium.css");

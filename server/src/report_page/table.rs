@@ -1,0 +1,185 @@
+//! The report as CSV: one row for each metric and variant.
+
+use super::metric_view::digits;
+use csv::{Error, Terminator, WriterBuilder};
+use podium_core::report::{Lift, Method, MetricReport, Report, VariantReport, VariantSummary};
+use serde::Serialize;
+
+const COLUMNS: [&str; 48] = [
+    "experiment",
+    "version",
+    "name",
+    "source_note",
+    "status",
+    "state",
+    "as_of",
+    "generated_at",
+    "weights_version",
+    "metric",
+    "title",
+    "role",
+    "kind",
+    "unit",
+    "currency",
+    "direction",
+    "window_s",
+    "variant",
+    "variant_name",
+    "control",
+    "removed",
+    "weight",
+    "units",
+    "nonzero_units",
+    "numerator",
+    "denominator",
+    "value",
+    "matured_units",
+    "matured_nonzero_units",
+    "enough",
+    "matured_numerator",
+    "matured_denominator",
+    "matured_value",
+    "interval_low",
+    "interval_high",
+    "interval_level",
+    "interval_method",
+    "chance_best",
+    "expected_loss",
+    "chance_to_beat_control",
+    "lift_relative",
+    "lift_low",
+    "lift_high",
+    "lift_method",
+    "lift_absolute",
+    "lift_absolute_low",
+    "lift_absolute_high",
+    "lift_absolute_method",
+];
+
+/// Writes the report as CSV (RFC 4180, UTF-8), with the digits that its JSON has.
+///
+/// Text that a spreadsheet would take for a formula gets a quote in front; numbers stay numbers. What is absent is
+/// an empty cell.
+///
+/// # Errors
+///
+/// [`csv::Error`] if the rows differ in length, which they don't, or memory ends.
+pub(crate) fn csv(report: &Report) -> Result<Vec<u8>, Error> {
+    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
+    writer.write_record(COLUMNS)?;
+    for metric in &report.metrics {
+        for (variant, summary) in metric.variants.iter().zip(&report.variants) {
+            writer.write_record(row(report, metric, summary, variant))?;
+        }
+    }
+    writer.into_inner().map_err(|error| Error::from(error.into_error()))
+}
+
+fn row(
+    report: &Report,
+    metric: &MetricReport,
+    summary: &VariantSummary,
+    variant: &VariantReport,
+) -> Vec<String> {
+    let mut row = vec![
+        guarded(report.experiment.as_str()),
+        report.version.to_string(),
+        guarded(&report.name),
+        guarded(report.source_note.as_deref().unwrap_or_default()),
+        report.status.to_string(),
+        report.state.to_string(),
+        report.as_of.map(|at| at.to_string()).unwrap_or_default(),
+        report.generated_at.to_string(),
+        report.weights_version.map(|version| version.to_string()).unwrap_or_default(),
+        guarded(&metric.metric),
+        guarded(&metric.title),
+        metric.role.as_str().to_owned(),
+        word(&metric.kind),
+        word(&metric.unit),
+        metric.currency.map(|currency| currency.to_string()).unwrap_or_default(),
+        word(&metric.direction),
+        metric.window_s.to_string(),
+        guarded(summary.key.as_str()),
+        guarded(&summary.name),
+        summary.control.to_string(),
+        summary.removed.to_string(),
+        optional(summary.weight),
+        variant.units.to_string(),
+        variant.nonzero_units.to_string(),
+        variant.numerator.to_string(),
+        variant.denominator.to_string(),
+        optional(variant.value),
+        variant.matured_units.to_string(),
+        variant.matured_nonzero_units.to_string(),
+        variant.enough.to_string(),
+        variant.matured_numerator.to_string(),
+        variant.matured_denominator.to_string(),
+        optional(variant.matured_value),
+        optional(variant.interval.map(|interval| interval.low)),
+        optional(variant.interval.map(|interval| interval.high)),
+        optional(variant.interval.map(|interval| interval.level)),
+        method(variant.interval.map(|interval| interval.method)),
+        optional(variant.chance_best),
+        optional(variant.expected_loss),
+        optional(variant.chance_to_beat_control),
+    ];
+    row.extend(lift(variant.lift.as_ref()));
+    row
+}
+
+fn lift(lift: Option<&Lift>) -> [String; 8] {
+    let Some(lift) = lift else {
+        return Default::default();
+    };
+    [
+        optional(lift.relative),
+        optional(lift.low),
+        optional(lift.high),
+        method(lift.method),
+        digits(lift.absolute),
+        optional(lift.absolute_low),
+        optional(lift.absolute_high),
+        method(lift.absolute_method),
+    ]
+}
+
+/// Puts a quote before text that a spreadsheet would run; leading blanks don't hide it.
+fn guarded(text: &str) -> String {
+    let begins = |letter: char| matches!(letter, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
+    if text.starts_with(begins) || text.trim_start().starts_with(begins) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn optional(number: Option<f64>) -> String {
+    number.map(digits).unwrap_or_default()
+}
+
+fn method(method: Option<Method>) -> String {
+    method.map(|method| method.as_str().to_owned()).unwrap_or_default()
+}
+
+/// The word that JSON has for a value without fields.
+fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_disarmed_and_other_text_is_left_alone() {
+        for armed in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "=cmd|' /C calc'!A0"] {
+            assert_eq!(guarded(armed), format!("'{armed}"));
+        }
+        for harmless in ["", "Average order value", "a=b", "50 % off", "\u{201c}quoted\u{201d}", "'=1"] {
+            assert_eq!(guarded(harmless), harmless);
+        }
+    }
+}
