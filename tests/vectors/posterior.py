@@ -18,6 +18,7 @@ import scipy
 from mpmath import mp, mpf
 from scipy import special, stats
 from scipy.integrate import quad_vec
+from scipy.optimize import brentq
 
 mp.dps = 30
 
@@ -263,6 +264,41 @@ def comparisons():
     ]
 
 
+# What may still be gained, by scipy: the leader's density against the others' distribution functions.
+
+
+def remaining_case(posteriors, leader, direction="increase", level=0.95):
+    pdf, cumulative = vectorized(posteriors)
+    edges = [edge for edge in edges_of([posteriors[leader]], 10)]
+    sign = 1 if direction == "increase" else -1
+
+    def within(value):
+        def integrand(x):
+            raised = x * (1 + sign * value)
+            below = cumulative(min(raised, 1.0) if posteriors[leader]["family"] == "beta" else raised)
+            if sign < 0:
+                below = 1 - below
+            return pdf(x)[leader] * numpy.prod(numpy.delete(below, leader))
+
+        parts = [quad_vec(integrand, a, b, epsabs=1e-12, epsrel=1e-12, limit=400)[0] for a, b in zip(edges, edges[1:])]
+        return sum(parts)
+
+    value = 0.0 if within(0.0) >= level else brentq(lambda v: within(v) - level, 0.0, 100.0 if sign > 0 else 1.0, xtol=1e-10)
+    return {"posteriors": posteriors, "leader_idx": leader, "direction": direction, "level": level, "value": value}
+
+
+def remaining():
+    return [
+        remaining_case([beta(21, 981), beta(31, 971)], 1),
+        remaining_case([beta(21, 981), beta(31, 971), beta(25, 977)], 1, level=0.8),
+        remaining_case([beta(21, 981), beta(31, 971), beta(25, 977)], 0, "decrease"),
+        remaining_case([beta(401, 9601), beta(501, 9501)], 1),
+        remaining_case([beta(3, 9), beta(1, 2)], 0),
+        remaining_case([normal(2.5, 0.05), normal(2.52, 0.04)], 1),
+        remaining_case([student_t(500, 103, 2), student_t(400, 101, 3), student_t(30, 99, 6)], 0),
+    ]
+
+
 # From sums, by exact fractions.
 
 
@@ -344,6 +380,7 @@ json.dump(
         "families": families(),
         "from_sums": from_sums(),
         "comparisons": comparisons(),
+        "value_remaining": remaining(),
     },
     sys.stdout,
     indent=1,

@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use crate::metric::Direction;
 
 use super::beta::LOG_DROP;
-use super::quadrature::AtNodes;
+use super::quadrature::{AtNodes, Panel};
 use super::{Beta, Posterior, Posteriors, StudentT};
 
 /// The least width of a curve, relative to the largest value in play: well above the spacing of `f64`.
@@ -87,6 +87,18 @@ impl Curve {
         };
         let (low, high) = if sign < 0.0 { (-high, -low) } else { (low, high) };
         Self { shape, sign, center: sign * center, low, high, width, growth }
+    }
+
+    /// Panels over the whole range of this curve alone.
+    pub(super) fn panels(&self) -> impl Iterator<Item = Panel> {
+        std::iter::successors(Some(self.low), |&start| Some(self.panel_end(start).min(self.high)))
+            .take_while(|&start| start < self.high)
+            .map(|start| Panel { start, end: self.panel_end(start).min(self.high) })
+    }
+
+    /// What these points of the axis mean, in the metric's unit.
+    pub(super) fn values(&self, points: &AtNodes) -> AtNodes {
+        points.map(|x| self.sign * x)
     }
 
     /// The densities at these points of the axis.

@@ -3,17 +3,15 @@
 use crate::metric::Direction;
 use crate::probability::Probability;
 
+use super::curve::{Curve, curves};
 use super::quadrature::{AtNodes, Panel};
 use super::{Posterior, Posteriors};
-
-/// Panels over the leader's belief, in equal shares of probability.
-const N_PANELS: u32 = 8;
 
 /// Halvings of the bracket: to 1e-6 of it.
 const N_HALVINGS: usize = 20;
 
-/// A remaining value above 100,000 % is no longer searched.
-const VALUE_MAX: f64 = 1000.0;
+/// A remaining value of more times the leader's is no longer told from this one.
+const VALUE_MAX: f64 = 1024.0;
 
 impl Posteriors {
     /// The potential value remaining: what the best variant may still bring over the variant
@@ -23,7 +21,7 @@ impl Posteriors {
     /// included, so it is never negative); with less being better, of `(θ_leader − θ*)/θ_leader`.
     ///
     /// - `level`: Scott uses 0.95 and stops below 0.01.
-    /// - returns: none if the leader is not known to be above zero, or if `leader_idx` names no variant.
+    /// - returns: to a thousandth of itself; none if the leader is not known to be above zero, or if `leader_idx` names no variant.
     ///
     /// # Source
     ///
@@ -37,16 +35,16 @@ impl Posteriors {
         }
         let mut others = self.as_slice().to_vec();
         others.remove(leader_idx);
-        let leader_levels = levels(leader);
-        let exceeds = |value: f64| self.chance_within(&leader_levels, &others, value) < level.get();
+        let belief = Belief::of(&curves(self)[leader_idx]);
+        let exceeds = |value: f64| self.chance_within(&belief, &others, value) < level.get();
         if !exceeds(0.0) {
             return Some(0.0);
         }
-        let far = match self.direction() {
-            Direction::Increase => VALUE_MAX,
-            Direction::Decrease => 1.0,
-        };
-        let (mut low, mut high) = (0.0, if exceeds(1.0) { far } else { 1.0 });
+        let (mut low, mut high) = (0.0, 1.0);
+        while self.direction() == Direction::Increase && high < VALUE_MAX && exceeds(high) {
+            low = high;
+            high *= 2.0;
+        }
         for _ in 0..N_HALVINGS {
             let middle = f64::midpoint(low, high);
             if exceeds(middle) {
@@ -59,7 +57,7 @@ impl Posteriors {
     }
 
     /// The chance that no other variant is better than the leader by more than `value` of the leader.
-    fn chance_within(&self, leader_levels: &[(Panel, AtNodes)], others: &[Posterior], value: f64) -> f64 {
+    fn chance_within(&self, leader: &Belief, others: &[Posterior], value: f64) -> f64 {
         let none_better = |level: f64| -> f64 {
             let chance = |other: &Posterior| match self.direction() {
                 Direction::Increase => other.cdf(level * (1.0 + value)).get(),
@@ -67,17 +65,30 @@ impl Posteriors {
             };
             others.iter().map(chance).product()
         };
-        leader_levels.iter().map(|(panel, levels)| panel.integral(&levels.map(none_better))).sum()
+        leader
+            .panels
+            .iter()
+            .map(|(panel, levels, densities)| {
+                let integrand =
+                    std::array::from_fn(|node_idx| densities[node_idx] * none_better(levels[node_idx]));
+                panel.integral(&integrand)
+            })
+            .sum()
     }
 }
 
-/// The leader's quantiles at the nodes of equal panels of probability.
-fn levels(leader: &Posterior) -> Vec<(Panel, AtNodes)> {
-    let share = |panel_idx: u32| f64::from(panel_idx) / f64::from(N_PANELS);
-    (0..N_PANELS)
-        .map(|panel_idx| {
-            let panel = Panel { start: share(panel_idx), end: share(panel_idx + 1) };
-            (panel, panel.nodes().map(|p| leader.quantile(Probability::rounded(p))))
-        })
-        .collect()
+/// The leader's density, tabulated.
+struct Belief {
+    /// Each panel with the leader's values at its nodes, and their densities.
+    panels: Vec<(Panel, AtNodes, AtNodes)>,
+}
+
+impl Belief {
+    fn of(curve: &Curve) -> Self {
+        let panels = curve.panels().map(|panel| {
+            let nodes = panel.nodes();
+            (panel, curve.values(&nodes), curve.densities(&nodes))
+        });
+        Self { panels: panels.collect() }
+    }
 }

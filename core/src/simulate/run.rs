@@ -259,3 +259,44 @@ impl Variant {
         Self { shoppers, sums: VariantSums::default(), strata: 0, active: true }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::Xoshiro256PlusPlus;
+
+    use crate::probability::Probability;
+
+    use super::*;
+
+    fn simulation() -> Simulation {
+        let shoppers = [0.02, 0.03, 0.05].map(|rate| Shoppers::converting(Probability::rounded(rate)));
+        Simulation::new(AllocatorConfig::default(), MetricKind::Proportion, shoppers.to_vec())
+    }
+
+    /// Another result here breaks every figure that was ever published from a seed: announce it.
+    #[test]
+    fn a_seed_gives_what_it_always_gave() {
+        let mut simulation = simulation();
+        simulation.run(3000, 500, &mut Xoshiro256PlusPlus::seed_from_u64(42), draw).unwrap();
+        let counts = [0, 1, 2].map(|variant_idx| simulation.sums(variant_idx));
+        assert_eq!(counts.map(|sums| (sums.n, sums.y)), [(498, 8), (449, 11), (2053, 123)]);
+    }
+
+    #[test]
+    fn an_assignment_to_nobody_is_an_error() {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        let error = simulation().step(10, &mut rng, |_, _| 3).unwrap_err();
+        assert_eq!(error, SimulationError::Assignment { position: 3, n_variants: 3 });
+    }
+
+    #[test]
+    fn versions_end_where_they_should() {
+        let mut simulation = simulation();
+        simulation.run(1200, 500, &mut Xoshiro256PlusPlus::seed_from_u64(1), draw).unwrap();
+        let sizes: Vec<i64> =
+            simulation.strata().iter().map(|stratum| stratum.sums.iter().map(|sums| sums.n).sum()).collect();
+        assert_eq!(sizes, [500, 500, 200]);
+        assert_eq!(simulation.draft().unwrap().weights.len(), 3);
+    }
+}

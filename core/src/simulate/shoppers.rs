@@ -104,3 +104,48 @@ impl Shoppers {
         UnitValue::from_f64(numerator, 1.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::Xoshiro256PlusPlus;
+
+    use super::*;
+
+    fn rate(rate: f64) -> Probability {
+        Probability::rounded(rate)
+    }
+
+    #[test]
+    fn shoppers_spend_their_mean() {
+        let all = [
+            Shoppers::converting(rate(0.1)),
+            Shoppers::ordering(rate(0.2), 3000.0, 0.5).unwrap(),
+            Shoppers::ordering_from(rate(0.5), vec![100, 200, 900]).unwrap(),
+        ];
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+        for shoppers in all {
+            let (mut sum, mut squares) = (0.0, 0.0);
+            let n = 50_000;
+            for _ in 0..n {
+                let value = shoppers.value(&mut rng).unwrap();
+                assert_eq!(value.denominator(), 1);
+                sum += value.numerator() as f64;
+                squares += (value.numerator() as f64).powi(2);
+            }
+            let mean = sum / f64::from(n);
+            let standard_error = ((squares / f64::from(n) - mean * mean) / f64::from(n)).sqrt();
+            assert!((mean - shoppers.mean()).abs() < 4.0 * standard_error, "{mean} for {}", shoppers.mean());
+        }
+    }
+
+    #[test]
+    fn impossible_shoppers_are_refused() {
+        assert!(Shoppers::ordering(rate(0.1), 0.0, 0.5).is_err());
+        assert!(Shoppers::ordering(rate(0.1), f64::NAN, 0.5).is_err());
+        assert!(Shoppers::ordering(rate(0.1), 3000.0, 4.5).is_err());
+        assert_eq!(Shoppers::ordering_from(rate(0.1), vec![]), Err(NotShoppers::NoAmounts));
+        let huge = Shoppers::ordering_from(Probability::ONE, vec![i64::MAX]).unwrap();
+        assert!(huge.value(&mut Xoshiro256PlusPlus::seed_from_u64(5)).is_err());
+    }
+}
