@@ -10,7 +10,7 @@ mod engine;
 mod ingest;
 mod links;
 mod problem;
-//mod report_page;
+mod report_page;
 mod store;
 mod telemetry;
 

@@ -149,6 +149,11 @@ impl Problem {
         Self { kind, detail: lines.join("; "), errors: faults, etag: None }
     }
 
+    /// Which kind it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// With the state that the client should have seen.
     pub(crate) fn with_etag(self, etag: String) -> Self {
         Self { etag: Some(etag), ..self }

@@ -59,8 +59,11 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/metrics").get(operations::metrics))
         .service(resource("/openapi.json").get(openapi::document))
         .service(resource("/problems/{slug}").get(operations::problem_page))
-//        .service(resource("/assets/{name}").get(reports::asset))
-        ;
+        .service(resource("/assets/podium.css").get(reports::stylesheet))
+        .service(resource("/").get(reports::index))
+        .service(resource("/r/{token}").get(reports::linked_page))
+        .service(resource("/r/{token}/report.json").get(reports::linked_json))
+        .service(resource("/r/{token}/report.csv").get(reports::linked_csv));
     config
         .service(resource("/api/v1/decide").post(decide::decide))
         .service(resource("/api/v1/decisions/{id}/explain").get(decide::explain))
@@ -76,8 +79,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/experiments/{key}/versions").post(experiments::new_version))
         .service(resource("/api/v1/experiments/{key}/weights").get(experiments::weights))
         .service(resource("/api/v1/experiments/{key}/report").get(reports::json))
-        //        .service(resource("/api/v1/experiments/{key}/report.csv").get(reports::csv))
-        //        .service(resource("/api/v1/experiments/{key}/report.html").get(reports::html))
+        .service(resource("/api/v1/experiments/{key}/report.csv").get(reports::csv))
+        .service(resource("/api/v1/experiments/{key}/report.html").get(reports::html))
         .service(resource("/api/v1/experiments/{key}/report-links").post(reports::link))
         .service(resource("/api/v1/experiments/{key}/{action}").post(experiments::act))
         .default_service(web::to(unknown_path));
