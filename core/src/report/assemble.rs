@@ -94,9 +94,10 @@ impl MetricReport {
         let control_idx = definition.control_idx();
         let control = compared.variants.get(control_idx).and_then(|control| control.estimate);
         let variants = definition.variants.iter().zip(&compared.variants).enumerate();
-        let report = |(variant_idx, (variant, compared)): (usize, (&Variant, _))| {
+        let report = |(variant_idx, (variant, compared)): (usize, (&Variant, &ComparedVariant))| {
             let control = control.filter(|_| variant_idx != control_idx);
-            VariantReport::of(variant.key.clone(), metric.kind, compared, control)
+            let enough = input.rules.are_met_by(&compared.matured);
+            VariantReport { enough, ..VariantReport::of(variant.key.clone(), metric.kind, compared, control) }
         };
         Self {
             metric: metric.choice.metric.clone(),
@@ -128,6 +129,7 @@ impl VariantReport {
             value: quotient(numerator, denominator),
             matured_units: compared.matured.n,
             matured_nonzero_units: compared.matured.n_nonzero,
+            enough: false,
             matured_numerator,
             matured_denominator,
             matured_value: quotient(matured_numerator, matured_denominator),

@@ -174,6 +174,8 @@ pub struct VariantReport {
     pub matured_units: i64,
     /// Of these, units whose numerator is not zero.
     pub matured_nonzero_units: i64,
+    /// Whether it has the matured units and rewards that [`Rules`] ask for; below that, a chance is hearsay.
+    pub enough: bool,
     /// The numerator over matured units.
     pub matured_numerator: i128,
     /// The denominator over matured units.

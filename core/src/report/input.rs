@@ -135,3 +135,10 @@ impl Default for Rules {
         Self { units_min: 100, nonzero_min: 25, run_s_min: 7 * 86_400, leading_chance: 0.8 }
     }
 }
+
+impl Rules {
+    /// Whether a variant with these matured sums has enough units and rewards to be compared.
+    pub fn are_met_by(&self, matured: &VariantSums) -> bool {
+        self.units_min <= matured.n && self.nonzero_min <= matured.n_nonzero
+    }
+}

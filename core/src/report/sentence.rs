@@ -261,7 +261,9 @@ fn lift_text(style: Style, metric: &MetricReport, variant_idx: usize, control_id
             format!(" ({}{interval})", wording::signed_percent(relative))
         }
         (_, None, Some((low, high))) => {
-            let interval = interval(style.difference(low), style.difference(high));
+            // The word for percentage points stands once, after both ends.
+            let low = style.difference(low).trim_end_matches(" points").to_owned();
+            let interval = interval(low, style.difference(high));
             format!(" ({}{interval})", style.difference(lift.absolute))
         }
         _ => format!(" ({})", style.difference(lift.absolute)),

@@ -1,8 +1,9 @@
 //! How far the evidence goes.
 
-use super::compare::Compared;
+use super::compare::{Compared, ComparedVariant};
 use super::input::Rules;
 use crate::experiment::Status;
+use crate::metric::VariantSums;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -83,20 +84,16 @@ pub(super) fn standing(compared: &Compared, run_s: i64, status: Status, rules: &
 
 fn lack(compared: &Compared, run_s: i64, rules: &Rules) -> Option<Lack> {
     let competing: Vec<_> = compared.variants.iter().filter(|variant| variant.competes).collect();
-    let reaches = |enough: &dyn Fn(i64, i64) -> bool, observed: bool| {
-        competing.iter().all(|variant| {
-            let sums = if observed { variant.observed } else { variant.matured };
-            enough(sums.n, sums.n_nonzero)
-        })
+    let all_reach = |sums_of: fn(&ComparedVariant) -> &VariantSums| {
+        competing.iter().all(|variant| rules.are_met_by(sums_of(variant)))
     };
-    let enough = |n: i64, n_nonzero: i64| rules.units_min <= n && rules.nonzero_min <= n_nonzero;
     if !compared.usable {
         Some(Lack::Metric)
     } else if compared.variants.iter().all(|variant| variant.observed.n == 0) {
         Some(Lack::Exposures)
-    } else if reaches(&enough, false) {
+    } else if all_reach(|variant| &variant.matured) {
         (run_s < rules.run_s_min).then_some(Lack::Time)
-    } else if reaches(&enough, true) {
+    } else if all_reach(|variant| &variant.observed) {
         Some(Lack::Maturity)
     } else {
         Some(Lack::Rewards)

@@ -70,13 +70,17 @@ impl Style {
         }
     }
 
-    /// A difference, with its sign; of percentages in points.
-    pub fn difference(self, value: f64) -> String {
-        let written = match self {
+    /// A difference without its sign; of percentages in points.
+    pub fn gap(self, value: f64) -> String {
+        match self {
             Self::Percent => format!("{} points", percent(value.abs()).trim_end_matches('%')),
             Self::Money(_) | Self::Milliseconds | Self::Number => self.value(value.abs()),
-        };
-        with_sign(value, &written)
+        }
+    }
+
+    /// A difference, with its sign; of percentages in points.
+    pub fn difference(self, value: f64) -> String {
+        with_sign(value, &self.gap(value))
     }
 
     /// A sum: exact, in major units for money.
@@ -101,11 +105,12 @@ pub fn count(n: i128) -> String {
     format!("{sign}{}", grouped(&n.unsigned_abs().to_string()))
 }
 
-/// A share as a percentage: `12.3%`, `2.31%`, `0.046%`.
+/// A share as a percentage: `12.3%`, `2.31%`, `0.046%`, `<0.001%`.
 pub fn percent(share: f64) -> String {
     let percent = share * 100.0;
     let decimals = match percent.abs() {
         0.0 => 0,
+        magnitude if magnitude < 0.000_5 => return "<0.001%".to_owned(),
         magnitude if 10.0 <= magnitude => 1,
         magnitude if 0.1 <= magnitude => 2,
         _ => 3,
@@ -146,8 +151,13 @@ fn money(minor: f64, currency: Currency) -> String {
     let major = minor / currency.minor_per_major();
     let places = currency.decimals() as u8;
     let magnitude = major.abs();
-    let decimals = if magnitude < 1.0 && magnitude != 0.0 { significant(major).max(places) } else { places };
-    prefixed(major < 0.0, currency, &decimal(magnitude, decimals))
+    let finer = match magnitude {
+        0.0 | 1.0.. => 0,
+        0.1.. => 3,
+        0.01.. => 4,
+        _ => 5,
+    };
+    prefixed(major < 0.0, currency, &decimal(magnitude, places.max(finer)))
 }
 
 fn prefixed(negative: bool, currency: Currency, amount: &str) -> String {
@@ -221,10 +231,13 @@ mod tests {
             (Style::Money(cad).value(100.0), "CAD\u{a0}1.00"),
             (Style::Money(Currency::USD).total(250_031_563), "$2,500,315.63"),
             (Style::Money(jpy).total(-1_250), "−¥1,250"),
-            (Style::Money(Currency::USD).difference(-75.0), "−$0.7500"),
+            (Style::Money(Currency::USD).difference(-75.0), "−$0.750"),
+            (Style::Money(Currency::USD).value(0.2), "$0.00200"),
             (Style::Percent.value(0.023_14), "2.31%"),
             (Style::Percent.value(0.000_46), "0.046%"),
             (Style::Percent.value(1.0), "100.0%"),
+            (Style::Percent.value(2e-9), "<0.001%"),
+            (Style::Percent.gap(-0.012_2), "1.22 points"),
             (Style::Percent.value(0.0), "0%"),
             (Style::Percent.difference(0.003_1), "+0.31 points"),
             (Style::Number.value(2.409_9), "2.41"),

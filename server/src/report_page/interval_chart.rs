@@ -2,10 +2,12 @@
 
 use super::scale::{Scale, percent};
 use podium_core::report::wording::Style;
-use podium_core::report::{MetricReport, Report, VariantReport};
+use podium_core::report::{MetricReport, Report, Role, VariantReport};
 
 /// From so many variants on, names stand beside the lines instead of above them.
 const COMPACT_FROM: usize = 11;
+const ROW_HEIGHT: u32 = 48;
+const ROW_HEIGHT_COMPACT: u32 = 22;
 const AXIS_HEIGHT: u32 = 34;
 const N_TICKS: u32 = 5;
 
@@ -29,6 +31,8 @@ pub(super) struct IntervalChart {
 pub(super) struct Tick {
     pub(super) x: String,
     pub(super) label: String,
+    /// Whether its label makes room on a narrow screen.
+    pub(super) spare: bool,
 }
 
 /// One variant.
@@ -58,21 +62,26 @@ impl IntervalChart {
         let scale = if compact { (26.0, 88.0) } else { (0.8, 99.2) };
         let scale = Scale::new(ends(&metric.variants)?, scale.0, scale.1);
         let style = Style::of(metric);
-        let row_height = if compact { 22 } else { 48 };
+        let row_height = if compact { ROW_HEIGHT_COMPACT } else { ROW_HEIGHT };
         let axis_y = row_height * metric.variants.len() as u32 + 8;
         let bars = (0..metric.variants.len()).map(|idx| Bar::of(report, metric, &scale, idx));
-        let tick = |value: f64| Tick { x: percent(scale.position(value)), label: style.value(value) };
+        let tick = |(tick_idx, value): (usize, f64)| Tick {
+            x: percent(scale.position(value)),
+            label: style.value(value),
+            spare: tick_idx % 2 == 1,
+        };
         let control = report.variants.iter().position(|variant| variant.control);
         let control = control.and_then(|idx| metric.variants[idx].matured_value);
         Some(Self {
             id,
             title: format!("{} by variant", metric.title),
-            description: "The point is the figure, the line its 95% interval; the dashed line is the control."
-                .to_owned(),
+            description:
+                "The point is the figure, the line its 95% interval; the dashed line is the control."
+                    .to_owned(),
             height: axis_y + AXIS_HEIGHT,
             axis_y,
             compact,
-            ticks: scale.ticks(N_TICKS).into_iter().map(tick).collect(),
+            ticks: scale.ticks(N_TICKS).into_iter().enumerate().map(tick).collect(),
             control: control.filter(|&value| scale.holds(value)).map(|value| percent(scale.position(value))),
             bars: bars.collect(),
         })
@@ -84,13 +93,17 @@ impl Bar {
         let (variant, summary) = (&metric.variants[idx], &report.variants[idx]);
         let compact = COMPACT_FROM <= metric.variants.len();
         let style = Style::of(metric);
-        let top = if compact { 22 * idx as u32 } else { 48 * idx as u32 };
-        let value = variant.matured_value.map_or_else(|| "no value yet".to_owned(), |value| style.value(value));
+        let top = idx as u32 * if compact { ROW_HEIGHT_COMPACT } else { ROW_HEIGHT };
+        let value =
+            variant.matured_value.map_or_else(|| "no value yet".to_owned(), |value| style.value(value));
         let interval = variant.interval.map(|interval| {
-            (interval, format!(", 95% interval {} to {}", style.value(interval.low), style.value(interval.high)))
+            (
+                interval,
+                format!(", 95% interval {} to {}", style.value(interval.low), style.value(interval.high)),
+            )
         });
         let told = interval.as_ref().map_or("", |(_, text)| text.as_str());
-        let leads = metric.role == podium_core::report::Role::Primary && report.leader.as_ref() == Some(&variant.key);
+        let leads = metric.role == Role::Primary && report.leader.as_ref() == Some(&variant.key);
         Self {
             class: match (leads, summary.control, summary.removed) {
                 (true, _, _) => "bar leads",
@@ -98,7 +111,7 @@ impl Bar {
                 (_, true, _) => "bar control",
                 (false, false, false) => "bar",
             },
-            short_name: shortened(&summary.name, if compact { 14 } else { 28 }),
+            short_name: shortened(&summary.name, if compact { 14 } else { 24 }),
             told: format!("{}: {value}{told}", summary.name),
             value,
             label_y: top + if compact { 16 } else { 18 },

@@ -20,17 +20,23 @@ pub(super) struct Ends {
 pub(super) struct MetricView {
     pub(super) id: String,
     pub(super) title: String,
-    pub(super) role: &'static str,
+    pub(super) role: String,
     pub(super) reading: String,
     pub(super) total_label: String,
     /// Whether the total is divided by something else than the units.
     pub(super) is_ratio: bool,
     pub(super) primary: bool,
     pub(super) any_immature: bool,
-    pub(super) any_early: bool,
-    pub(super) available: bool,
+    /// What to think of figures in italics; none if there are none.
+    pub(super) early_note: Option<String>,
     pub(super) chart: Option<IntervalChart>,
     pub(super) rows: Vec<Row>,
+}
+
+/// A word beside a name.
+pub(super) struct Tag {
+    pub(super) class: &'static str,
+    pub(super) text: &'static str,
 }
 
 /// One variant.
@@ -38,9 +44,7 @@ pub(super) struct Row {
     pub(super) class: &'static str,
     pub(super) key: String,
     pub(super) name: String,
-    pub(super) control: bool,
-    pub(super) removed: bool,
-    pub(super) leads: bool,
+    pub(super) tags: Vec<Tag>,
     /// Whether its chances rest on too little.
     pub(super) early: bool,
     pub(super) units: Cell,
@@ -80,21 +84,21 @@ impl MetricView {
         };
         Self {
             title: metric.title.clone(),
-            role: match metric.role {
-                Role::Primary => "Primary metric",
-                Role::Secondary => "Secondary metric",
-                Role::Guardrail => "Guardrail",
-            },
-            reading: format!("{better} · {kind} · within {} of first exposure", wording::span(metric.window_s)),
+            role: role(metric),
+            reading: format!(
+                "{better} · {kind} · within {} of first exposure",
+                wording::span(metric.window_s)
+            ),
             total_label: match metric.kind {
                 MetricKind::Proportion => "With a result".to_owned(),
-                _ => metric.currency.map_or_else(|| "Total".to_owned(), |currency| format!("Total, {currency}")),
+                _ => metric
+                    .currency
+                    .map_or_else(|| "Total".to_owned(), |currency| format!("Total, {currency}")),
             },
             is_ratio: metric.kind == MetricKind::Ratio,
             primary: metric.role == Role::Primary,
             any_immature: metric.variants.iter().any(|variant| variant.matured_units != variant.units),
-            any_early: rows.iter().any(|row| row.early),
-            available: metric.available,
+            early_note: rows.iter().any(|row| row.early).then(|| early_note(report, words)),
             chart: IntervalChart::of(report, metric, id.clone()),
             rows,
             id,
@@ -116,9 +120,7 @@ impl Row {
             },
             key: summary.key.to_string(),
             name: summary.name.clone(),
-            control: summary.control,
-            removed: summary.removed,
-            leads,
+            tags: tags(summary.control, leads, summary.removed),
             early: !variant.enough && variant.chance_best.is_some(),
             units: counted(variant.units.into()),
             matured: counted(variant.matured_units.into()),
@@ -126,16 +128,47 @@ impl Row {
             denominator: counted(variant.denominator),
             value: variant.value.map(value),
             matured_value: variant.matured_value.map(value),
-            interval: variant.interval.map(|interval| Ends { low: value(interval.low), high: value(interval.high) }),
+            interval: variant
+                .interval
+                .map(|interval| Ends { low: value(interval.low), high: value(interval.high) }),
             lift: variant.lift.as_ref().map(|lift| lift_cell(style, lift)),
             lift_ends: variant.lift.as_ref().and_then(|lift| lift_ends(style, lift)),
             beats_control: variant.chance_to_beat_control.map(chance_cell),
             chance: variant.chance_best.map(chance_cell),
             chance_width: super::scale::percent(variant.chance_best.unwrap_or(0.0) * 100.0),
             loss: loss_cell(style, variant),
-            weight: summary.weight.map(|weight| Cell { text: wording::percent(weight), exact: digits(weight) }),
+            weight: summary
+                .weight
+                .map(|weight| Cell { text: wording::percent(weight), exact: digits(weight) }),
         }
     }
+}
+
+fn role(metric: &MetricReport) -> String {
+    let role = match metric.role {
+        Role::Primary => "Primary metric",
+        Role::Secondary => "Secondary metric",
+        Role::Guardrail => "Guardrail",
+    };
+    let note = if metric.available { "" } else { " · not loaded, figures stand still" };
+    format!("{role}{note}")
+}
+
+fn early_note(report: &Report, words: Words) -> String {
+    format!(
+        "Figures in italics rest on too little: fewer than {} results, or than {} with complete results.",
+        wording::count(report.rules.nonzero_min.into()),
+        words.counted(report.rules.units_min.unsigned_abs()),
+    )
+}
+
+fn tags(control: bool, leads: bool, removed: bool) -> Vec<Tag> {
+    let tags = [
+        (control, Tag { class: "tag", text: "control" }),
+        (leads, Tag { class: "tag lead", text: "leads" }),
+        (removed, Tag { class: "tag", text: "removed" }),
+    ];
+    tags.into_iter().filter_map(|(holds, tag)| holds.then_some(tag)).collect()
 }
 
 fn counted(n: i128) -> Cell {

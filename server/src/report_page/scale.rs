@@ -65,7 +65,10 @@ mod tests {
         let scale = Scale::new((10.0, 20.0), 30.0, 98.0);
         assert!(30.0 < scale.position(10.0) && scale.position(20.0) < 98.0);
         assert!((scale.position(15.0) - 64.0).abs() < 1e-9);
-        assert_eq!((scale.position(-1e9).to_bits(), scale.position(1e9).to_bits()), (30_f64.to_bits(), 98_f64.to_bits()));
+        assert_eq!(
+            (scale.position(-1e9).to_bits(), scale.position(1e9).to_bits()),
+            (30_f64.to_bits(), 98_f64.to_bits())
+        );
     }
 
     #[test]

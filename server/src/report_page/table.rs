@@ -145,7 +145,9 @@ fn lift(lift: Option<&Lift>) -> [String; 8] {
 
 /// Puts a quote before text that a spreadsheet would run; leading blanks don't hide it.
 fn guarded(text: &str) -> String {
-    let begins = |letter: char| matches!(letter, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
+    let begins = |letter: char| {
+        matches!(letter, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠')
+    };
     if text.starts_with(begins) || text.trim_start().starts_with(begins) {
         format!("'{text}")
     } else {
