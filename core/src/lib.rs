@@ -8,7 +8,8 @@
 //! In reading order: [`id`], [`time`] and [`money`] (words), [`experiment`] (what is asked),
 //! [`bucketing`] (unit → variant), [`snapshot`] (deciding), [`metric`] (events become one number per unit), [`projection`] (the fold over the log), [`posterior`] (what is
 //! believed), [`allocation`] (beliefs become weights), [`report`]
-//! (what people read), [`simulate`] (shoppers whose truth is known).
+//! (what people read), [`simulate`] (shoppers whose truth is known), [`replay`] (a policy judged on the log of
+//! another).
 
 pub mod allocation;
 pub mod bucketing;
@@ -19,6 +20,7 @@ pub mod money;
 pub mod posterior;
 pub mod probability;
 pub mod projection;
+pub mod replay;
 pub mod report;
 pub mod simulate;
 pub mod snapshot;
