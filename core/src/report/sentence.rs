@@ -136,6 +136,7 @@ impl Tale<'_> {
         let control_idx = self.telling.control_idx();
         // Where the control leads, it is compared with the one that comes closest.
         let other_idx = if leader_idx == control_idx { self.runner_up(leader_idx) } else { control_idx };
+        let compared_idx = if leader_idx == control_idx { other_idx } else { leader_idx };
         let chance = self.primary.variants[leader_idx].chance_best.unwrap_or(0.0);
         let better = match self.primary.direction {
             Direction::Increase => "",
@@ -143,18 +144,40 @@ impl Tale<'_> {
         };
         format!(
             "{} leads on {}{better}: {} against {} for {}{}, with a chance of {} to be the best of {}. This is a \
-             lead, not a verdict: it can still turn.{}{}",
+             lead, not a verdict: {}.{}{}",
             self.name(leader_idx),
             self.metric(),
             self.value(leader_idx),
             self.value(other_idx),
             self.name(other_idx),
-            lift_text(self.style, self.primary, leader_idx, control_idx),
+            lift_text(self.style, self.primary, compared_idx),
             wording::chance(chance),
             self.telling.n_competing(),
+            self.doubt(compared_idx, chance),
             self.beside(leader_idx, other_idx),
             self.counted_over(),
         )
+    }
+
+    /// Says why a lead is no verdict.
+    fn doubt(&self, compared_idx: usize, chance: f64) -> String {
+        const WORTH_SAYING: f64 = 0.05;
+        let mut doubts = Vec::new();
+        let interval = self.primary.variants[compared_idx]
+            .lift
+            .and_then(|lift| lift.low.zip(lift.high).or_else(|| lift.absolute_low.zip(lift.absolute_high)));
+        if interval.is_some_and(|(low, high)| low <= 0.0 && 0.0 <= high) {
+            doubts.push("the interval still allows for no difference".to_owned());
+        }
+        // Of two identical variants each chance to be best is uniform, and the larger one exceeds this one so often.
+        let identical = 2.0 * (1.0 - chance);
+        if self.telling.n_competing() == 2 && WORTH_SAYING <= identical {
+            doubts.push(format!(
+                "two identical variants show as clear a lead in {:.0}% of tests",
+                100.0 * identical
+            ));
+        }
+        if doubts.is_empty() { "it can still turn".to_owned() } else { doubts.join(", and ") }
     }
 
     fn of_front(&self, front_idx: usize) -> String {
@@ -220,7 +243,8 @@ impl Tale<'_> {
             Ordering::Equal => format!("{} is the same", mean.title),
             Ordering::Greater => format!("{} is higher so far too", mean.title),
         };
-        let lift = lift_text(style, mean, variant_idx, self.telling.control_idx());
+        let compared_idx = if variant_idx == self.telling.control_idx() { other_idx } else { variant_idx };
+        let lift = lift_text(style, mean, compared_idx);
         format!(" {opening}: {} against {}{lift}.", style.value(value), style.value(against))
     }
 
@@ -249,9 +273,8 @@ fn value_text(style: Style, variant: &VariantReport) -> String {
 }
 
 /// The lift over the control in brackets; nothing for the control itself.
-fn lift_text(style: Style, metric: &MetricReport, variant_idx: usize, control_idx: usize) -> String {
-    let lift = metric.variants[variant_idx].lift.filter(|_| variant_idx != control_idx);
-    let Some(lift) = lift else {
+fn lift_text(style: Style, metric: &MetricReport, variant_idx: usize) -> String {
+    let Some(lift) = metric.variants[variant_idx].lift else {
         return String::new();
     };
     let interval = |low: String, high: String| format!(", 95% interval {low} to {high}");

@@ -7,7 +7,8 @@ use podium_core::report::{MetricReport, Report, Role, VariantReport};
 /// From so many variants on, names stand beside the lines instead of above them.
 const COMPACT_FROM: usize = 11;
 const ROW_HEIGHT: u32 = 48;
-const ROW_HEIGHT_COMPACT: u32 = 22;
+/// Fifty rows fit on a printed page.
+const ROW_HEIGHT_COMPACT: u32 = 16;
 const AXIS_HEIGHT: u32 = 34;
 const N_TICKS: u32 = 5;
 
@@ -23,6 +24,8 @@ pub(super) struct IntervalChart {
     pub(super) height: u32,
     pub(super) axis_y: u32,
     pub(super) compact: bool,
+    /// Half the height of the stroke that ends an interval.
+    pub(super) end_half: u32,
     pub(super) ticks: Vec<Tick>,
     pub(super) control: Option<String>,
     pub(super) bars: Vec<Bar>,
@@ -81,6 +84,7 @@ impl IntervalChart {
             height: axis_y + AXIS_HEIGHT,
             axis_y,
             compact,
+            end_half: if compact { 3 } else { 5 },
             ticks: scale.ticks(N_TICKS).into_iter().enumerate().map(tick).collect(),
             control: control.filter(|&value| scale.holds(value)).map(|value| percent(scale.position(value))),
             bars: bars.collect(),
@@ -114,8 +118,8 @@ impl Bar {
             short_name: shortened(&summary.name, if compact { 14 } else { 24 }),
             told: format!("{}: {value}{told}", summary.name),
             value,
-            label_y: top + if compact { 16 } else { 18 },
-            y: top + if compact { 12 } else { 34 },
+            label_y: top + if compact { 12 } else { 18 },
+            y: top + if compact { 8 } else { 34 },
             line: interval.map(|(interval, _)| Line {
                 low: percent(scale.position(interval.low)),
                 high: percent(scale.position(interval.high)),
