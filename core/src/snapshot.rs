@@ -153,7 +153,12 @@ impl Flag {
 
     /// Whether an earlier assignment can differ from a fresh draw, so that it has to be looked up.
     pub fn remembers(&self) -> bool {
-        self.stickiness == Stickiness::Sticky && matches!(self.mode, Mode::Split { .. })
+        self.stickiness == Stickiness::Sticky && self.is_running()
+    }
+
+    /// Whether units are assigned at all.
+    pub fn is_running(&self) -> bool {
+        matches!(self.mode, Mode::Split { .. })
     }
 
     /// The weights version that new assignments are drawn under.

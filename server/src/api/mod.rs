@@ -4,6 +4,7 @@ pub(crate) mod decide;
 pub(crate) mod events;
 pub(crate) mod experiments;
 pub(crate) mod keys;
+pub(crate) mod measure;
 pub(crate) mod openapi;
 pub(crate) mod operations;
 pub(crate) mod reports;

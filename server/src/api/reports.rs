@@ -52,7 +52,9 @@ fn problem_page(problem: &Problem) -> HttpResponse {
     let (status, _, title) = problem.kind().row();
     let mut response = page(status, report_page::error(status.as_u16(), title, &problem.to_string()));
     if status == StatusCode::UNAUTHORIZED {
-        let ask = header::HeaderValue::from_static("Basic realm=\"Podium: an API key as the user name\", charset=\"UTF-8\"");
+        let ask = header::HeaderValue::from_static(
+            "Basic realm=\"Podium: an API key as the user name\", charset=\"UTF-8\"",
+        );
         response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
     }
     response
@@ -142,7 +144,10 @@ pub(crate) async fn index(app: Shared, http: HttpRequest) -> HttpResponse {
                 state: report.state,
                 sentence: report.sentence,
                 source_note: report.source_note,
-                href: format!("/api/v1/experiments/{}/report.html?version={}", experiment.key, experiment.version),
+                href: format!(
+                    "/api/v1/experiments/{}/report.html?version={}",
+                    experiment.key, experiment.version
+                ),
             });
         }
         Ok::<_, Problem>(page(StatusCode::OK, report_page::index(&rows)))

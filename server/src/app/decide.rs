@@ -16,6 +16,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 pub(crate) const UNITS_MAX: usize = 1_000;
 /// The most flags in one call.
 pub(crate) const FLAGS_MAX: usize = 100;
+/// The most decisions in one call.
+pub(crate) const DECISIONS_MAX: usize = 10_000;
 
 /// What a client asks.
 #[derive(Debug, Deserialize)]
@@ -118,12 +120,19 @@ impl DecideRequest<'_> {
         if self.flags.is_empty() || FLAGS_MAX < self.flags.len() {
             return bad("/flags", format!("1 to {FLAGS_MAX} flags"));
         }
-        let wrong = units.iter().position(|unit| unit.is_empty() || UNIT_LENGTH_MAX < unit.len());
+        if DECISIONS_MAX < units.len() * self.flags.len() {
+            return bad(
+                "/units",
+                format!("at most {DECISIONS_MAX} decisions in one call: units times flags"),
+            );
+        }
+        let is_unit = |unit: &str| (1..=UNIT_LENGTH_MAX).contains(&unit.len()) && !unit.contains('\0');
+        let wrong = units.iter().position(|unit| !is_unit(unit));
         match wrong {
             None => Ok(units),
             Some(unit_idx) => {
                 let pointer = if self.unit.is_some() { "/unit".into() } else { format!("/units/{unit_idx}") };
-                bad(&pointer, format!("a unit id has 1 to {UNIT_LENGTH_MAX} bytes"))
+                bad(&pointer, format!("a unit id has 1 to {UNIT_LENGTH_MAX} bytes, none of them NUL"))
             }
         }
     }
@@ -211,8 +220,9 @@ fn log_event(
         _ => "DISABLED",
     };
     let (experiment, variant_idx, asked_version) = (flag.experiment.0, decision.variant_idx, flag.version());
+    let running = flag.is_running();
     let body = format!(
-        r#"{{"flag":"{key}","experiment":{experiment},"variant":{variant_idx},"reason":"{reason}","version":{asked_version},"snapshot":{snapshot_version}}}"#
+        r#"{{"flag":"{key}","experiment":{experiment},"variant":{variant_idx},"reason":"{reason}","running":{running},"version":{asked_version},"snapshot":{snapshot_version}}}"#
     );
     let sighting = decision.assignment.map(|assignment| Sighting {
         experiment: flag.experiment,

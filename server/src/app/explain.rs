@@ -43,6 +43,7 @@ struct Logged {
     experiment: i64,
     variant: usize,
     reason: String,
+    running: bool,
     version: u32,
 }
 
@@ -67,8 +68,9 @@ impl App {
         let recomputed = match logged.reason.as_str() {
             "SPLIT" => recompute(&experiment, &weights, &event.unit, &mut steps),
             _ => {
-                steps.push(why_not_in(&logged.reason, &weights, &event.unit));
-                Recomputed { variant: key(logged.variant), propensity: None }
+                let (is_out, step) = why_not_in(&logged, &weights, &event.unit);
+                steps.push(step);
+                Recomputed { variant: key(logged.variant).filter(|_| is_out), propensity: None }
             }
         };
         let variant = key(logged.variant);
@@ -135,22 +137,27 @@ fn recompute(
     }
 }
 
-fn why_not_in(reason: &str, weights: &WeightsVersion, unit: &str) -> String {
-    if reason == "STATIC" {
-        return "the experiment is concluded; everyone gets the served variant".to_owned();
+/// Whether the unit was rightly left out, and why.
+fn why_not_in(logged: &Logged, weights: &WeightsVersion, unit: &str) -> (bool, String) {
+    if logged.reason == "STATIC" {
+        return (
+            !logged.running,
+            "the experiment was concluded; everyone gets the served variant".to_owned(),
+        );
+    }
+    if !logged.running {
+        return (true, "the experiment did not run: the control".to_owned());
     }
     if let Some(slot) = &weights.slot {
         let place = Seed::of_group(&slot.group).draw(unit);
         if !(slot.start <= place && place < slot.end) {
             let (group, start, end) = (&slot.group, slot.start, slot.end);
-            return format!(
-                "its place in group `{group}` is {place:.6}, outside of the slot {start}..{end}: the control"
-            );
+            let step =
+                format!("its place in group `{group}` is {place:.6}, outside of {start}..{end}: the control");
+            return (true, step);
         }
     }
     let place = Seed::of_traffic(&weights.salt).draw(unit);
-    if weights.traffic <= place {
-        return format!("its place in traffic is {place:.6}, not below {}: the control", weights.traffic);
-    }
-    "the experiment did not run: the control".to_owned()
+    let step = format!("its place in traffic is {place:.6}; from {} on it is the control", weights.traffic);
+    (weights.traffic <= place, step)
 }

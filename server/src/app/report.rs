@@ -48,6 +48,7 @@ impl App {
         let definition = &experiment.definition;
         let gather = Gather { app: self, experiment, totals: &totals, now };
         let counts = gather.exposures();
+        let primary_window_s = gather.primary_window_s();
         let buckets = || totals.keys().filter(|key| key.slot == MetricSlot::Exposures).map(|key| key.bucket);
         let quarantined: i64 =
             totals.iter().filter(|(key, _)| key.slot == MetricSlot::Quarantine).map(|(_, sums)| sums.n).sum();
@@ -63,7 +64,14 @@ impl App {
         Ok(Report::of(&ReportInput {
             experiment,
             now,
-            watermark: Watermark { position: watermark.0, at: watermark.1 },
+            watermark: Watermark {
+                position: watermark.0,
+                // The log is everyone's; nothing counts here once the last unit's window has passed.
+                at: watermark.1.map(|at| {
+                    let last = buckets().max().map(|bucket| bucket.plus_seconds(primary_window_s));
+                    last.map_or(at, |last| last.min(at))
+                }),
+            },
             exposures: counts,
             first_exposed_at: buckets().min(),
             last_exposed_at: buckets().max(),
@@ -87,10 +95,15 @@ struct Gather<'a> {
 }
 
 impl Gather<'_> {
+    /// The attribution window of the primary metric, in seconds.
+    fn primary_window_s(&self) -> i64 {
+        let primary = &self.experiment.definition.primary_metric;
+        window_s(primary, self.app.published.registry.find(&primary.metric))
+    }
+
     /// Units exposed to each variant, those among them that have matured for the primary metric.
     fn exposures(&self) -> Vec<Exposures> {
-        let primary = &self.experiment.definition.primary_metric;
-        let window_s = window_s(primary, self.app.published.registry.find(&primary.metric));
+        let window_s = self.primary_window_s();
         let width_us = bucket_width_us(window_s);
         let mut counts = vec![Exposures::default(); self.experiment.definition.variants.len()];
         for (key, sums) in self.totals.iter().filter(|(key, _)| key.slot == MetricSlot::Exposures) {

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::clock;
 use crate::telemetry::{self, LogFormat};
 use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
 use actix_web::{HttpServer, web};
 use clap::Args;
 use std::net::TcpListener;
@@ -68,14 +69,18 @@ impl Serve {
         let app = App::start(store, self.place.plugins(), self.place.link_secret()?, public_url).await;
         let app = app.map_err(CliError::from_display)?;
         let shared = web::Data::from(Arc::clone(&app));
-        let server =
-            HttpServer::new(move || actix_web::App::new().app_data(shared.clone()).configure(api::routes))
-                .client_request_timeout(HEADER_TIMEOUT)
-                .shutdown_timeout(STOP_S)
-                .disable_signals()
-                .listen(listener)
-                .map_err(failed)?
-                .run();
+        let server = HttpServer::new(move || {
+            actix_web::App::new()
+                .app_data(shared.clone())
+                .wrap(from_fn(api::measure::duration))
+                .configure(api::routes)
+        })
+        .client_request_timeout(HEADER_TIMEOUT)
+        .shutdown_timeout(STOP_S)
+        .disable_signals()
+        .listen(listener)
+        .map_err(failed)?
+        .run();
         let handle = server.handle();
         let served = tokio::spawn(server);
         let ticking = Arc::clone(&app);

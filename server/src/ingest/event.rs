@@ -16,6 +16,7 @@ pub(crate) const EVENT_BYTES_MAX: usize = 32 * 1024;
 pub(crate) const EVENTS_MAX: usize = 2_500;
 const DEPTH_MAX: usize = 32;
 const ID_BYTES_MAX: usize = 255;
+const BAD_ID: &str = "an id is a text or number of 1 to 255 bytes, without NUL";
 /// How far ahead of our clock an event may say it is.
 const AHEAD_S_MAX: i64 = 300;
 
@@ -78,7 +79,7 @@ impl Reading<'_> {
         let fields = Object::parse(properties);
         check_money(&name, &fields)?;
         let order_id = order_id(&name, &fields)?;
-        let sighting = if name == EXPERIMENT_VIEWED { Some(self.sighting(&fields)?) } else { None };
+        let sighting = if name == EXPERIMENT_VIEWED { Some(self.sighting(&fields, time)?) } else { None };
         let body = format!(r#"{{"properties":{properties},"context":{context}}}"#);
         Ok(StoredEvent {
             message_id: message_id.into(),
@@ -111,7 +112,7 @@ impl Reading<'_> {
         Ok(if latest < time { self.received_at } else { time })
     }
 
-    fn sighting(&self, fields: &Object<'_>) -> Result<Sighting, Rejection> {
+    fn sighting(&self, fields: &Object<'_>, time: Timestamp) -> Result<Sighting, Rejection> {
         let text = |name: &str| fields.get(name).and_then(plain_text).filter(|text| !text.is_empty());
         let Some(experiment_name) = text("experiment_id").or_else(|| text("experiment_name")) else {
             return reject(
@@ -125,7 +126,12 @@ impl Reading<'_> {
             return reject("unknown_experiment", "/properties/experiment_id", detail);
         };
         match experiment.status {
-            Status::Running | Status::Paused | Status::Concluded => {}
+            Status::Running | Status::Paused => {}
+            Status::Concluded if experiment.concluded_at.is_none_or(|ended| time <= ended) => {}
+            Status::Concluded => {
+                let detail = format!("experiment `{experiment_name}` was concluded before this");
+                return reject("experiment_ended", "/timestamp", detail);
+            }
             Status::Draft | Status::Archived => {
                 let detail =
                     format!("experiment `{experiment_name}` is {}; start it first", experiment.status);
@@ -161,19 +167,18 @@ impl Reading<'_> {
     }
 }
 
+/// Whether a text can be an id; NUL is one character that PostgreSQL cannot hold.
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= ID_BYTES_MAX && !text.contains('\0')
+}
+
 fn unit(event: &Object<'_>) -> Result<String, Rejection> {
     for (name, pointer) in [("userId", "/userId"), ("anonymousId", "/anonymousId")] {
         let Some(json) = event.get(name) else { continue };
         match plain_text(json) {
             Some(text) if text.is_empty() => {}
-            Some(text) if text.len() <= ID_BYTES_MAX => return Ok(text.into_owned()),
-            _ => {
-                return reject(
-                    "bad_id",
-                    pointer,
-                    format!("an id is a text or number of at most {ID_BYTES_MAX} bytes"),
-                );
-            }
+            Some(text) if is_id(&text) => return Ok(text.into_owned()),
+            _ => return reject("bad_id", pointer, BAD_ID),
         }
     }
     reject("no_user_or_anonymous_id", "/userId", "say whose event it is: `userId` or `anonymousId`")
@@ -193,8 +198,8 @@ fn name(event: &Object<'_>) -> Result<String, Rejection> {
             reject("missing_event_name", "/event", "a name that is not empty and does not begin with `$`")
         }
         Some(name) if name == "Completed Order" => Ok(ORDER_COMPLETED.to_owned()),
-        Some(name) if name.len() <= ID_BYTES_MAX => Ok(name.into_owned()),
-        Some(_) => reject("missing_event_name", "/event", format!("a name of at most {ID_BYTES_MAX} bytes")),
+        Some(name) if is_id(&name) => Ok(name.into_owned()),
+        Some(_) => reject("missing_event_name", "/event", "a name of 1 to 255 bytes, without NUL"),
         None => reject("missing_event_name", "/event", "a track event has a name in `event`"),
     }
 }
@@ -203,8 +208,8 @@ fn message_id(event: &Object<'_>) -> Result<String, Rejection> {
     match event.get("messageId").map(plain_text) {
         None => Ok(Uuid::now_v7().to_string()),
         Some(Some(text)) if text.is_empty() => Ok(Uuid::now_v7().to_string()),
-        Some(Some(text)) if text.len() <= ID_BYTES_MAX => Ok(text.into_owned()),
-        Some(_) => reject("bad_id", "/messageId", format!("a text of at most {ID_BYTES_MAX} bytes")),
+        Some(Some(text)) if is_id(&text) => Ok(text.into_owned()),
+        Some(_) => reject("bad_id", "/messageId", BAD_ID),
     }
 }
 
@@ -278,13 +283,9 @@ fn order_id(name: &str, fields: &Object<'_>) -> Result<Option<Box<str>>, Rejecti
     let Some(json) = fields.get("order_id") else { return Ok(None) };
     match plain_text(json) {
         Some(text) if text.is_empty() => Ok(None),
-        Some(text) if text.len() <= ID_BYTES_MAX => Ok(Some(text.into())),
+        Some(text) if is_id(&text) => Ok(Some(text.into())),
         _ if !ORDER_EVENTS.contains(&name) => Ok(None),
-        _ => reject(
-            "bad_id",
-            "/properties/order_id",
-            format!("a text or number of at most {ID_BYTES_MAX} bytes"),
-        ),
+        _ => reject("bad_id", "/properties/order_id", BAD_ID),
     }
 }
 

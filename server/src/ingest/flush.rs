@@ -39,7 +39,7 @@ impl Fold {
     pub(super) async fn write(
         &mut self,
         store: &Store,
-        flush: &mut Flush,
+        flush: &Flush,
         now: Timestamp,
     ) -> Result<Vec<Receipt>, StoreError> {
         let (fresh, receipts) = fresh(store, flush).await?;
@@ -99,7 +99,7 @@ impl Fold {
 }
 
 /// Takes the events out of a flush that the log does not have yet.
-async fn fresh(store: &Store, flush: &mut Flush) -> Result<(Vec<StoredEvent>, Vec<Receipt>), StoreError> {
+async fn fresh(store: &Store, flush: &Flush) -> Result<(Vec<StoredEvent>, Vec<Receipt>), StoreError> {
     let may_be_known = |event: &&StoredEvent| flush.is_retry || &*event.name != DECISION;
     let asked = flush.requests.iter().flatten().filter(may_be_known).map(|event| &*event.message_id);
     let mut known = log::known(store.writer(), asked).await?;

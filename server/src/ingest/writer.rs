@@ -77,42 +77,56 @@ impl Writer {
         }
     }
 
-    async fn flush(&mut self, mut flush: Flush, waiting: Vec<Waiting>) {
-        if flush.len() == 0 && flush.rejected.is_empty() && self.backlog.is_empty() {
-            answer(waiting, &Ok(vec![Receipt::default(); flush.requests.len()]));
-            return;
-        }
+    async fn flush(&mut self, mut flush: Flush, mut waiting: Vec<Waiting>) {
         if !self.backlog.is_empty() {
             flush.is_retry = true;
             flush.requests.push(std::mem::take(&mut self.backlog));
+            waiting.push(Waiting::Nobody);
         }
-        let begun = Instant::now();
-        let written = self.fold.write(&self.store, &mut flush, clock::now()).await;
-        metrics::histogram!("podium_commit_duration_seconds").record(begun.elapsed());
-        match &written {
-            Ok(receipts) => count(receipts, &flush),
-            Err(error) => {
-                tracing::error!(%error, events = flush.len(), "flush was not written; clients are told to repeat it");
-                metrics::counter!("podium_flush_failures_total").increment(1);
-                self.keep_decisions(flush, &waiting);
+        match self.write(&flush).await {
+            Ok(receipts) => answer(waiting, receipts),
+            Err(error) if error.may_pass() || waiting.len() <= 1 => self.give_back(flush, waiting, &error),
+            // Something in it cannot be written, ever. It must not take the others along.
+            Err(_) => {
+                let mut rejected = std::mem::take(&mut flush.rejected);
+                for (events, waiting) in flush.requests.into_iter().zip(waiting) {
+                    let rejected = std::mem::take(&mut rejected);
+                    let alone = Flush { requests: vec![events], rejected, is_retry: true };
+                    match self.write(&alone).await {
+                        Ok(receipts) => answer(vec![waiting], receipts),
+                        Err(error) => self.give_back(alone, vec![waiting], &error),
+                    }
+                }
             }
         }
-        answer(waiting, &written);
     }
 
-    /// Keeps the decisions of a flush that failed: nobody repeats them.
-    fn keep_decisions(&mut self, flush: Flush, waiting: &[Waiting]) {
-        let n_requests = waiting.len();
-        for (request_idx, events) in flush.requests.into_iter().enumerate() {
-            let is_ours =
-                n_requests <= request_idx || matches!(waiting.get(request_idx), Some(Waiting::Nobody));
-            if is_ours {
-                self.backlog.extend(events);
+    async fn write(&mut self, flush: &Flush) -> Result<Vec<Receipt>, StoreError> {
+        if flush.len() == 0 && flush.rejected.is_empty() {
+            return Ok(vec![Receipt::default(); flush.requests.len()]);
+        }
+        let begun = Instant::now();
+        let receipts = self.fold.write(&self.store, flush, clock::now()).await?;
+        metrics::histogram!("podium_commit_duration_seconds").record(begun.elapsed());
+        count(&receipts, flush);
+        Ok(receipts)
+    }
+
+    /// Tells clients to repeat what was not written, and keeps decisions: nobody repeats them.
+    fn give_back(&mut self, flush: Flush, waiting: Vec<Waiting>, error: &StoreError) {
+        tracing::error!(%error, events = flush.len(), "flush was not written");
+        metrics::counter!("podium_flush_failures_total").increment(1);
+        for (events, waiting) in flush.requests.into_iter().zip(waiting) {
+            match waiting {
+                Waiting::Client(reply) => {
+                    let _ = reply.send(Err(error.clone()));
+                }
+                Waiting::Nobody if error.may_pass() => self.backlog.extend(events),
+                Waiting::Nobody => unlogged(events.len()),
             }
         }
-        let lost = self.backlog.len().saturating_sub(BACKLOG_MAX);
+        unlogged(self.backlog.len().saturating_sub(BACKLOG_MAX));
         self.backlog.truncate(BACKLOG_MAX);
-        metrics::counter!("podium_decisions_unlogged_total").increment(lost as u64);
     }
 
     async fn serve(&mut self, job: Job) {
@@ -161,16 +175,16 @@ fn take(
     }
 }
 
-fn answer(waiting: Vec<Waiting>, written: &Result<Vec<Receipt>, StoreError>) {
-    for (request_idx, waiting) in waiting.into_iter().enumerate() {
+fn answer(waiting: Vec<Waiting>, receipts: Vec<Receipt>) {
+    for (waiting, receipt) in waiting.into_iter().zip(receipts) {
         if let Waiting::Client(reply) = waiting {
-            let answer = match written {
-                Ok(receipts) => Ok(receipts.get(request_idx).copied().unwrap_or_default()),
-                Err(error) => Err(StoreError::Unavailable(error.to_string())),
-            };
-            let _ = reply.send(answer);
+            let _ = reply.send(Ok(receipt));
         }
     }
+}
+
+fn unlogged(n_decisions: usize) {
+    metrics::counter!("podium_decisions_unlogged_total").increment(n_decisions as u64);
 }
 
 fn count(receipts: &[Receipt], flush: &Flush) {

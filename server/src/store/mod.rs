@@ -23,7 +23,7 @@ use sea_orm::{
 pub(crate) const PROJECT: i64 = 1;
 
 /// What the store can answer instead of what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     /// Something with this name is already there, or somebody else was faster.
     #[error("conflict: {0}")]
@@ -37,6 +37,13 @@ pub(crate) enum StoreError {
     /// A statement of ours is wrong.
     #[error("query failed: {0}")]
     Query(String),
+}
+
+impl StoreError {
+    /// Whether the same request may succeed later.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
 }
 
 impl From<DbErr> for StoreError {
