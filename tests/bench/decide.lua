@@ -1,0 +1,46 @@
+-- Asks for decisions: one unit a request, or a hundred. Arguments: the key, `returning`, `new` or `batch`.
+-- Returning units come from a pool that is small enough to be known after the first round.
+
+local POOL = 20000
+local BATCH = 100
+local n_threads = 0
+
+function setup(thread)
+  thread:set("thread_idx", n_threads)
+  n_threads = n_threads + 1
+end
+
+function init(args)
+  key, mode = args[1], args[2]
+  wrk.method = "POST"
+  wrk.headers["Content-Type"] = "application/json"
+  wrk.headers["Authorization"] = "Bearer " .. key
+  n_sent = 0
+  -- New units are new in every run of the load generator.
+  run = string.format("%x", os.time())
+  math.randomseed(thread_idx + 1)
+end
+
+local function unit()
+  n_sent = n_sent + 1
+  if mode == "new" then
+    return string.format("new-%s-%d-%d", run, thread_idx, n_sent)
+  end
+  return "unit-" .. math.random(POOL)
+end
+
+function request()
+  if mode == "batch" then
+    local units = {}
+    for i = 1, BATCH do units[i] = '"' .. unit() .. '"' end
+    return wrk.format(nil, nil, nil, '{"units":[' .. table.concat(units, ",") .. '],"flags":["bench"]}')
+  end
+  return wrk.format(nil, nil, nil, '{"unit":"' .. unit() .. '","flags":["bench"]}')
+end
+
+function done(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format("RESULT %d %d %d %.0f %d\n", summary.requests, summary.duration,
+    errors.connect + errors.read + errors.write + errors.timeout + errors.status, latency:percentile(50),
+    latency:percentile(99)))
+end

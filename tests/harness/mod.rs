@@ -1,0 +1,31 @@
+//! Worlds for the black-box tests: databases of their own, the real binary, a client, and builders of what a
+//! shop sends.
+
+mod book;
+mod cluster;
+mod engine;
+pub(crate) mod events;
+mod folder;
+mod http;
+mod plugins;
+mod podium;
+mod problem;
+mod random;
+mod report;
+mod shop;
+mod store_lock;
+mod wait;
+
+pub(crate) use book::{Book, Named, Profile, named, profile};
+pub(crate) use engine::{Database, Engine};
+
+pub(crate) use folder::Folder;
+pub(crate) use http::{Answer, Client};
+pub(crate) use plugins::Built;
+pub(crate) use podium::{Podium, Settings};
+pub(crate) use problem::Problem;
+pub(crate) use random::Random;
+pub(crate) use report::{Figure, Report};
+pub(crate) use shop::{Decision, Receipt, Shop, experiment};
+pub(crate) use store_lock::{StoreLock, tamper};
+pub(crate) use wait::{eventually, soon};

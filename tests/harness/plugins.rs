@@ -1,0 +1,50 @@
+//! Plugins as cargo builds them: the bundled one beside the binary, the odd ones among the examples.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Once;
+
+/// The libraries that were built with the binary.
+#[derive(Debug)]
+pub(crate) struct Built;
+
+impl Built {
+    /// The library of the example `name` of the plugin crates.
+    #[track_caller]
+    pub(crate) fn example(name: &str) -> PathBuf {
+        static BUILT: Once = Once::new();
+        let file = target().join("examples").join(format!("lib{}.so", name.replace('-', "_")));
+        if !file.exists() {
+            BUILT.call_once(|| build(&["-p", "podium-plugin", "-p", "podium-plugin-host", "--examples"]));
+        }
+        assert!(file.exists(), "{}: `cargo build --workspace --examples` makes it", file.display());
+        file
+    }
+}
+
+/// Sees to it that the bundled metrics lie beside the binary, where `cargo build --workspace` puts them.
+pub(crate) fn ensure_bundled() {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let names = ["libpodium_commerce_metrics.so", "plugins/libpodium_commerce_metrics.so"];
+        if !names.iter().any(|name| target().join(name).exists()) {
+            build(&["-p", "podium-commerce-metrics"]);
+        }
+    });
+}
+
+/// Where the binary lies.
+fn target() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_podium")).parent().unwrap()
+}
+
+fn build(arguments: &[&str]) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.arg("build").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.arg("--target-dir").arg(target().parent().unwrap());
+    if target().ends_with("release") {
+        cargo.arg("--release");
+    }
+    let built = cargo.output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+}

@@ -1,0 +1,54 @@
+//! What Podium promises, tried on the real binary over HTTP and the command line, on both databases.
+//!
+//! Each test is named for what it promises. `PODIUM_PROFILE=full` tries the same on more data. A promise that
+//! this machine cannot try is listed as skipped, with the need in its name and again at the end.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that panics has failed, and says why on the terminal"
+)]
+#![expect(clippy::cast_possible_wrap, reason = "counts here are far below 2^63")]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod bandit;
+mod decisions;
+mod durability;
+mod experiments;
+mod explain;
+mod figures;
+mod keys;
+mod migrations;
+mod operations;
+mod orders;
+mod overload;
+mod plugins;
+mod python_client;
+mod schedule;
+mod tidy;
+mod wrong_events;
+mod wrong_requests;
+
+fn main() -> std::process::ExitCode {
+    let mut book = harness::Book::default();
+    bandit::promises(&mut book);
+    decisions::promises(&mut book);
+    durability::promises(&mut book);
+    experiments::promises(&mut book);
+    explain::promises(&mut book);
+    figures::promises(&mut book);
+    keys::promises(&mut book);
+    migrations::promises(&mut book);
+    operations::promises(&mut book);
+    orders::promises(&mut book);
+    overload::promises(&mut book);
+    plugins::promises(&mut book);
+    python_client::promises(&mut book);
+    schedule::promises(&mut book);
+    tidy::promises(&mut book);
+    wrong_events::promises(&mut book);
+    wrong_requests::promises(&mut book);
+    book.run()
+}
