@@ -67,7 +67,7 @@ impl Projector {
     /// The units whose events [`Self::apply`] needs and that are not in memory.
     ///
     /// - `orders`: what the log has about the orders that `events` are about.
-    pub fn missing_units(&self, events: &[StoredEvent], orders: &OrderBook) -> Vec<Box<str>> {
+    pub fn missing_units(&self, events: &[Arc<StoredEvent>], orders: &OrderBook) -> Vec<Box<str>> {
         let earlier = orders.values().flatten().map(|event| &event.unit);
         let needed: HashSet<_> = events.iter().map(|event| &event.unit).chain(earlier).collect();
         needed.into_iter().filter(|unit| !self.units.contains_key(*unit)).cloned().collect()
@@ -81,7 +81,7 @@ impl Projector {
     pub fn load(
         &mut self,
         units: Vec<Box<str>>,
-        events: Vec<StoredEvent>,
+        events: Vec<Arc<StoredEvent>>,
         orders: &OrderBook,
         engine: &mut dyn MetricEngine,
     ) {
@@ -91,7 +91,7 @@ impl Projector {
         }
         let mut pending = Pending::new();
         let mut orders_seen = HashSet::new();
-        for event in events.into_iter().map(Arc::new) {
+        for event in events {
             if let Some(order_id) = &event.order_id {
                 orders_seen.insert(order_id.clone());
             }
@@ -113,7 +113,7 @@ impl Projector {
     /// - `orders`: what the log has about the orders that `events` are about.
     pub fn apply(
         &mut self,
-        events: Vec<StoredEvent>,
+        events: Vec<Arc<StoredEvent>>,
         mut orders: OrderBook,
         engine: &mut dyn MetricEngine,
     ) -> Changes {
@@ -121,7 +121,7 @@ impl Projector {
         let mut pending = Pending::new();
         let mut touched: HashSet<Box<str>> = HashSet::new();
         let mut dirty_orders: HashSet<Box<str>> = HashSet::new();
-        for event in events.into_iter().map(Arc::new) {
+        for event in events {
             touched.insert(event.unit.clone());
             self.units.entry(event.unit.clone()).or_default();
             if let Some(order_id) = &event.order_id {

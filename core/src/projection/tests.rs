@@ -83,13 +83,17 @@ impl World {
 
     fn send(&mut self, batch: &[StoredEvent]) {
         let mut known: HashSet<_> = self.log.iter().map(|event| event.message_id.clone()).collect();
-        let fresh: Vec<_> =
-            batch.iter().filter(|event| known.insert(event.message_id.clone())).cloned().collect();
-        let orders = self.orders(fresh.iter());
+        let fresh: Vec<_> = batch
+            .iter()
+            .filter(|event| known.insert(event.message_id.clone()))
+            .cloned()
+            .map(Arc::new)
+            .collect();
+        let orders = self.orders(fresh.iter().map(|event| &**event));
         let missing = self.projector.missing_units(&fresh, &orders);
         let histories: Vec<_> =
-            self.log.iter().filter(|event| missing.contains(&event.unit)).cloned().collect();
-        let of_histories = self.orders(histories.iter());
+            self.log.iter().filter(|event| missing.contains(&event.unit)).cloned().map(Arc::new).collect();
+        let of_histories = self.orders(histories.iter().map(|event| &**event));
         self.projector.load(missing, histories, &of_histories, &mut Engine);
         let changes = self.projector.apply(fresh.clone(), orders, &mut Engine);
         for (key, sums) in &changes.sums {
@@ -97,7 +101,7 @@ impl World {
         }
         self.sums.retain(|_, sums| !sums.is_empty());
         self.placements.extend(changes.placements);
-        self.log.extend(fresh);
+        self.log.extend(fresh.iter().map(|event| StoredEvent::clone(event)));
     }
 }
 
@@ -192,7 +196,7 @@ fn event() -> impl Strategy<Value = StoredEvent> {
                 propensity: None,
             });
             StoredEvent {
-                message_id: format!("m{kind}{unit}{id}{order}{second}{from_server}").into(),
+                message_id: format!("m-{kind}-{unit}-{id}-{order}-{second}-{from_server}").into(),
                 name: name.into(),
                 unit: format!("u{unit}").into(),
                 order_id,
@@ -251,7 +255,7 @@ fn a_flush_that_was_not_written_leaves_nothing_behind() {
     };
     let mut world = World::new();
     world.send(&[exposure("kept", "1")]);
-    let changes = world.projector.apply(vec![exposure("lost", "2")], OrderBook::new(), &mut Engine);
+    let changes = world.projector.apply(vec![Arc::new(exposure("lost", "2"))], OrderBook::new(), &mut Engine);
     assert_eq!(changes.placements.len(), 1);
     world.projector.forget(&changes);
     world.send(&[exposure("lost", "2")]);

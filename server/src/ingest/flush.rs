@@ -8,6 +8,7 @@ use podium_core::metric::VariantSums;
 use podium_core::projection::{Changes, DECISION, Projector, StatKey, StoredEvent};
 use podium_core::time::Timestamp;
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 /// What the writer keeps in memory: the fold, the plugins, and the sums of all variants.
 #[derive(Default)]
@@ -21,7 +22,7 @@ pub(super) struct Fold {
 #[derive(Debug, Default)]
 pub(super) struct Flush {
     /// The events of each request.
-    pub(super) requests: Vec<Vec<StoredEvent>>,
+    pub(super) requests: Vec<Vec<Arc<StoredEvent>>>,
     /// Events that were refused before they got here.
     pub(super) rejected: Vec<RejectedEvent>,
     /// Whether decisions among them may have been written before.
@@ -63,11 +64,10 @@ impl Fold {
     pub(super) async fn fold(
         &mut self,
         store: &Store,
-        fresh: &[StoredEvent],
+        fresh: &[Arc<StoredEvent>],
         until: i64,
     ) -> Result<Changes, StoreError> {
-        let relevant: Vec<StoredEvent> =
-            fresh.iter().filter(|event| self.is_relevant(event)).cloned().collect();
+        let relevant: Vec<_> = fresh.iter().filter(|event| self.is_relevant(event)).map(Arc::clone).collect();
         if relevant.is_empty() {
             return Ok(Changes::default());
         }
@@ -99,8 +99,8 @@ impl Fold {
 }
 
 /// Takes the events out of a flush that the log does not have yet.
-async fn fresh(store: &Store, flush: &Flush) -> Result<(Vec<StoredEvent>, Vec<Receipt>), StoreError> {
-    let may_be_known = |event: &&StoredEvent| flush.is_retry || &*event.name != DECISION;
+async fn fresh(store: &Store, flush: &Flush) -> Result<(Vec<Arc<StoredEvent>>, Vec<Receipt>), StoreError> {
+    let may_be_known = |event: &&Arc<StoredEvent>| flush.is_retry || &*event.name != DECISION;
     let asked = flush.requests.iter().flatten().filter(may_be_known).map(|event| &*event.message_id);
     let mut known = log::known(store.writer(), asked).await?;
     let mut fresh = Vec::with_capacity(flush.len());
@@ -110,7 +110,7 @@ async fn fresh(store: &Store, flush: &Flush) -> Result<(Vec<StoredEvent>, Vec<Re
         for event in events {
             if known.insert(event.message_id.clone()) {
                 receipt.accepted += 1;
-                fresh.push(event.clone());
+                fresh.push(Arc::clone(event));
             } else {
                 receipt.duplicate += 1;
             }
@@ -122,7 +122,7 @@ async fn fresh(store: &Store, flush: &Flush) -> Result<(Vec<StoredEvent>, Vec<Re
 
 async fn commit(
     store: &Store,
-    fresh: &[StoredEvent],
+    fresh: &[Arc<StoredEvent>],
     changes: &Changes,
     totals: &[(StatKey, VariantSums)],
     (rejected, now): (&[RejectedEvent], Timestamp),

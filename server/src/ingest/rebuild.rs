@@ -4,10 +4,11 @@ use super::flush::Fold;
 use super::queue::NewMetric;
 use crate::store::{Store, StoreError, log, stats};
 use podium_core::metric::VariantSums;
-use podium_core::projection::{StatKey, StoredEvent, Tracked};
+use podium_core::projection::{StatKey, Tracked};
 use sea_orm::DatabaseTransaction;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const PAGE: u32 = 4_096;
 
@@ -60,7 +61,7 @@ pub(crate) async fn replay(
         let Some((last, _)) = page.last() else { break };
         let until = std::mem::replace(&mut seq, *last);
         n_events += page.len() as u64;
-        let events: Vec<StoredEvent> = page.into_iter().map(|(_, event)| event).collect();
+        let events: Vec<_> = page.into_iter().map(|(_, event)| Arc::new(event)).collect();
         let changes = fold.fold(store, &events, until).await?;
         let totals = fold.totals_after(&changes);
         if let Some(transaction) = into {

@@ -7,6 +7,7 @@ use crate::app::Published;
 use crate::clock;
 use crate::store::{Store, StoreError, stats};
 use podium_core::projection::StoredEvent;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -25,7 +26,7 @@ pub(crate) struct Writer {
     published: Published,
     fold: Fold,
     allocations: Allocations,
-    backlog: Vec<StoredEvent>,
+    backlog: Vec<Arc<StoredEvent>>,
 }
 
 /// Who waits for a request's events.
@@ -159,14 +160,14 @@ fn take(
 ) -> Option<Job> {
     match job {
         Job::Events { events, rejected, ticket, reply } => {
-            flush.requests.push(events);
+            flush.requests.push(events.into_iter().map(Arc::new).collect());
             flush.rejected.extend(rejected);
             waiting.push(Waiting::Client(reply));
             tickets.push(ticket);
             None
         }
         Job::Decisions { events, ticket } => {
-            flush.requests.push(events);
+            flush.requests.push(events.into_iter().map(Arc::new).collect());
             waiting.push(Waiting::Nobody);
             tickets.push(ticket);
             None

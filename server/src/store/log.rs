@@ -30,7 +30,7 @@ const APPEND: Insert<'static> = Insert {
 /// Appends events that are not in the log yet.
 pub(crate) async fn append(
     db: &impl ConnectionTrait,
-    events: &[StoredEvent],
+    events: &[Arc<StoredEvent>],
     received_at: Timestamp,
 ) -> Result<(), StoreError> {
     let mut values: Vec<Value> = Vec::with_capacity(events.len() * APPEND.columns.len());
@@ -81,7 +81,7 @@ pub(crate) async fn orders<'a>(
     let mut book = OrderBook::new();
     for event in select(db, "order_id", order_ids, until).await? {
         if let Some(order_id) = event.order_id.clone() {
-            book.entry(order_id).or_default().push(Arc::new(event));
+            book.entry(order_id).or_default().push(event);
         }
     }
     Ok(book)
@@ -92,7 +92,7 @@ pub(crate) async fn histories<'a>(
     db: &impl ConnectionTrait,
     units: impl Iterator<Item = &'a str>,
     until: i64,
-) -> Result<Vec<StoredEvent>, StoreError> {
+) -> Result<Vec<Arc<StoredEvent>>, StoreError> {
     select(db, "unit", units, until).await
 }
 
@@ -133,7 +133,7 @@ async fn select<'a>(
     column: &str,
     texts: impl Iterator<Item = &'a str>,
     until: i64,
-) -> Result<Vec<StoredEvent>, StoreError> {
+) -> Result<Vec<Arc<StoredEvent>>, StoreError> {
     let backend = db.get_database_backend();
     let list = json_list(texts);
     if list == "[]" {
@@ -143,7 +143,7 @@ async fn select<'a>(
     let sql = format!("SELECT {COLUMNS} FROM event_log WHERE project_id = $1 AND {condition} AND seq <= $3");
     let values = [PROJECT.into(), list.into(), until.into()];
     let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-    rows.iter().map(from_row).collect()
+    rows.iter().map(|row| from_row(row).map(Arc::new)).collect()
 }
 
 fn from_row(row: &QueryResult) -> Result<StoredEvent, StoreError> {
