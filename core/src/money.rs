@@ -23,7 +23,9 @@ pub struct UnknownCurrency {
 
 /// A text that is not an amount of money.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not an amount: use a decimal number of major units such as 89.90, at most 2^53 minor units")]
+#[error(
+    "`{text}` is not an amount: use a decimal number of major units such as 89.90, at most 2^53 minor units"
+)]
 pub struct NotAnAmount {
     /// What was given.
     pub text: String,
@@ -77,7 +79,8 @@ impl Currency {
     /// Writes minor units as a plain decimal of major units: `8990` USD is `89.90`.
     pub fn major_text(self, minor: i128) -> String {
         let scale = 10_i128.pow(self.decimals());
-        let (whole, rest) = (minor.unsigned_abs() / scale.unsigned_abs(), minor.unsigned_abs() % scale.unsigned_abs());
+        let (whole, rest) =
+            (minor.unsigned_abs() / scale.unsigned_abs(), minor.unsigned_abs() % scale.unsigned_abs());
         let sign = if minor < 0 { "-" } else { "" };
         match self.decimals() {
             0 => format!("{sign}{whole}"),
@@ -87,7 +90,7 @@ impl Currency {
 
     /// How many minor units make one major unit.
     pub fn minor_per_major(self) -> f64 {
-        10_f64.powi(self.decimals() as i32)
+        10_f64.powi(self.decimals().cast_signed())
     }
 }
 

@@ -339,7 +339,7 @@ mod tests {
         assert!(Replay::new(eager(), 0, 10).is_err());
     }
 
-    /// Values of `scipy.stats.binomtest(k, n).proportion_ci(0.95, "exact")`, SciPy 1.17.1.
+    /// Values of `scipy.stats.binomtest(k, n).proportion_ci(0.95, "exact")`, `SciPy` 1.17.1.
     #[test]
     fn intervals_are_exact_for_few() {
         for (rewarded, n, low, high) in [

@@ -40,6 +40,7 @@ impl Timestamp {
     }
 
     /// This instant `span_s` seconds later, or the last one there is.
+    #[must_use]
     pub const fn plus_seconds(self, span_s: i64) -> Self {
         Self(self.0.saturating_add(span_s.saturating_mul(SECOND_US)))
     }

@@ -1,4 +1,6 @@
 //! Which unit gets what: equal to an independent implementation, uniform, exclusive, sticky, on a million ids.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+#![expect(clippy::float_cmp, reason = "a draw is the same bits everywhere")]
 
 use podium_core::allocation::{Allocator, AllocatorConfig, Fixed};
 use podium_core::bucketing::{Arm, Seed, choose};
@@ -26,7 +28,8 @@ struct Draw {
     #[serde(alias = "group")]
     salt: String,
     unit: String,
-    draw: f64,
+    #[serde(rename = "draw")]
+    value: f64,
 }
 
 #[derive(Deserialize)]
@@ -103,10 +106,10 @@ fn variant(flag: &Flag, unit: &str) -> Option<usize> {
 fn draws_and_choices_equal_those_of_the_python_package() {
     let vectors: Vectors = serde_json::from_str(include_str!("../../tests/vectors/bucketing.json")).unwrap();
     for draw in &vectors.traffic {
-        assert_eq!(Seed::of_traffic(&draw.salt).draw(&draw.unit), draw.draw, "{}", draw.unit);
+        assert_eq!(Seed::of_traffic(&draw.salt).draw(&draw.unit), draw.value, "{}", draw.unit);
     }
     for draw in &vectors.group {
-        assert_eq!(Seed::of_group(&draw.salt).draw(&draw.unit), draw.draw, "{}", draw.unit);
+        assert_eq!(Seed::of_group(&draw.salt).draw(&draw.unit), draw.value, "{}", draw.unit);
     }
     for choice in &vectors.choice {
         let weights: Vec<_> = choice.weights.iter().map(|(key, weight)| (key.as_str(), *weight)).collect();

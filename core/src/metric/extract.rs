@@ -61,7 +61,9 @@ impl<'a> EventParts<'a> {
             }
             Read::At(path) => typed(self.at(path)?, *column_type),
             Read::Sum(path) => self.sum(path, *column_type, currency),
-            Read::Count(path) => Some(whole(elements(self.at(path)?).len() as i64, *column_type)),
+            Read::Count(path) => {
+                Some(whole(i64::try_from(elements(self.at(path)?).len()).ok()?, *column_type))
+            }
             Read::ShareOf(_) => None,
         };
         event.reads.iter().zip(columns).map(cell).collect()

@@ -80,13 +80,13 @@ impl Projector {
     /// - `orders`: everything the log has about the orders in `events`, whoever said it.
     pub fn load(
         &mut self,
-        units: Vec<Box<str>>,
+        units: &[Box<str>],
         events: Vec<Arc<StoredEvent>>,
         orders: &OrderBook,
         engine: &mut dyn MetricEngine,
     ) {
         let wanted: HashSet<Box<str>> = units.iter().cloned().collect();
-        for unit in &units {
+        for unit in units {
             self.units.insert(unit.clone(), UnitState { used: self.flush, ..UnitState::default() });
         }
         let mut pending = Pending::new();
@@ -104,7 +104,7 @@ impl Projector {
             rows.retain(|row| wanted.contains(&row.unit));
         }
         self.observe(pending, engine);
-        self.place(&units, engine);
+        self.place(units, engine);
     }
 
     /// Folds new events in. All units that [`Self::missing_units`] names have been loaded, and no event is in

@@ -66,7 +66,9 @@ impl World {
             adaptive: false,
             removed_at: vec![None, None],
         });
-        specs().into_iter().for_each(|(metric, spec)| projector.know(metric, spec));
+        for (metric, spec) in specs() {
+            projector.know(metric, spec);
+        }
         Self { projector, log: Vec::new(), sums: HashMap::new(), placements: BTreeMap::new() }
     }
 
@@ -94,7 +96,7 @@ impl World {
         let histories: Vec<_> =
             self.log.iter().filter(|event| missing.contains(&event.unit)).cloned().map(Arc::new).collect();
         let of_histories = self.orders(histories.iter().map(|event| &**event));
-        self.projector.load(missing, histories, &of_histories, &mut Engine);
+        self.projector.load(&missing, histories, &of_histories, &mut Engine);
         let changes = self.projector.apply(fresh.clone(), orders, &mut Engine);
         for (key, sums) in &changes.sums {
             self.sums.entry(*key).or_default().merge(sums);
@@ -146,7 +148,9 @@ fn oracle(events: &[StoredEvent]) -> BTreeMap<(String, u16), VariantSums> {
         let value = |y: i64, d: i64| UnitValue::from_f64(y as f64, d as f64).unwrap();
         sums.entry(("exposures".into(), variant_idx)).or_default().add(UnitValue::ONE);
         sums.entry(("aov".into(), variant_idx)).or_default().add(value(amount, n_orders));
-        sums.entry(("distinct".into(), variant_idx)).or_default().add(value(distinct as i64, 1));
+        sums.entry(("distinct".into(), variant_idx))
+            .or_default()
+            .add(value(i64::try_from(distinct).unwrap(), 1));
     }
     sums
 }
@@ -178,7 +182,7 @@ fn event() -> impl Strategy<Value = StoredEvent> {
             let amount = 10 * (i64::from(order) + 1);
             let (name, order_id, sighting, properties) = match kind {
                 0 | 1 => ("Experiment Viewed", None, Some(u16::from(unit == 3 && order == 0)), String::new()),
-                2 | 3 | 4 => (
+                2..=4 => (
                     "Order Completed",
                     Some(order_id),
                     None,
