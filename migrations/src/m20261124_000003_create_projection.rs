@@ -60,9 +60,9 @@ fn variant_stat() -> TableCreateStatement {
     }
     let key = ["experiment_id", "slot", "stratum", "bucket", "variant"];
     let mut index = Index::create();
-    key.into_iter().for_each(|column| {
+    for column in key {
         index.col(column);
-    });
+    }
     table.primary_key(&mut index).to_owned()
 }
 

@@ -8,7 +8,7 @@ use crate::store::keys;
 use clap::{Args, Subcommand, ValueEnum};
 use std::process::ExitCode;
 
-/// Make or list API keys, in the database itself; a running server notices at its next start.
+/// Make or list API keys, in the database itself; a running server notices within seconds.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct KeyCommand {
     #[command(flatten)]

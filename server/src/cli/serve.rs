@@ -18,6 +18,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// How often schedules and weights are looked at.
 const TICK: Duration = Duration::from_millis(200);
+/// After how many of them keys are read again, for those made by the command line.
+const KEYS_TICKS: u64 = 15;
 /// The longest a stop may take, in seconds.
 const STOP_S: u64 = 25;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -87,9 +89,14 @@ impl Serve {
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(TICK);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
+            for n_ticks in 1_u64.. {
                 ticks.tick().await;
                 ticking.tick(clock::now()).await;
+                if n_ticks.is_multiple_of(KEYS_TICKS)
+                    && let Err(error) = ticking.reload_keys().await
+                {
+                    tracing::warn!(%error, "keys are as they were");
+                }
             }
         });
         Ok(Running { app, url, handle, served })
