@@ -79,7 +79,7 @@ impl Fold {
         let order_ids: HashSet<&str> =
             histories.iter().filter_map(|event| event.order_id.as_deref()).collect();
         let orders_of_histories = log::orders(db, order_ids.into_iter(), until).await?;
-        self.projector.load(missing, histories, &orders_of_histories, &mut self.engine);
+        self.projector.load(&missing, histories, &orders_of_histories, &mut self.engine);
         Ok(self.projector.apply(relevant, orders, &mut self.engine))
     }
 
