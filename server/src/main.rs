@@ -6,6 +6,7 @@ mod auth;
 mod catalog;
 mod cli;
 mod clock;
+mod demo;
 mod engine;
 mod ingest;
 mod links;

@@ -2,6 +2,7 @@
 
 mod client;
 mod config;
+mod demo;
 mod experiment;
 mod key;
 mod rebuild;
@@ -23,6 +24,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Run the server.
     Serve(serve::Serve),
+    /// Try Podium on two real logs and a simulated shop.
+    Demo(demo::Demo),
     /// List, read, register, start, pause, conclude or archive experiments.
     Experiment(experiment::ExperimentCommand),
     /// Print the report of an experiment.
@@ -53,6 +56,7 @@ impl CliError {
 pub(crate) async fn run(cli: Cli) -> Result<ExitCode, CliError> {
     match cli.command {
         Command::Serve(serve) => serve.run().await,
+        Command::Demo(demo) => demo.run().await,
         Command::Experiment(command) => blocking(move || command.run()).await,
         Command::Report(command) => blocking(move || command.run()).await,
         Command::Key(command) => command.run().await,

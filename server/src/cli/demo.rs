@@ -1,0 +1,115 @@
+//! `podium demo`.
+
+use super::config::Place;
+use super::serve::{Running, Serve};
+use super::{CliError, say, say_error};
+use crate::demo::{self, Keys, Shop};
+use crate::telemetry::{self, LogFormat};
+use clap::Args;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Try Podium on two real logs and a simulated shop, on a database of its own that is deleted afterwards.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Demo {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, env = "PODIUM_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: String,
+    /// Keep the data in this folder, which must not have a database yet.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// End after the reports instead of serving on.
+    #[arg(long)]
+    once: bool,
+    /// Which simulated shoppers come.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+impl Demo {
+    /// Runs it.
+    pub(crate) async fn run(self) -> Result<ExitCode, CliError> {
+        telemetry::start(LogFormat::Text, "warn");
+        let data_dir = match &self.keep {
+            Some(folder) if folder.join("podium.sqlite").exists() => {
+                let folder = folder.display();
+                return Err(CliError(format!(
+                    "{folder} has a database already; the demo begins with a new one"
+                )));
+            }
+            Some(folder) => folder.clone(),
+            None => std::env::temp_dir().join(format!("podium-demo-{:016x}", rand::random::<u64>())),
+        };
+        let result = self.run_in(&data_dir).await;
+        if self.keep.is_none()
+            && let Err(error) = std::fs::remove_dir_all(&data_dir)
+        {
+            say_error(&format!("cannot delete {}: {error}", data_dir.display()));
+        }
+        result
+    }
+
+    async fn run_in(&self, data_dir: &Path) -> Result<ExitCode, CliError> {
+        let place = Place { database: None, data_dir: data_dir.to_owned(), plugin_dir: Vec::new() };
+        let listen = self.listen.clone();
+        let serve = Serve { place, listen, public_url: None, log_format: LogFormat::Text };
+        let running = serve.start().await?;
+        say(&format!("podium listening on {}", running.url));
+        let stop = Arc::new(AtomicBool::new(false));
+        let shop = Shop::new(&running.url, keys(&serve.place)?, Arc::clone(&stop));
+        let seed = self.seed;
+        let mut driven = tokio::task::spawn_blocking(move || demo::run(&shop, seed));
+        let mut terminate = signal(SignalKind::terminate()).map_err(CliError::from_display)?;
+        let driven = tokio::select! {
+            driven = &mut driven => driven,
+            _ = tokio::signal::ctrl_c() => {
+                stop.store(true, Ordering::Relaxed);
+                driven.await
+            }
+            _ = terminate.recv() => {
+                stop.store(true, Ordering::Relaxed);
+                driven.await
+            }
+        };
+        let pages = match driven.map_err(CliError::from_display)? {
+            Ok(pages) => pages,
+            Err(error) => {
+                stopped(running).await?;
+                return Err(CliError::from_display(error));
+            }
+        };
+        for page in &pages {
+            say(&format!("\n{}\n  {}\n  {}\n  {}", page.title, page.url, page.verdict, page.note));
+        }
+        if self.once {
+            stopped(running).await?;
+        } else {
+            say(&format!("\nServing on {} until Ctrl-C.", running.url));
+            running.until_stopped().await?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Finishes what was accepted.
+async fn stopped(running: Running) -> Result<(), CliError> {
+    running.handle.stop(true).await;
+    running.app.drain().await;
+    running.served.await.map_err(CliError::from_display)?.map_err(CliError::from_display)
+}
+
+/// The keys that the first start wrote.
+fn keys(place: &Place) -> Result<Keys, CliError> {
+    let file = place.keys_file();
+    let text = std::fs::read_to_string(&file);
+    let text = text.map_err(|error| CliError(format!("cannot read {}: {error}", file.display())))?;
+    let keys: serde_json::Value = serde_json::from_str(&text).map_err(CliError::from_display)?;
+    let key = |scope: &str| {
+        let key = keys.get(scope).and_then(serde_json::Value::as_str);
+        key.map(str::to_owned).ok_or_else(|| CliError(format!("{} has no `{scope}` key", file.display())))
+    };
+    Ok(Keys { admin: key("admin")?, server: key("server")? })
+}
