@@ -5,12 +5,15 @@ Every request and response shape that the scripts beside this file use is here, 
 
 import http.client
 import json
+import sys
 import time
 import urllib.parse
 
 MAX_ATTEMPTS = 20
 MAX_WAIT_S = 60
 BATCH_SIZE = 500
+UNITS_IN_BATCH = 1000
+SECONDS_BETWEEN_LINES = 3
 
 
 class Refused(Exception):
@@ -77,11 +80,16 @@ class Podium:
                 if not is_running(self.call("GET", path)[0]):
                     raise
 
-    def decide(self, flag, unit):
-        """Asks which variant `unit` gets, without counting it as an exposure."""
-        body = {"unit": unit, "flags": [flag], "exposure": False}
-        answer, _ = self.call("POST", "/api/v1/decide", body)
-        return next(each["variant"] for each in answer["decisions"] if each["flag"] == flag)
+    def decide(self, flag, units, progress=None):
+        """Asks which variant each unit gets, without counting it as an exposure; returns {unit: variant}."""
+        variants = {}
+        for start in range(0, len(units), UNITS_IN_BATCH):
+            body = {"units": units[start : start + UNITS_IN_BATCH], "flags": [flag], "exposure": False}
+            answer, _ = self.call("POST", "/api/v1/decide", body)
+            variants.update({each["unit"]: each["variant"] for each in answer["decisions"] if each["flag"] == flag})
+            if progress:
+                progress(len(variants), len(units))
+        return variants
 
     def send(self, events, batch_size=BATCH_SIZE, progress=None):
         """Sends `events` in batches; returns how many were accepted, duplicate and rejected, and up to ten reasons."""
@@ -100,6 +108,23 @@ class Podium:
     def report(self, key):
         """Fetches the report of an experiment."""
         return self.call("GET", f"/api/v1/experiments/{key}/report")[0]
+
+
+class Progress:
+    """Says on standard error how far it is: one line kept up to date on a terminal, elsewhere a line now and then."""
+
+    def __init__(self, what):
+        self.what = what
+        self.is_terminal = sys.stderr.isatty()
+        self.said_at = time.monotonic()
+
+    def __call__(self, done, total):
+        text = f"{done:,} of {total:,} {self.what}"
+        if self.is_terminal:
+            print(f"\r{text}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+        elif done == total or time.monotonic() - self.said_at >= SECONDS_BETWEEN_LINES:
+            self.said_at = time.monotonic()
+            print(text, file=sys.stderr, flush=True)
 
 
 def is_running(experiment):

@@ -20,6 +20,7 @@ import sys
 from podium_client import (
     BATCH_SIZE,
     Podium,
+    Progress,
     experiment_viewed,
     figures,
     goal,
@@ -197,7 +198,7 @@ def compare(shop, events, options):
     """Sends the log, fetches the report and returns the exit status."""
     podium = Podium(options.url, options.key)
     podium.start_experiment(experiment_body(shop.experiment))
-    totals = podium.send(events, options.batch_size)
+    totals = podium.send(events, options.batch_size, Progress("events"))
     print(f"{len(events)} events sent, {len(shop.events)} of them different; {podium.n_waits} waits")
     print(f"accepted {totals['accepted']}, duplicate {totals['duplicate']}, rejected {totals['rejected']}")
     wrong = [f"rejected: {reason}" for reason in totals["reasons"]]
