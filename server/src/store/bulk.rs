@@ -31,15 +31,16 @@ impl Insert<'_> {
         for chunk in CHUNKS {
             while chunk <= n_rows {
                 let some: Vec<Value> = values.by_ref().take(chunk * n_columns).collect();
-                let sql = self.sql(chunk);
-                db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, some)).await?;
+                let backend = db.get_database_backend();
+                let sql = self.sql(chunk, backend);
+                db.execute_raw(Statement::from_sql_and_values(backend, sql, some)).await?;
                 n_rows -= chunk;
             }
         }
         Ok(())
     }
 
-    fn sql(&self, n_rows: usize) -> String {
+    fn sql(&self, n_rows: usize, backend: DbBackend) -> String {
         let n_columns = self.columns.len();
         let mut sql = String::with_capacity(64 + n_rows * n_columns * 6);
         let _ = write!(sql, "INSERT INTO {} ({}) VALUES ", self.table, self.columns.join(", "));
@@ -47,7 +48,11 @@ impl Insert<'_> {
             sql.push_str(if row_idx == 0 { "(" } else { ", (" });
             for column_idx in 0..n_columns {
                 let comma = if column_idx == 0 { "" } else { ", " };
-                let _ = write!(sql, "{comma}${}", row_idx * n_columns + column_idx + 1);
+                // SQLite looks a numbered parameter up among all of them, each time.
+                let _ = match backend {
+                    DbBackend::Postgres => write!(sql, "{comma}${}", row_idx * n_columns + column_idx + 1),
+                    _ => write!(sql, "{comma}?"),
+                };
             }
             sql.push(')');
         }
