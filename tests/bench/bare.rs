@@ -3,6 +3,7 @@
 //! It checks no key, knows no flag and remembers nothing. What `podium serve` costs beyond this is what deciding
 //! costs; `tests/bench/run` compares the two.
 #![expect(clippy::print_stdout, reason = "the ready line is for whoever started it")]
+#![expect(clippy::struct_field_names, reason = "fields are named as on the wire")]
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde::{Deserialize, Serialize};

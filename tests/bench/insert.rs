@@ -28,7 +28,7 @@ fn main() -> Result<()> {
     for transaction_idx in 0..N_TRANSACTIONS {
         let transaction = db.transaction()?;
         {
-            let mut insert = transaction.prepare_cached(
+            let mut insert = transaction.prepare(
                 "INSERT INTO event (message_id, name, unit, order_id, event_time, body)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (message_id) DO NOTHING",
             )?;

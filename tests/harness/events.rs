@@ -28,7 +28,7 @@ pub(crate) fn major(cents: Minor) -> String {
 }
 
 /// Builds any event. Without `sentAt`: the time is history's, not a wrong clock's.
-pub(crate) fn track(unit: &str, event: &str, message_id: &str, at_ms: i64, properties: Value) -> Value {
+pub(crate) fn track(unit: &str, event: &str, message_id: &str, at_ms: i64, properties: &Value) -> Value {
     let timestamp = rfc3339(at_ms);
     json!({"type": "track", "event": event, "messageId": message_id, "userId": unit, "timestamp": timestamp, "properties": properties})
 }
@@ -37,13 +37,13 @@ pub(crate) fn track(unit: &str, event: &str, message_id: &str, at_ms: i64, prope
 pub(crate) fn viewed(unit: &str, experiment: &str, variant: &str, at_ms: i64) -> Value {
     let message_id = format!("{experiment}/{unit}/{variant}/viewed-{at_ms}");
     let properties = json!({"experiment_id": experiment, "variation_id": variant});
-    track(unit, "Experiment Viewed", &message_id, at_ms, properties)
+    track(unit, "Experiment Viewed", &message_id, at_ms, &properties)
 }
 
 /// Says that `unit` bought for `cents`.
 pub(crate) fn order(unit: &str, order_id: &str, cents: Minor, at_ms: i64) -> Value {
     let properties = json!({"order_id": order_id, "revenue": major(cents), "currency": "USD"});
-    track(unit, "Order Completed", &format!("{order_id}/completed"), at_ms, properties)
+    track(unit, "Order Completed", &format!("{order_id}/completed"), at_ms, &properties)
 }
 
 /// Says that `cents` of an order were given back; all of it if it names no amount.
@@ -53,13 +53,13 @@ pub(crate) fn refund(unit: &str, order_id: &str, cents: Option<Minor>, at_ms: i6
         properties["total"] = json!(major(cents));
     }
     let message_id = format!("{order_id}/refunded-{at_ms}");
-    track(unit, "Order Refunded", &message_id, at_ms, properties)
+    track(unit, "Order Refunded", &message_id, at_ms, &properties)
 }
 
 /// Says that an order is void.
 pub(crate) fn cancel(unit: &str, order_id: &str, at_ms: i64) -> Value {
     let properties = json!({"order_id": order_id});
-    track(unit, "Order Cancelled", &format!("{order_id}/cancelled"), at_ms, properties)
+    track(unit, "Order Cancelled", &format!("{order_id}/cancelled"), at_ms, &properties)
 }
 
 /// Says that `unit` opened a page.

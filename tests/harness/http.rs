@@ -40,10 +40,6 @@ impl Client {
         Self::new(&self.url, key)
     }
 
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.call("GET", path, &[], None)
     }

@@ -17,15 +17,13 @@ mod store_lock;
 mod wait;
 
 pub(crate) use book::{Book, Named, Profile, named, profile};
-pub(crate) use engine::{Database, Engine};
-
+pub(crate) use engine::Engine;
 pub(crate) use folder::Folder;
 pub(crate) use http::{Answer, Client};
 pub(crate) use plugins::Built;
-pub(crate) use podium::{Podium, Settings};
 pub(crate) use problem::Problem;
 pub(crate) use random::Random;
-pub(crate) use report::{Figure, Report};
+pub(crate) use report::Report;
 pub(crate) use shop::{Decision, Receipt, Shop, experiment};
 pub(crate) use store_lock::{StoreLock, tamper};
-pub(crate) use wait::{eventually, soon};
+pub(crate) use wait::soon;

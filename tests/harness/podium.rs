@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 /// A drain takes 30 s at most.
 const DRAINED_WITHIN: Duration = Duration::from_secs(35);
 const BINARY: &str = env!("CARGO_BIN_EXE_podium");
@@ -122,6 +122,9 @@ fn command(settings: &Settings, subcommand: &str) -> Command {
         .args(["--database", &settings.database])
         .arg("--data-dir")
         .arg(&settings.data_dir);
+    for folder in &settings.plugin_dirs {
+        command.arg("--plugin-dir").arg(folder);
+    }
     command
 }
 
@@ -133,11 +136,15 @@ fn spawn(settings: &Settings, log: &Arc<Mutex<Vec<String>>>) -> Result<(Child, S
     let (ready, is_ready) = mpsc::channel();
     follow(process.stdout.take(), log, Some(ready));
     follow(process.stderr.take(), log, None);
-    is_ready.recv_timeout(READY_WITHIN).map(|url| (process, url)).map_err(|_| {
-        // The reader of standard error may be a moment behind.
-        std::thread::sleep(Duration::from_millis(200));
-        format!("no ready line from `podium serve`; it printed:\n{}", log.lock().unwrap().join("\n"))
-    })
+    if let Ok(url) = is_ready.recv_timeout(READY_WITHIN) {
+        return Ok((process, url));
+    }
+    // The reader of standard error may be a moment behind.
+    std::thread::sleep(Duration::from_millis(200));
+    let _ = process.kill();
+    let ended = process.wait().unwrap();
+    let printed = log.lock().unwrap().join("\n");
+    Err(format!("no ready line from `podium serve`, which ended with {ended}; it printed:\n{printed}"))
 }
 
 /// Keeps every line of a stream, and tells where the server listens once it says so.

@@ -4,7 +4,7 @@
 ///
 /// # Source
 ///
-/// Steele, Lea & Flood (2014), *Fast splittable pseudorandom number generators*, OOPSLA, 453–472: SplitMix64.
+/// Steele, Lea & Flood (2014), *Fast splittable pseudorandom number generators*, OOPSLA, 453–472: `SplitMix64`.
 /// <https://doi.org/10.1145/2660193.2660195>
 #[derive(Debug)]
 pub(crate) struct Random(u64);

@@ -40,7 +40,7 @@ pub(crate) struct Decision {
     pub(crate) value: Value,
     pub(crate) propensity: Option<f64>,
     pub(crate) weights_version: Option<u64>,
-    pub(crate) decision_id: Option<String>,
+    pub(crate) id: Option<String>,
 }
 
 /// Describes an experiment with these variants, the first being the control: conversion within two weeks, even
@@ -221,7 +221,7 @@ pub(crate) fn decisions(answer: &Value) -> Vec<Decision> {
             value: each["value"].clone(),
             propensity: each["propensity"].as_f64(),
             weights_version: each["weights_version"].as_u64(),
-            decision_id: text(&each["decision_id"]),
+            id: text(&each["decision_id"]),
         })
         .collect()
 }

@@ -61,7 +61,7 @@ impl<'a> Stream<'a> {
     }
 
     fn until_version(&mut self, version: u64) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while self.version() < version {
             assert!(Instant::now() < deadline, "still at weights version {}", self.version());
             self.tick();
@@ -174,7 +174,7 @@ pub(crate) fn an_added_variant_is_explored_and_a_removed_one_gets_nothing(engine
     let mut run = |stream: &mut Stream<'_>, version: u64| {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         let mut n_seen = 0;
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while stream.version() < version {
             assert!(Instant::now() < deadline, "still at weights version {}", stream.version());
             let mut rewards = Vec::new();

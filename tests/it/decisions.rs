@@ -47,7 +47,7 @@ pub(crate) fn answers_are_the_same_after_a_restart(engine: Engine) {
     shop.restart();
     let after = shop.decide_all(&units, "banner");
     for (before, after) in before.iter().zip(&after) {
-        let fresh = Decision { decision_id: before.decision_id.clone(), ..after.clone() };
+        let fresh = Decision { id: before.id.clone(), ..after.clone() };
         assert_eq!(*before, fresh);
     }
 }

@@ -167,7 +167,13 @@ pub(crate) fn a_rebuild_notices_what_the_log_does_not_say(engine: Engine) {
     shop.check_rebuild();
     crate::harness::tamper(shop.database.url(), "DELETE FROM event_log WHERE unit = 'shopper-7'");
     let rebuild = shop.podium.rebuild(&["--check"]);
-    assert_eq!(rebuild.status.code(), Some(1), "the live state has a shopper whom the log does not know");
+    let said = String::from_utf8_lossy(&rebuild.stderr);
+    assert_eq!(
+        rebuild.status.code(),
+        Some(1),
+        "the live state has a shopper whom the log does not know: {said}"
+    );
+    assert!(said.contains("differs"), "{said}");
     // A rebuild without the check makes them equal again.
     let rebuild = shop.podium.rebuild(&[]);
     assert!(rebuild.status.success(), "{}", String::from_utf8_lossy(&rebuild.stderr));

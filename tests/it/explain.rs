@@ -17,10 +17,12 @@ fn explanation(shop: &Shop, decision_id: &str) -> Value {
 
 #[track_caller]
 fn check(shop: &Shop, flag: &str, decision: &Decision) {
-    let explained = explanation(shop, decision.decision_id.as_deref().unwrap());
+    let explained = explanation(shop, decision.id.as_deref().unwrap());
     assert_eq!(explained["agrees"], true, "{explained}");
     assert_eq!(explained["flag"], flag, "{explained}");
-    assert_eq!(explained["unit"], decision.unit.as_str(), "{explained}");
+    // Where every decision is drawn anew, the decision itself is the unit.
+    let unit = if flag == "per_decision" { decision.id.as_deref().unwrap() } else { &decision.unit };
+    assert_eq!(explained["unit"], unit, "{explained}");
     assert_eq!(explained["reason"], decision.reason.as_str(), "{explained}");
     assert_eq!(explained["weights_version"].as_u64(), decision.weights_version, "{explained}");
     for figures in [&explained, &explained["recomputed"]] {

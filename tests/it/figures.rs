@@ -112,12 +112,12 @@ impl Log {
         let about = json!({"order_id": order_id});
         let message_id = format!("{order_id}/taken-back");
         if self.random.chance(0.3) {
-            self.events.push(track(unit, "Order Cancelled", &message_id, later, about));
+            self.events.push(track(unit, "Order Cancelled", &message_id, later, &about));
             return None;
         }
         let back =
             if self.random.chance(0.5) { cents } else { self.random.between(0, cents as u64) as Minor };
-        let mut refund = track(unit, "Order Refunded", &message_id, later, about);
+        let mut refund = track(unit, "Order Refunded", &message_id, later, &about);
         if back < cents {
             refund["properties"]["total"] = json!(format!("{}.{:02}", back / 100, back % 100));
         }

@@ -56,7 +56,7 @@ pub(crate) fn each_scope_may_do_its_own_and_no_more(engine: Engine) {
             let is_let_in = !matches!(answer.status, 401 | 403);
             match expected {
                 None if !is_let_in || answer.status >= 500 => {
-                    faults.push(format!("{who} is refused: {answer}"))
+                    faults.push(format!("{who} is refused: {answer}"));
                 }
                 Some(status) if answer.status != status => {
                     faults.push(format!("{who} should get {status}: {answer}"));

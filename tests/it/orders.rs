@@ -233,7 +233,7 @@ pub(crate) fn what_was_acknowledged_is_in_the_next_report(engine: Engine) {
         let properties =
             json!({"order_id": format!("o-{number}"), "revenue": major(cents), "currency": "USD"});
         let event: Value =
-            track("ann", "Order Completed", &format!("m-{number}"), history() + number, properties);
+            track("ann", "Order Completed", &format!("m-{number}"), history() + number, &properties);
         shop.log(&[event]);
         gross += cents;
         check(&shop, number + 1, gross, gross);

@@ -16,7 +16,7 @@ pub(crate) fn promises(book: &mut Book) {
 
 fn batch(request_idx: usize) -> Vec<Value> {
     (0..EVENTS_PER_REQUEST)
-        .map(|event_idx| track("ann", "Seen", &format!("m-{request_idx}-{event_idx}"), history(), json!({})))
+        .map(|event_idx| track("ann", "Seen", &format!("m-{request_idx}-{event_idx}"), history(), &json!({})))
         .collect()
 }
 

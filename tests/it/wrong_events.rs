@@ -28,12 +28,12 @@ fn cases() -> Vec<Case> {
         told
     };
     let with = |name: &str, value: Value| {
-        let mut event = track("ann", "Seen", "bad", history(), json!({}));
+        let mut event = track("ann", "Seen", "bad", history(), &json!({}));
         event[name] = value;
         event
     };
     let without = |name: &str| {
-        let mut event = track("ann", "Seen", "bad", history(), json!({}));
+        let mut event = track("ann", "Seen", "bad", history(), &json!({}));
         event.as_object_mut().unwrap().remove(name);
         event
     };

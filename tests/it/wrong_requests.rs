@@ -35,16 +35,9 @@ fn at<'a>(statuses: &'a [u16], place: &'a str) -> Expected<'a> {
 }
 
 impl Faults {
-    /// Checks that an answer is a problem with one of these statuses, of this slug if one is given, naming this
-    /// place if one is given; a place that ends in `*` may go on.
-    fn check(
-        &mut self,
-        what: &str,
-        answer: &Answer,
-        statuses: &[u16],
-        slug: Option<&str>,
-        place: Option<&str>,
-    ) {
+    /// Checks an answer; a place that ends in `*` may go on.
+    fn check(&mut self, what: &str, answer: &Answer, expected: Expected<'_>) {
+        let Expected { statuses, slug, place } = expected;
         if !statuses.contains(&answer.status) {
             return self.0.push(format!("{what}: expected {statuses:?}, {answer}"));
         }
