@@ -11,7 +11,7 @@ fn rfc3339(at_ms: i64) -> String {
     Timestamp::from_millisecond(at_ms).map(|moment| moment.to_string()).unwrap_or_default()
 }
 
-fn track(event: &str, unit: &str, (message_id, at_ms): (String, i64), properties: Value) -> Value {
+fn track(event: &str, unit: &str, (message_id, at_ms): (String, i64), properties: &Value) -> Value {
     json!({
         "type": "track",
         "event": event,
@@ -39,7 +39,7 @@ impl Viewed<'_> {
             fields.insert("propensity".to_owned(), propensity.into());
         }
         let message_id = format!("{}/{}/viewed", self.experiment, self.unit);
-        track("Experiment Viewed", self.unit, (message_id, self.at_ms), properties)
+        track("Experiment Viewed", self.unit, (message_id, self.at_ms), &properties)
     }
 }
 
@@ -63,7 +63,7 @@ impl Ordered<'_> {
             "products": [{ "product_id": product_id, "quantity": quantity }],
         });
         let message_id = format!("{}/completed", self.order_id);
-        track("Order Completed", self.unit, (message_id, self.at_ms), properties)
+        track("Order Completed", self.unit, (message_id, self.at_ms), &properties)
     }
 }
 
@@ -78,6 +78,6 @@ pub(super) struct Clicked<'a> {
 impl Clicked<'_> {
     pub(super) fn to_event(&self) -> Value {
         let properties = json!({ "product_id": self.product_id, "position": self.position });
-        track("Product Clicked", self.unit, (format!("{}/clicked", self.unit), self.at_ms), properties)
+        track("Product Clicked", self.unit, (format!("{}/clicked", self.unit), self.at_ms), &properties)
     }
 }

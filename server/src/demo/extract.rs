@@ -3,6 +3,7 @@
 use super::shop::DemoError;
 use jiff::civil::Date;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::str::FromStr;
 
 const CDNOW: &str = include_str!("../../../examples/real-data/cdnow.txt");
@@ -21,7 +22,7 @@ pub(super) struct Customer {
 
 /// One order.
 pub(super) struct Order {
-    pub(super) order_id: String,
+    pub(super) id: String,
     /// The log knows the day alone: the n-th order of a customer stands n seconds after noon.
     pub(super) at_ms: i64,
     pub(super) cents: i64,
@@ -82,10 +83,10 @@ pub(super) fn customers() -> Result<Vec<Customer>, DemoError> {
         lines.map(|(line_idx, line)| extract.customer(base_ms, line_idx + 1, line)).collect();
     let customers = customers?;
     let orders = || customers.iter().flat_map(|customer| &customer.orders);
-    extract.check_total("customers", customers.len() as i64)?;
-    extract.check_total("orders", orders().count() as i64)?;
-    extract.check_total("units", orders().map(|order| i64::from(order.n_items)).sum())?;
-    extract.check_total("cents", orders().map(|order| order.cents).sum())?;
+    extract.check_total("customers", customers.len())?;
+    extract.check_total("orders", orders().count())?;
+    extract.check_total("units", orders().map(|order| u64::from(order.n_items)).sum::<u64>())?;
+    extract.check_total("cents", orders().map(|order| order.cents).sum::<i64>())?;
     Ok(customers)
 }
 
@@ -102,9 +103,8 @@ pub(super) fn impressions(policy: Policy) -> Result<ImpressionLog, DemoError> {
         at_ms = impression.at_ms;
         impressions.push(impression);
     }
-    extract.check_total("rows", impressions.len() as i64)?;
-    extract
-        .check_total("clicks", impressions.iter().filter(|impression| impression.clicked).count() as i64)?;
+    extract.check_total("rows", impressions.len())?;
+    extract.check_total("clicks", impressions.iter().filter(|impression| impression.clicked).count())?;
     Ok(ImpressionLog { n_items: extract.field("items")?, impressions })
 }
 
@@ -132,7 +132,7 @@ impl<'a> Extract<'a> {
         Ok(extract)
     }
 
-    fn fault(&self, detail: impl std::fmt::Display) -> DemoError {
+    fn fault(&self, detail: impl Display) -> DemoError {
         DemoError::Unexpected(format!("{}: {detail}", self.name))
     }
 
@@ -147,8 +147,12 @@ impl<'a> Extract<'a> {
         self.parse(value)
     }
 
-    fn check_total(&self, name: &str, found: i64) -> Result<(), DemoError> {
-        let stated: i64 = self.field(name)?;
+    fn check_total<T: Copy + FromStr + PartialEq + Display>(
+        &self,
+        name: &str,
+        found: T,
+    ) -> Result<(), DemoError> {
+        let stated: T = self.field(name)?;
         if stated == found {
             return Ok(());
         }
@@ -159,14 +163,13 @@ impl<'a> Extract<'a> {
         let unit = format!("cdnow-{number:05}");
         let mut day_ms = base_ms;
         let mut orders = Vec::new();
-        for token in line.split(' ') {
+        for (n, token) in (1..).zip(line.split(' ')) {
             let mut parts = token.split(':');
             let mut next = || parts.next();
             let (days, cents, n_items) = (next(), next(), next());
             day_ms += self.parse::<i64>(days.unwrap_or_default())? * DAY_MS;
-            let n = orders.len() as i64 + 1;
             orders.push(Order {
-                order_id: format!("{unit}-{n}"),
+                id: format!("{unit}-{n}"),
                 at_ms: day_ms + NOON_MS + n * SECOND_MS,
                 cents: self.parse(cents.unwrap_or_default())?,
                 n_items: n_items.map_or(Ok(1), |n_items| self.parse(n_items))?,
@@ -204,7 +207,7 @@ mod tests {
         let (customers, vectors) = (customers().unwrap(), vectors());
         let orders: Vec<_> = customers.iter().flat_map(|customer| &customer.orders).collect();
         let total = |name: &str| vectors.pointer(&format!("/cdnow/total/{name}")).and_then(Value::as_i64);
-        assert_eq!(Some(customers.len() as i64), total("customers"));
+        assert_eq!(Some(customers.len()), total("customers"));
         assert_eq!(Some(orders.len() as i64), total("orders"));
         assert_eq!(Some(orders.iter().map(|order| order.cents).sum()), total("revenue_cents"));
         let day =
@@ -213,7 +216,7 @@ mod tests {
         let last = orders.iter().map(|order| order.day_ms()).max().unwrap();
         assert_eq!(vectors["cdnow"]["facts"]["first_day"], day(first));
         assert_eq!(vectors["cdnow"]["facts"]["last_day"], day(last));
-        assert_eq!(customers[1].orders[1].order_id, "cdnow-00002-2");
+        assert_eq!(customers[1].orders[1].id, "cdnow-00002-2");
     }
 
     #[test]

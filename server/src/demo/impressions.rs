@@ -124,8 +124,11 @@ fn replay_note(n_offered: u64, replayed: ObservedRate, log: ObservedRate) -> Str
     )
 }
 
+/// An impression that counted in the replay.
+type AcceptedImpression<'a> = (&'a Impression, Accepted);
+
 /// Replays the log; the impressions that counted, in their order.
-fn replayed(log: &ImpressionLog, seed: u64) -> Result<(Replay, Vec<(&Impression, Accepted)>), DemoError> {
+fn replayed(log: &ImpressionLog, seed: u64) -> Result<(Replay, Vec<AcceptedImpression<'_>>), DemoError> {
     // With the minimum of 100 units an item, all of the few rows that count would be exploration.
     let exploration = ExplorationMinimum { units: 0, nonzero: 0, strata: 0 };
     let config = AllocatorConfig { exploration, ..AllocatorConfig::new(Allocator::Thompson(Thompson)) };

@@ -94,7 +94,7 @@ fn events(customers: &[Customer], variants: &[String]) -> Vec<Value> {
             events.push((at_ms, viewed.to_event()));
         }
         for order in &customer.orders {
-            let (order_id, at_ms, product) = (&order.order_id, order.at_ms, ("cd", order.n_items));
+            let (order_id, at_ms, product) = (&order.id, order.at_ms, ("cd", order.n_items));
             let ordered = Ordered { unit, order_id, at_ms, cents: order.cents, product };
             events.push((at_ms, ordered.to_event()));
         }

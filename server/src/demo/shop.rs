@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// How often a request is sent again when the server says that it is busy.
 const TRIES_MAX: u32 = 30;
 const WAIT_MAX: Duration = Duration::from_secs(5);
