@@ -11,6 +11,11 @@ const SQLITE_VERSION_MIN: [u32; 3] = [3, 51, 3];
 const READERS_MAX: u32 = 8;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pages of 4 KiB after which the write-ahead log is copied into the database: 64 MiB. A page that many flushes
+/// change is copied once.
+const WAL_PAGES: &str = "16384";
+/// Rows that a reading statement may be ahead of who reads them, so that threads do not take turns row by row.
+const ROW_BUFFER: usize = 4_096;
 /// Statements kept prepared on each connection.
 const STATEMENT_CACHE: usize = 256;
 
@@ -60,6 +65,8 @@ fn options(url: &str, connections_max: u32) -> ConnectOptions {
                 .pragma("trusted_schema", "OFF")
                 .pragma("fullfsync", "ON")
                 .pragma("cache_size", "-65536")
+                .pragma("wal_autocheckpoint", WAL_PAGES)
+                .row_buffer_size(ROW_BUFFER)
                 .statement_cache_capacity(STATEMENT_CACHE)
         })
         .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(STATEMENT_CACHE));
