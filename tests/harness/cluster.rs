@@ -47,7 +47,7 @@ pub(crate) fn new_database() -> (String, String) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let mut cluster = CLUSTER.lock().unwrap_or_else(PoisonError::into_inner);
-    let cluster = cluster.get_or_insert_with(Cluster::start);
+    let cluster = cluster.get_or_insert_with(Cluster::start_and_keep);
     cluster.run(&format!("CREATE DATABASE {name}"));
     let url = format!("postgres://{SUPERUSER}@127.0.0.1:{}/{name}", cluster.port);
     (name, url)
@@ -66,6 +66,19 @@ pub(crate) fn stop() {
 }
 
 impl Cluster {
+    /// Starts it from a thread that never ends: it is told to stop when the thread that started it is gone, and
+    /// that must not be before all tests are done.
+    fn start_and_keep() -> Self {
+        let (sender, started) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let _ = sender.send(Self::start());
+            loop {
+                std::thread::park();
+            }
+        });
+        started.recv().expect("the thread says why PostgreSQL does not start")
+    }
+
     fn start() -> Self {
         let programs = programs().unwrap();
         let folder = Folder::new("postgres");

@@ -4,6 +4,7 @@
 //! this machine cannot try is listed as skipped, with the need in its name and again at the end.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a test that panics has failed, and says why on the terminal"
