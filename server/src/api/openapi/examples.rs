@@ -1,0 +1,137 @@
+//! Bodies to copy from. The tests hand each to the type that reads it.
+
+use serde_json::{Value, json};
+
+type Named = Vec<(&'static str, Value)>;
+
+pub(super) fn new_experiment() -> Named {
+    vec![
+        (
+            "smallest",
+            json!({
+                "key": "checkout-banner",
+                "variants": [{"key": "control"}, {"key": "banner", "content": {"text": "Free returns"}}],
+                "primary_metric": "conversion"
+            }),
+        ),
+        (
+            "bandit",
+            json!({
+                "key": "hero-image",
+                "name": "Hero image on the front page",
+                "description": "Which picture brings more revenue per visitor?",
+                "flag_key": "hero",
+                "variants": [
+                    {"key": "control", "name": "The bag", "control": true, "content": "bag.jpg"},
+                    {"key": "shoes", "name": "The shoes", "content": "shoes.jpg"},
+                    {"key": "people", "name": "Two people", "content": "people.jpg"}
+                ],
+                "primary_metric": {"metric": "revenue_per_visitor", "window_s": 604_800},
+                "secondary_metrics": ["conversion"],
+                "guardrail_metrics": [{"metric": "bounce", "direction": "decrease"}],
+                "allocator": {"type": "thompson", "floor": 0.05, "control_floor": 0.1, "min_units": 200},
+                "units_per_version": 1_000,
+                "stickiness": "sticky",
+                "exposure": "event",
+                "traffic": 0.5,
+                "exclusion_group": {"key": "front-page", "share": 0.5},
+                "currency": "EUR",
+                "schedule": {"start_at": "2026-11-27T00:00:00Z", "end_at": "2026-12-24T00:00:00Z"},
+                "min_run_s": 1_209_600
+            }),
+        ),
+    ]
+}
+
+pub(super) fn patch() -> Named {
+    vec![
+        ("traffic", json!({"traffic": 0.5, "schedule": {"end_at": "2026-12-24T00:00:00Z"}})),
+        ("floor", json!({"allocator": {"floor": 0.02}, "description": null})),
+    ]
+}
+
+pub(super) fn conclusion() -> Named {
+    vec![("serve", json!({"serve": "banner"}))]
+}
+
+pub(super) fn new_variant() -> Named {
+    vec![(
+        "variant",
+        json!({"key": "banner-2", "name": "A longer text", "content": {"text": "Free returns, always"}}),
+    )]
+}
+
+pub(super) fn decide() -> Named {
+    vec![
+        ("one unit", json!({"unit": "u-1", "flags": ["checkout-banner"]})),
+        (
+            "many",
+            json!({
+                "units": ["u-1", "u-2"],
+                "flags": ["checkout-banner", {"key": "new-search", "default": false}],
+                "exposure": false
+            }),
+        ),
+    ]
+}
+
+pub(super) fn decisions() -> Named {
+    vec![(
+        "one unit, two flags",
+        json!({
+            "decisions": [
+                {
+                    "flag": "checkout-banner", "unit": "u-1", "experiment": "checkout-banner",
+                    "variant": "banner", "value": {"text": "Free returns"}, "reason": "SPLIT",
+                    "propensity": 0.5, "weights_version": 1,
+                    "decision_id": "019ac4a1-7b1e-7c3a-9d2e-8f4b6a1c2d3e"
+                },
+                {
+                    "flag": "new-search", "unit": "u-1", "variant": null, "value": false, "reason": "DEFAULT",
+                    "error_code": "FLAG_NOT_FOUND"
+                }
+            ],
+            "snapshot_version": 7
+        }),
+    )]
+}
+
+pub(super) fn events() -> Named {
+    let order = json!({
+        "type": "track",
+        "event": "Order Completed",
+        "userId": "u-1",
+        "messageId": "order-1001",
+        "timestamp": "2026-11-27T09:30:00Z",
+        "properties": {"order_id": "1001", "revenue": 89.90, "currency": "USD"}
+    });
+    let viewed = json!({
+        "event": "Experiment Viewed",
+        "anonymousId": "a-7",
+        "properties": {"experiment_id": "checkout-banner", "variation_id": "banner", "propensity": 0.5}
+    });
+    vec![
+        ("one event", order.clone()),
+        ("a list", json!([viewed, order])),
+        ("a batch", json!({"batch": [viewed, order], "sentAt": "2026-11-27T09:30:01Z"})),
+    ]
+}
+
+pub(super) fn receipt() -> Named {
+    vec![(
+        "one of two",
+        json!({
+            "accepted": 1,
+            "duplicate": 0,
+            "rejected": [{
+                "index": 1, "message_id": "order-1002", "reason": "bad_amount",
+                "pointer": "/batch/1/properties/revenue",
+                "detail": "`revenue` is a decimal number of major units such as 89.90"
+            }]
+        }),
+    )]
+}
+
+pub(super) fn new_key() -> Named {
+    vec![("server", json!({"scope": "server", "name": "shop backend"}))]
+}

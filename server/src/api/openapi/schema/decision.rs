@@ -1,0 +1,162 @@
+//! Decisions, asked for, answered and explained.
+
+use super::{Key, Share, Time, UnitId, by_hand, closed, object_of, one_of, plain};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Type;
+
+/// A flag with what to answer if there is none.
+#[derive(ToSchema)]
+struct FlagWithDefault {
+    /// The name of the flag.
+    #[schema(examples("checkout-banner"))]
+    key: String,
+    /// What to answer if there is no such flag: any JSON, null if absent.
+    #[schema(required = false)]
+    default: Value,
+}
+
+/// A flag by its key, perhaps with what to answer if there is none.
+struct FlagAsked;
+
+by_hand!(
+    FlagAsked,
+    one_of(
+        "A flag by its key, perhaps with what to answer if there is none.",
+        [
+            plain(Type::String).examples(["checkout-banner"]).into(),
+            closed(object_of::<FlagWithDefault>()).into(),
+        ],
+    )
+);
+
+/// Which flags to decide for which units. Give `unit` or `units`, and at most 10,000 decisions: units times flags.
+#[derive(ToSchema)]
+struct DecideFields {
+    /// One unit …
+    unit: Option<UnitId>,
+    /// … or many.
+    #[schema(required = false, min_items = 1, max_items = 1000)]
+    units: Vec<UnitId>,
+    /// What to decide.
+    #[schema(min_items = 1, max_items = 100)]
+    flags: Vec<FlagAsked>,
+    /// Whether the answer is an exposure, where the experiment counts decisions as such; `false` for previews.
+    #[schema(required = false, default = true)]
+    exposure: bool,
+    /// What is known of the unit; accepted, and ignored for now.
+    context: Option<BTreeMap<String, Value>>,
+}
+
+/// Which flags to decide for which units.
+pub(in crate::api::openapi) struct DecideRequest;
+
+by_hand!(DecideRequest, closed(object_of::<DecideFields>()).into(), DecideFields::schemas);
+
+/// Why a unit gets what it gets. `SPLIT`: it is in a running experiment. `STATIC`: everyone gets this. `DISABLED`: the
+/// control, because the experiment does not run or the unit is outside. `DEFAULT`: there is no such flag.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Reason {
+    Split,
+    Static,
+    Disabled,
+    Default,
+}
+
+/// Why a flag was not decided.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+enum ErrorCode {
+    FlagNotFound,
+}
+
+/// What one unit gets for one flag.
+#[derive(ToSchema)]
+struct Decision {
+    /// The flag as it was asked for.
+    flag: String,
+    /// The unit as it was asked for.
+    unit: String,
+    /// The experiment behind the flag; absent if there is none.
+    #[schema(nullable = false)]
+    experiment: Option<Key>,
+    /// The variant; null if there is no such flag.
+    #[schema(required = true)]
+    variant: Option<Key>,
+    /// The content of the variant, or the caller's default: any JSON.
+    #[schema(required = true)]
+    value: Value,
+    /// Why.
+    reason: Reason,
+    /// The probability at which the unit was assigned its variant; only where it was assigned.
+    #[schema(nullable = false, exclusive_minimum = 0, maximum = 1)]
+    propensity: Option<f64>,
+    /// The weights version that the unit was assigned under; only where it was assigned.
+    #[schema(nullable = false, minimum = 1)]
+    weights_version: Option<u32>,
+    /// What the log calls this decision; `GET /api/v1/decisions/{id}/explain` explains it.
+    #[schema(nullable = false, format = "uuid")]
+    decision_id: Option<String>,
+    /// Why it was not decided; absent if it was.
+    #[schema(nullable = false)]
+    error_code: Option<ErrorCode>,
+}
+
+/// What the units get: flags in the order they were asked for, and under each flag the units in theirs.
+#[derive(ToSchema)]
+pub(in crate::api::openapi) struct Decisions {
+    /// One for each flag and unit.
+    decisions: Vec<Decision>,
+    /// Counts every change of what decisions are made on, since the server started.
+    snapshot_version: u64,
+}
+
+/// What the decision comes to when it is computed again.
+#[derive(ToSchema)]
+struct Recomputed {
+    /// The variant.
+    #[schema(required = true)]
+    variant: Option<Key>,
+    /// The probability of the assignment.
+    #[schema(required = true)]
+    propensity: Option<Share>,
+}
+
+/// A logged decision with the same one computed again.
+#[derive(ToSchema)]
+pub(in crate::api::openapi) struct Explanation {
+    /// What the log calls it.
+    decision_id: String,
+    /// When it was made.
+    decided_at: Time,
+    /// The flag that was asked for.
+    flag: String,
+    /// The experiment behind it.
+    experiment: Key,
+    /// The version of the experiment.
+    #[schema(minimum = 1)]
+    experiment_version: u32,
+    /// The unit; where every decision is drawn anew, the decision's own id.
+    unit: String,
+    /// The variant it got.
+    #[schema(required = true)]
+    variant: Option<Key>,
+    /// Why.
+    reason: Reason,
+    /// The probability at which it was assigned; none if it was not.
+    #[schema(required = true)]
+    propensity: Option<Share>,
+    /// The weights version that it was assigned under; none if it was not.
+    #[schema(required = true)]
+    weights_version: Option<u32>,
+    /// The weights version that was in force when it was asked.
+    asked_under_version: u32,
+    /// What it comes to when it is computed again.
+    recomputed: Recomputed,
+    /// Whether both are the same.
+    agrees: bool,
+    /// How it comes to that, for people.
+    steps: Vec<String>,
+}

@@ -1,0 +1,261 @@
+//! Keys, metrics, readiness and problems.
+
+use super::{Direction, Time, by_hand, closed, object_of, plain};
+use crate::problem::Kind;
+use podium_plugin_host::Slug;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+
+/// What a key may do; each scope may what the one before it may.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum Scope {
+    Publishable,
+    Server,
+    Admin,
+}
+
+/// A key to be made.
+#[derive(ToSchema)]
+struct NewApiKeyFields {
+    /// What it may do.
+    scope: Scope,
+    /// What people call it.
+    #[schema(required = false, default = "")]
+    name: String,
+}
+
+/// A key to be made.
+pub(in crate::api::openapi) struct NewApiKey;
+
+by_hand!(NewApiKey, closed(object_of::<NewApiKeyFields>()).into(), NewApiKeyFields::schemas);
+
+/// A key that was made just now.
+#[derive(ToSchema)]
+pub(in crate::api::openapi) struct MintedKey {
+    /// Its public part.
+    id: String,
+    /// What it may do.
+    scope: Scope,
+    /// What people call it.
+    name: String,
+    /// The key itself: keep it, it is not shown again (except for a publishable one).
+    #[schema(pattern = "^podium_(adm|srv|pub)_[0-9a-f]+_[0-9a-f]+$")]
+    key: String,
+    /// When it was made.
+    created_at: Time,
+    /// When it was revoked.
+    #[schema(required = true)]
+    revoked_at: Option<Time>,
+}
+
+/// A key.
+#[derive(ToSchema)]
+struct ApiKey {
+    /// Its public part.
+    id: String,
+    /// What it may do.
+    scope: Scope,
+    /// What people call it.
+    name: String,
+    /// The key itself, of a publishable one: it stands in every page's source anyway.
+    #[schema(nullable = false)]
+    key: Option<String>,
+    /// When it was made.
+    created_at: Time,
+    /// When it was revoked; from then on it lets nobody in.
+    #[schema(required = true)]
+    revoked_at: Option<Time>,
+}
+
+/// Keys, without secrets.
+#[derive(ToSchema)]
+pub(in crate::api::openapi) struct ApiKeys {
+    /// The keys.
+    data: Vec<ApiKey>,
+}
+
+/// What sort of number a metric yields: the share of units that did something, an amount per unit, or one sum over
+/// another.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum MetricKind {
+    Proportion,
+    Mean,
+    Ratio,
+}
+
+/// What a metric counts in.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum ValueUnit {
+    Plain,
+    CurrencyMinor,
+    Count,
+    Proportion,
+    Milliseconds,
+}
+
+/// A metric that a plugin offers.
+#[derive(ToSchema)]
+struct Metric {
+    /// Its id.
+    #[schema(examples("conversion"))]
+    metric: String,
+    /// What people read.
+    title: String,
+    /// What it measures.
+    description: String,
+    /// What sort of number it yields.
+    kind: MetricKind,
+    /// What it counts in.
+    unit: ValueUnit,
+    /// Which way is better.
+    direction: Direction,
+    /// How long after its first exposure a unit's events count, in seconds; 0 if an experiment should say.
+    window_s: i64,
+    /// The plugin's id.
+    plugin: String,
+    /// The plugin's version.
+    plugin_version: String,
+    /// The plugin's file.
+    #[schema(required = true)]
+    file: Option<String>,
+    /// The JSON Schema of its settings.
+    #[schema(required = true)]
+    config_schema: Value,
+}
+
+/// Which check a file did not pass.
+pub(super) struct RefusalSlug;
+
+by_hand!(
+    RefusalSlug,
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Which check a file did not pass."))
+        .enum_values(Some(Slug::ALL.map(Slug::as_str)))
+        .into()
+);
+
+/// A file that is not a plugin we can use.
+#[derive(ToSchema)]
+struct RefusedPlugin {
+    /// The file.
+    #[schema(required = true)]
+    file: Option<String>,
+    /// Which check it did not pass.
+    slug: RefusalSlug,
+    /// What the check wants.
+    expected: String,
+    /// What there was.
+    found: String,
+    /// What to do about it.
+    advice: String,
+    /// All of that in one line.
+    line: String,
+}
+
+/// The metrics that plugins offer, and the plugin files that were refused.
+#[derive(ToSchema)]
+pub(in crate::api::openapi) struct Metrics {
+    /// The metrics.
+    data: Vec<Metric>,
+    /// The files.
+    refused: Vec<RefusedPlugin>,
+}
+
+/// A link that needs no key.
+#[derive(ToSchema)]
+pub(in crate::api::openapi) struct ReportLink {
+    /// Where the report is.
+    #[schema(format = "uri")]
+    url: String,
+    /// Until when.
+    expires_at: Time,
+}
+
+/// Whether the database answers.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum StoreState {
+    Up,
+    Down,
+}
+
+/// Whether the server can decide.
+#[derive(ToSchema)]
+pub(in crate::api::openapi) struct Readiness {
+    /// Whether to send requests here.
+    ready: bool,
+    /// Whether it is stopping.
+    draining: bool,
+    /// Whether the database answers; without it decisions are still made.
+    store: StoreState,
+    /// Counts every change of what decisions are made on, since the server started.
+    snapshot_version: u64,
+    /// Plugins that are loaded.
+    plugins: u64,
+    /// Plugin files that were refused.
+    refused_plugins: u64,
+}
+
+/// What a problem is, as a path on this server that says more.
+pub(super) struct ProblemType;
+
+by_hand!(
+    ProblemType,
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("What it is, as a path on this server that says more. These never change."))
+        .enum_values(Some(Kind::ALL.map(|kind| format!("/problems/{}", kind.row().1))))
+        .into()
+);
+
+/// A field that cannot be what it is.
+#[derive(ToSchema)]
+struct FieldError {
+    /// Where, as a JSON pointer into the body.
+    #[schema(examples("/variants/0/weight"))]
+    pointer: String,
+    /// What is wrong and what would be right.
+    detail: String,
+}
+
+/// An answer that is an error (RFC 9457).
+#[derive(ToSchema)]
+pub(in crate::api::openapi) struct Problem {
+    /// What it is.
+    r#type: ProblemType,
+    /// What it is, in a few words.
+    title: String,
+    /// The status code of the answer.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What went wrong this time, and what would be right.
+    detail: String,
+    /// The fields that cannot be what they are.
+    #[schema(required = false)]
+    errors: Vec<FieldError>,
+}
+
+/// An OpenAPI document.
+pub(in crate::api::openapi) struct Document;
+
+by_hand!(
+    Document,
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(Some("An OpenAPI 3.1 document."))
+        .property("openapi", plain(Type::String).pattern(Some("^3\\.1\\.")))
+        .property("info", plain(Type::Object))
+        .property("paths", plain(Type::Object))
+        .property("components", plain(Type::Object))
+        .property("servers", plain(Type::Array))
+        .property("tags", plain(Type::Array))
+        .required("openapi")
+        .required("info")
+        .required("paths")
+        .into()
+);

@@ -1,0 +1,172 @@
+//! Schemas against the types they mirror: members, names, defaults.
+
+use super::{document, schema};
+use crate::api::events::RejectedQuery;
+use crate::api::experiments::{HistoryQuery, ListQuery, VersionQuery};
+use crate::app::DecideRequest;
+use crate::auth::Scope;
+use podium_core::allocation::{AllocatorConfig, Phase};
+use podium_core::experiment::{
+    Definition, ExclusionGroup, ExposureSource, MetricChoice, Schedule, Status, Stickiness, UnitKind, Variant,
+};
+use podium_core::metric::{Direction, MetricKind, ValueUnit};
+use podium_core::report::{Method, Report, Role, State, WarningCode};
+use podium_core::snapshot::Reason;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+type Names = BTreeSet<String>;
+
+/// The names that serde says it would have taken.
+#[track_caller]
+fn expected_by<'de, T: Deserialize<'de>>(probe: &'de str) -> Names {
+    let Err(error) = serde_json::from_str::<T>(probe) else { panic!("{probe} was taken") };
+    let message = error.to_string();
+    let (_, expected) = message.split_once("expected").unwrap_or_else(|| panic!("{message}"));
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+fn members(schema: &Value) -> Names {
+    schema["properties"].as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn members_that_are_read_are_those_that_are_declared() {
+    #[track_caller]
+    fn check<'de, T: Deserialize<'de>>(schema: &Value) {
+        assert_eq!(members(schema), expected_by::<T>(r#"{"?": 0}"#));
+        assert_eq!(schema["additionalProperties"], json!(false));
+    }
+    let document = document();
+    let named = |name| schema(&document, name);
+    check::<Variant>(&with_member(named("NewVariant"), "removed_at"));
+    check::<MetricChoice>(&named("MetricWanted")["oneOf"][1]);
+    check::<MetricChoice>(&named("MetricPatch")["oneOf"][1]);
+    check::<ExclusionGroup>(named("ExclusionGroup"));
+    check::<ExclusionGroup>(named("ExclusionGroupPatch"));
+    check::<Schedule>(named("Schedule"));
+    check::<Definition>(named("ExperimentPatch"));
+    check::<Definition>(&without_member(named("NewExperiment"), "key"));
+    check::<AllocatorConfig>(named("AllocatorPatch"));
+    check::<DecideRequest<'_>>(named("DecideRequest"));
+    let of_allocators = named("Allocator")["oneOf"].as_array().unwrap().iter().flat_map(members);
+    assert_eq!(of_allocators.collect::<Names>(), expected_by::<AllocatorConfig>(r#"{"?": 0}"#));
+}
+
+/// A new variant has not been taken out, so that member is not offered.
+fn with_member(schema: &Value, name: &str) -> Value {
+    let mut schema = schema.clone();
+    assert!(schema["properties"].as_object_mut().unwrap().insert(name.to_owned(), Value::Null).is_none());
+    schema
+}
+
+/// The key of a new experiment stands beside its definition.
+fn without_member(schema: &Value, name: &str) -> Value {
+    let mut schema = schema.clone();
+    assert!(schema["properties"].as_object_mut().unwrap().remove(name).is_some());
+    schema
+}
+
+#[test]
+fn query_parameters_are_those_that_are_read() {
+    let document = document();
+    let check = |path: &str, read: Names| {
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+        let of_query = parameters.iter().filter(|parameter| parameter["in"] == "query");
+        let names = of_query.map(|parameter| parameter["name"].as_str().unwrap().to_owned());
+        assert_eq!(names.collect::<Names>(), read, "{path}");
+    };
+    check("/api/v1/experiments", expected_by::<ListQuery>(r#"{"?": 0}"#));
+    check("/api/v1/experiments/{key}", expected_by::<VersionQuery>(r#"{"?": 0}"#));
+    check("/api/v1/experiments/{key}/report", expected_by::<VersionQuery>(r#"{"?": 0}"#));
+    check("/api/v1/experiments/{key}/weights", expected_by::<HistoryQuery>(r#"{"?": 0}"#));
+    check("/api/v1/events", expected_by::<RejectedQuery>(r#"{"?": 0}"#));
+}
+
+#[test]
+fn words_that_are_read_are_those_that_are_declared() {
+    #[track_caller]
+    fn check<'de, T: Deserialize<'de>>(document: &Value, name: &str) {
+        let declared = schema(document, name)["enum"].as_array().unwrap().iter();
+        let declared: Names = declared.map(|word| word.as_str().unwrap().to_owned()).collect();
+        assert_eq!(declared, expected_by::<T>(r#""?""#), "{name}");
+    }
+    let document = document();
+    check::<Status>(&document, "Status");
+    check::<UnitKind>(&document, "UnitKind");
+    check::<Stickiness>(&document, "Stickiness");
+    check::<ExposureSource>(&document, "ExposureSource");
+    check::<Direction>(&document, "Direction");
+    check::<MetricKind>(&document, "MetricKind");
+    check::<ValueUnit>(&document, "ValueUnit");
+    check::<State>(&document, "State");
+    check::<Role>(&document, "Role");
+    check::<Method>(&document, "Method");
+    check::<WarningCode>(&document, "WarningCode");
+    check::<Reason>(&document, "Reason");
+    check::<Phase>(&document, "Phase");
+    check::<Scope>(&document, "Scope");
+    let types = &schema(&document, "AllocatorType")["enum"];
+    let types = types.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned());
+    assert_eq!(types.collect::<Names>(), expected_by::<AllocatorConfig>(r#"{"type": "?"}"#));
+}
+
+#[test]
+fn reasons_for_refusing_an_event_are_those_in_its_source() {
+    let sources = [include_str!("../../../ingest/event.rs"), include_str!("../../../ingest/body.rs")];
+    let mut said = Names::new();
+    for source in sources {
+        for before in ["reject(", "reason: "] {
+            for after in source.split(before).skip(1) {
+                let Some(text) = after.trim_start().strip_prefix('"') else { continue };
+                said.insert(text.split('"').next().unwrap().to_owned());
+            }
+        }
+    }
+    let document = document();
+    let declared = schema(&document, "RejectionReason")["enum"].as_array().unwrap().iter();
+    assert_eq!(declared.map(|reason| reason.as_str().unwrap().to_owned()).collect::<Names>(), said);
+}
+
+#[test]
+fn defaults_are_what_serde_fills_in() {
+    let document = document();
+    let smallest = json!({"variants": [{"key": "a"}, {"key": "b"}], "primary_metric": "m"});
+    let filled: Definition = serde_json::from_value(smallest).unwrap();
+    let filled = serde_json::to_value(filled).unwrap();
+    let check = |schema: &Value, filled: &Value| {
+        let mut n_checked = 0;
+        for (name, property) in schema["properties"].as_object().unwrap() {
+            if let Some(default) = property.get("default") {
+                assert_eq!(default, &filled[name], "{name}");
+                n_checked += 1;
+            }
+        }
+        n_checked
+    };
+    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 7);
+    assert_eq!(check(schema(&document, "NewVariant"), &filled["variants"][0]), 2);
+    for allocator in schema(&document, "Allocator")["oneOf"].as_array().unwrap() {
+        let name = &allocator["properties"]["type"]["enum"][0];
+        let filled: AllocatorConfig = serde_json::from_value(json!({ "type": name })).unwrap();
+        check(allocator, &serde_json::to_value(filled).unwrap());
+    }
+}
+
+#[test]
+fn a_report_has_no_member_that_can_be_left_out() {
+    let document = document();
+    let report = schema(&document, "Report");
+    let required: Names =
+        report["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+    assert_eq!(required, members(report));
+    // Each is missed in turn.
+    let body = |left_out: &str| {
+        let all = members(report).into_iter().filter(|name| name != left_out);
+        Value::Object(all.map(|name| (name, Value::Null)).collect())
+    };
+    for name in ["sentence", "state", "metrics"] {
+        assert!(serde_json::from_value::<Report>(body(name)).is_err(), "{name}");
+    }
+}

@@ -1,0 +1,231 @@
+//! Requests against the types that read them: what the schema allows is taken, what it forbids is refused.
+
+use super::super::examples;
+use super::check::faults;
+use super::{document, operations, schema};
+use crate::app::DecideRequest;
+use crate::catalog::Catalog;
+use crate::ingest::body;
+use podium_core::experiment::{Definition, Variant};
+use podium_core::id::ExperimentKey;
+use podium_core::projection::Trust;
+use podium_core::time::Timestamp;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Reads a new experiment as the server does, but for what only plugins and the database know.
+fn reads_experiment(body: &Value) -> Result<(), String> {
+    let mut members = body.as_object().ok_or("no object")?.clone();
+    let key = members.remove("key").ok_or("no key")?;
+    ExperimentKey::new(key.as_str().ok_or("no text")?).map_err(|error| error.to_string())?;
+    let definition: Definition =
+        serde_json::from_value(Value::Object(members)).map_err(|error| error.to_string())?;
+    definition.checked().map(drop).map_err(|faults| format!("{faults:?}"))
+}
+
+fn reads_decide(body: &Value) -> Result<(), String> {
+    let text = body.to_string();
+    let asked: DecideRequest<'_> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    asked.checked_units().map(drop).map_err(|bad| bad.detail)
+}
+
+/// Puts each of many values in the place of each member, and compares what the schema and the server say.
+///
+/// - `at`: where the object is in the body.
+#[track_caller]
+fn check_members(name: &str, body: &Value, at: &str, reads: fn(&Value) -> Result<(), String>) {
+    let document = document();
+    let schema = schema(&document, name);
+    let probes = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(0),
+        json!(1),
+        json!(2),
+        json!(11),
+        json!(0.5),
+        json!(1.5),
+        json!(700_000_000),
+        json!(5_000_000_000_i64),
+        json!(""),
+        json!("x"),
+        json!("é"),
+        json!("2026-11-27T09:30:00Z"),
+        json!([]),
+        json!({}),
+        json!({"?": 1}),
+        json!("x".repeat(101)),
+        json!("x".repeat(2_001)),
+    ];
+    assert_eq!(reads(body), Ok(()));
+    let names: Vec<_> = body.pointer(at).unwrap().as_object().unwrap().keys().cloned().collect();
+    for member in names {
+        for probe in probes.iter().map(Some).chain([None]) {
+            // serde reads a list as the members of a struct in their order; the document tells nobody.
+            if probe == Some(&json!([]))
+                && body.pointer(&format!("{at}/{member}")).is_some_and(Value::is_object)
+            {
+                continue;
+            }
+            let mut changed = body.clone();
+            let object = changed.pointer_mut(at).unwrap().as_object_mut().unwrap();
+            match probe {
+                Some(probe) => object.insert(member.clone(), probe.clone()),
+                None => object.remove(&member),
+            };
+            let found = faults(&document, schema, &changed);
+            let read = reads(&changed);
+            assert_eq!(
+                found.is_empty(),
+                read.is_ok(),
+                "{at}/{member} = {}: the schema says {found:?}, the server {read:?}",
+                probe.map_or_else(
+                    || "nothing".to_owned(),
+                    |probe| probe.to_string().chars().take(80).collect()
+                ),
+            );
+        }
+    }
+}
+
+#[test]
+fn an_experiment_is_read_as_its_schema_says() {
+    let body = json!({
+        "key": "k", "name": "n", "description": "d", "flag_key": "f", "unit": "user",
+        "variants": [
+            {"key": "a", "name": "n", "control": true, "weight": 1.0, "content": null}, {"key": "b"}, {"key": "c"}
+        ],
+        "primary_metric": {"metric": "m", "config": {}, "direction": "increase", "window_s": 9},
+        "secondary_metrics": [], "guardrail_metrics": [],
+        "allocator": {"type": "fixed"}, "units_per_version": 100, "stickiness": "sticky", "exposure": "event",
+        "traffic": 1.0, "exclusion_group": {"key": "g", "share": 0.5, "start": 0.0}, "currency": "EUR",
+        "salt": "s", "schedule": {"start_at": "2026-11-01T00:00:00Z", "end_at": "2126-12-01T00:00:00Z"},
+        "min_run_s": 0, "source_note": "n"
+    });
+    for at in ["", "/variants/0", "/primary_metric", "/schedule"] {
+        check_members("NewExperiment", &body, at, reads_experiment);
+    }
+    let mut in_half = body.clone();
+    in_half["exclusion_group"] = json!({"key": "g", "share": 1.0});
+    check_members("NewExperiment", &in_half, "/exclusion_group", reads_experiment);
+    for allocator in [
+        json!({"type": "thompson", "control_floor": 0.0, "min_units": 1, "min_nonzero": 1, "min_strata": 1}),
+        json!({"type": "top_two", "beta": 0.5, "min_units": null}),
+        json!({"type": "epsilon_greedy", "epsilon": 0.5, "floor": null}),
+        json!({"type": "ucb1"}),
+    ] {
+        let mut adaptive = body.clone();
+        adaptive["allocator"] = allocator;
+        // Floors that leave room, so that only their own range is at stake.
+        adaptive["variants"] = json!([{"key": "a"}, {"key": "b"}]);
+        check_members("NewExperiment", &adaptive, "/allocator", reads_experiment_but_floors);
+    }
+}
+
+/// Floors that sum to more than 1 are a rule between fields, which a schema cannot say.
+fn reads_experiment_but_floors(body: &Value) -> Result<(), String> {
+    reads_experiment(body)
+        .or_else(|fault| if fault.contains("/allocator/floor") { Ok(()) } else { Err(fault) })
+}
+
+#[test]
+fn a_variant_is_read_as_its_schema_says() {
+    let reads: fn(&Value) -> Result<(), String> = |body| {
+        let variant: Variant = serde_json::from_value(body.clone()).map_err(|error| error.to_string())?;
+        if variant.weight < 0.0 { Err("out of range".to_owned()) } else { Ok(()) }
+    };
+    let body = json!({"key": "a", "name": "n", "control": false, "weight": 1.0, "content": [1]});
+    check_members("NewVariant", &body, "", reads);
+}
+
+#[test]
+fn a_decision_is_asked_for_as_its_schema_says() {
+    let body = json!({"unit": "u", "flags": ["a"], "exposure": true});
+    let names_a_unit: fn(&Value) -> Result<(), String> = |body| {
+        // That one of `unit` and `units` is there is a rule between fields, which a schema cannot say.
+        let mut body = body.clone();
+        if body.get("unit").is_none_or(Value::is_null) {
+            body["unit"] = json!("u");
+        }
+        reads_decide(&body)
+    };
+    check_members("DecideRequest", &body, "", names_a_unit);
+    let many = json!({"units": ["u", "v"], "flags": ["a", {"key": "b", "default": 1}]});
+    check_members("DecideRequest", &many, "/flags/1", reads_decide);
+    assert!(reads_decide(&json!({"unit": "u", "units": ["v"], "flags": ["a"]})).is_err());
+}
+
+#[test]
+fn examples_are_taken_and_fit_their_schemas() {
+    let document = document();
+    let mut n_examples = 0;
+    let mut fits = |content: &Value, at: &str| {
+        for (name, example) in content["examples"].as_object().into_iter().flatten() {
+            let found = faults(&document, &content["schema"], &example["value"]);
+            assert!(found.is_empty(), "{at} {name}: {found:?}");
+            n_examples += 1;
+        }
+    };
+    for ((method, path), operation) in operations(&document) {
+        let bodies = operation["responses"].as_object().unwrap().values().chain([&operation["requestBody"]]);
+        for content in bodies.filter_map(|body| body["content"].as_object()).flat_map(|all| all.values()) {
+            fits(content, &format!("{method} {path}"));
+        }
+    }
+    for (name, response) in document["components"]["responses"].as_object().unwrap() {
+        response["content"].as_object().unwrap().values().for_each(|content| fits(content, name));
+    }
+    assert!(30 < n_examples, "{n_examples}");
+    for (name, body) in examples::new_experiment() {
+        assert_eq!(reads_experiment(&body), Ok(()), "{name}");
+    }
+    for (name, body) in examples::new_experiment() {
+        let definition: Definition = serde_json::from_value(without_key(body)).unwrap();
+        for choice in definition.metrics() {
+            let file = format!(
+                "{}/../plugins/commerce-metrics/src/{}.rs",
+                env!("CARGO_MANIFEST_DIR"),
+                choice.metric
+            );
+            assert!(Path::new(&file).exists(), "{name}: no bundled metric is called {}", choice.metric);
+        }
+    }
+    for (name, body) in examples::decide() {
+        assert_eq!(reads_decide(&body), Ok(()), "{name}");
+    }
+    for (name, body) in examples::new_variant() {
+        assert!(serde_json::from_value::<Variant>(body).is_ok(), "{name}");
+    }
+}
+
+fn without_key(mut body: Value) -> Value {
+    body.as_object_mut().unwrap().remove("key");
+    body
+}
+
+#[test]
+fn example_events_are_taken_but_for_the_experiment_that_is_not_there() {
+    for (name, body) in examples::events() {
+        let text = body.to_string();
+        let intake =
+            body::read(text.as_bytes(), &Catalog::default(), Trust::Server, Timestamp::from_micros(0));
+        let intake = intake.unwrap();
+        assert_eq!(intake.events.len(), 1, "{name}: {:?}", intake.rejected);
+        assert!(intake.rejected.iter().all(|rejected| rejected.reason == "unknown_experiment"), "{name}");
+    }
+}
+
+#[test]
+fn event_types_are_those_that_are_taken() {
+    let document = document();
+    let types = schema(&document, "EventType")["enum"].as_array().unwrap();
+    let read = |event_type: &Value| {
+        let event = json!({"type": event_type, "event": "x", "userId": "u"}).to_string();
+        body::read(event.as_bytes(), &Catalog::default(), Trust::Server, Timestamp::from_micros(0)).unwrap()
+    };
+    assert!(types.iter().all(|event_type| read(event_type).rejected.is_empty()));
+    let refused = read(&json!("?")).rejected.remove(0);
+    let listed = refused.detail.rsplit("one of ").next().unwrap().split(", ").count();
+    assert_eq!(listed, types.len(), "{}", refused.detail);
+}

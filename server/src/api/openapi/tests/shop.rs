@@ -1,0 +1,240 @@
+//! A server of a test's own, with three experiments in it, asked without a socket.
+//!
+//! No plugin is loaded: what needs a metric is tried on the real binary instead.
+
+use super::check::faults;
+use super::{document, operations};
+use crate::api;
+use crate::app::App;
+use crate::auth::{KeyRecord, Scope};
+use crate::store::weights::StoredWeights;
+use crate::store::{Store, experiments, keys, weights};
+use actix_web::body::MessageBody;
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, IF_MATCH};
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use actix_web::web;
+use podium_core::allocation::{AllocationInput, AllocatorConfig, ArmState, next_weights};
+use podium_core::experiment::{Definition, Experiment, Status};
+use podium_core::id::{ExperimentId, ExperimentKey};
+use podium_core::metric::{Direction, MetricKind, VariantSums};
+use podium_core::snapshot::WeightsVersion;
+use podium_core::time::Timestamp;
+use podium_plugin_host::{HostLog, Level, Registry};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+pub(super) struct Shop {
+    app: Arc<App>,
+    keys: BTreeMap<&'static str, String>,
+    folder: PathBuf,
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Shop {
+    pub(super) async fn open() -> Self {
+        let folder = std::env::temp_dir().join(format!("podium-openapi-{}", uuid::Uuid::now_v7()));
+        let plugins = folder.join("plugins");
+        std::fs::create_dir_all(&plugins).unwrap();
+        std::fs::write(plugins.join("broken.so"), "no library").unwrap();
+        let store = Store::open(&format!("sqlite:{}", folder.join("podium.sqlite").display())).await.unwrap();
+        let mut keys = BTreeMap::new();
+        for scope in [Scope::Admin, Scope::Server, Scope::Publishable] {
+            let (record, key) = KeyRecord::generate(scope, "first", Timestamp::from_micros(0));
+            keys::insert(store.writer(), &record).await.unwrap();
+            keys.insert(scope.as_str(), key);
+        }
+        for (key, status) in
+            [("banner", Status::Running), ("hero", Status::Draft), ("search", Status::Running)]
+        {
+            insert(&store, key, status).await;
+        }
+        let registry = Registry::load(&[plugins], &HostLog::new(Level::Error, |_| {}));
+        let app = App::start(store, registry, [7; 32], "https://shop.example".to_owned()).await.unwrap();
+        Self { app, keys, folder }
+    }
+
+    pub(super) async fn server(&self) -> Server<'_> {
+        let app = actix_web::App::new().app_data(web::Data::from(Arc::clone(&self.app)));
+        let service = Rc::new(init_service(app.configure(api::routes)).await);
+        let ask = move |request: TestRequest| -> Answering {
+            let service = Rc::clone(&service);
+            Box::pin(async move { Answer::of(call_service(&*service, request.to_request()).await).await })
+        };
+        let document = document();
+        Server { shop: self, ask: Box::new(ask), operations: operations(&document), document }
+    }
+
+    pub(super) fn key(&self, scope: &str) -> &str {
+        &self.keys[scope]
+    }
+}
+
+async fn insert(store: &Store, key: &str, status: Status) {
+    let definition = json!({
+        "name": "A banner",
+        "variants": [
+            {"key": "control"}, {"key": "red", "name": "Red", "content": {"color": "red"}}, {"key": "blue"}
+        ],
+        "primary_metric": {"metric": "conversion", "direction": "increase", "window_s": 3_600},
+        "secondary_metrics": ["revenue_per_visitor"],
+        "allocator": {"type": "thompson", "floor": 0.05},
+        "exclusion_group": {"key": "front", "share": 1.0, "start": 0.0},
+        "salt": "s",
+        "schedule": {"end_at": "2126-11-27T09:30:00Z"}
+    });
+    let mut experiment = Experiment {
+        id: ExperimentId(0),
+        key: ExperimentKey::new(key).unwrap(),
+        version: 1,
+        definition: serde_json::from_value::<Definition>(definition).unwrap().checked().unwrap(),
+        status,
+        served: None,
+        revision: 1,
+        created_at: Timestamp::from_micros(0),
+        updated_at: Timestamp::from_micros(0),
+        started_at: (status == Status::Running).then(|| Timestamp::from_micros(1)),
+        concluded_at: None,
+    };
+    experiments::insert(store.writer(), &mut experiment).await.unwrap();
+    for (version, beliefs) in [(1, None), (2, Some(beliefs()))] {
+        let weights = WeightsVersion {
+            version,
+            salt: "s".to_owned(),
+            traffic: 1.0,
+            slot: None,
+            weights: ["control", "red", "blue"].map(|key| (key.to_owned(), 1.0 / 3.0)).into(),
+        };
+        let cause = if version == 1 { "registered" } else { "allocated" }.to_owned();
+        let stored = StoredWeights { weights, created_at: Timestamp::from_micros(0), cause, beliefs };
+        weights::insert(store.writer(), experiment.id, &stored).await.unwrap();
+    }
+}
+
+/// What is believed of three variants, as it is stored with their weights.
+fn beliefs() -> String {
+    let sums = |n: i64, y: i64| {
+        let (yes, all) = (i128::from(y), i128::from(n));
+        VariantSums { n, n_nonzero: y, y: yes, d: all, yy: yes, yd: yes, dd: all }
+    };
+    let arms = [(1_000, 100), (1_000, 130), (0, 0)].map(|(n, y)| ArmState {
+        sums: sums(n, y),
+        strata: 3,
+        share: 1.0,
+    });
+    let input = AllocationInput {
+        kind: MetricKind::Proportion,
+        direction: Direction::Increase,
+        control_idx: Some(0),
+        arms: &arms,
+    };
+    let draft = next_weights(&AllocatorConfig::default(), &input).unwrap();
+    json!({ "phase": draft.phase, "beliefs": draft.beliefs }).to_string()
+}
+
+type Answering = Pin<Box<dyn Future<Output = Answer>>>;
+
+/// Routes with this shop behind them.
+pub(super) struct Server<'a> {
+    shop: &'a Shop,
+    ask: Box<dyn Fn(TestRequest) -> Answering>,
+    document: Value,
+    operations: BTreeMap<(String, String), Value>,
+}
+
+/// An answer, its body as JSON if it is that.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) content_type: String,
+    pub(super) headers: Vec<String>,
+    pub(super) body: Value,
+}
+
+impl Answer {
+    async fn of(response: ServiceResponse<impl MessageBody>) -> Self {
+        let status = response.status().as_u16();
+        let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
+        let content_type = response.headers().get(CONTENT_TYPE).map(text).unwrap_or_default();
+        let headers = response.headers().keys().map(|name| name.as_str().to_owned()).collect();
+        let bytes = read_body(response).await;
+        let body = if content_type.contains("json") {
+            serde_json::from_slice(&bytes).unwrap()
+        } else {
+            Value::String(String::from_utf8(bytes.to_vec()).unwrap())
+        };
+        Self { status, content_type, headers, body }
+    }
+
+    /// Whether there is no such path.
+    pub(super) fn is_nowhere(&self) -> bool {
+        let detail = self.body["detail"].as_str().unwrap_or_default();
+        self.status == 404 && detail.starts_with("there is nothing at")
+    }
+}
+
+impl Server<'_> {
+    /// Asks as it stands.
+    pub(super) async fn ask(&self, request: TestRequest) -> Answer {
+        (self.ask)(request).await
+    }
+
+    /// Asks with a key, and holds the answer against the document: path, status, content type, headers, body.
+    pub(super) async fn try_out(
+        &self,
+        scope: Option<&str>,
+        (method, path): (&str, &str),
+        uri: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let operation = self.operations.get(&(method.to_owned(), path.to_owned()));
+        let operation = operation.unwrap_or_else(|| panic!("{method} {path} is not documented"));
+        let mut request = TestRequest::with_uri(uri).method(method.parse().unwrap());
+        if let Some(scope) = scope {
+            request = request.insert_header(("x-api-key", self.shop.key(scope)));
+        }
+        if operation["parameters"].as_array().into_iter().flatten().any(|one| one["name"] == "If-Match") {
+            request = request.insert_header((IF_MATCH, "*"));
+        }
+        if let Some(body) = body {
+            request = request.set_json(body);
+        }
+        let answer = self.ask(request).await;
+        self.check(&format!("{method} {uri}"), operation, &answer);
+        answer
+    }
+
+    fn check(&self, asked: &str, operation: &Value, answer: &Answer) {
+        let mut documented = &operation["responses"][answer.status.to_string()];
+        assert!(documented.is_object(), "{asked}: {} {}", answer.status, answer.body);
+        if let Some(to) = documented["$ref"].as_str() {
+            documented = self.document.pointer(&to[1..]).unwrap();
+        }
+        for (name, _) in documented["headers"].as_object().into_iter().flatten() {
+            let is_optional = name == "Link" || (name == "ETag" && answer.status == 412);
+            let is_there = answer.headers.contains(&name.to_lowercase());
+            assert!(is_there || is_optional, "{asked}: {} has no {name}", answer.status);
+        }
+        let Some(contents) = documented["content"].as_object() else {
+            assert_eq!(answer.body, "", "{asked}");
+            return;
+        };
+        let content = contents.get(&answer.content_type);
+        let content = content.unwrap_or_else(|| panic!("{asked}: {}", answer.content_type));
+        let found = faults(&self.document, &content["schema"], &answer.body);
+        assert!(found.is_empty(), "{asked}: {found:#?} in {:#}", answer.body);
+    }
+
+    /// The document the answers are held against.
+    pub(super) fn operations(&self) -> &BTreeMap<(String, String), Value> {
+        &self.operations
+    }
+}
