@@ -92,7 +92,7 @@ impl Loaded {
         match answer {
             Some(Ok(numbers)) if numbers.len() == rows.len() * k => contributions.extend(numbers),
             Some(Ok(_)) | None if rows.len() == 1 => {
-                self.give_up("its answer has the wrong length", contributions)
+                self.give_up("its answer has the wrong length", contributions);
             }
             Some(Err(fault)) if rows.len() == 1 => self.give_up(&fault.to_string(), contributions),
             _ => {

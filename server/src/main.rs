@@ -24,14 +24,14 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             cli::say_error(&format!("cannot start threads: {error}"));
-            return ExitCode::FAILURE;
+            return ExitCode::from(cli::TROUBLE);
         }
     };
     match runtime.block_on(cli::run(command)) {
         Ok(code) => code,
         Err(error) => {
             cli::say_error(&error.to_string());
-            ExitCode::FAILURE
+            ExitCode::from(cli::TROUBLE)
         }
     }
 }

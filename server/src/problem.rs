@@ -11,6 +11,11 @@ use podium_core::experiment::Fault;
 use serde::Serialize;
 use std::fmt;
 
+tokio::task_local! {
+    /// The path of the request that is being answered.
+    pub(crate) static INSTANCE: String;
+}
+
 /// The kinds of problem. Slugs never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
@@ -28,6 +33,7 @@ pub(crate) enum Kind {
     EditConflict,
     BodyTooLarge,
     UnknownMetric,
+    MetricConfig,
     ExclusionGroupFull,
     IfMatchMissing,
     QueueFull,
@@ -37,7 +43,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::BadJson,
         Self::InvalidField,
         Self::InvalidQuery,
@@ -52,6 +58,7 @@ impl Kind {
         Self::EditConflict,
         Self::BodyTooLarge,
         Self::UnknownMetric,
+        Self::MetricConfig,
         Self::ExclusionGroupFull,
         Self::IfMatchMissing,
         Self::QueueFull,
@@ -81,11 +88,10 @@ impl Kind {
                 (StatusCode::PRECONDITION_FAILED, "edit-conflict", "Somebody changed it meanwhile")
             }
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large"),
-            Self::UnknownMetric => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "unknown-metric",
-                "No such metric, or not with these settings",
-            ),
+            Self::UnknownMetric => (StatusCode::UNPROCESSABLE_ENTITY, "unknown-metric", "No such metric"),
+            Self::MetricConfig => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "metric-config", "The metric will not have these settings")
+            }
             Self::ExclusionGroupFull => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "exclusion-group-full", "No room in the exclusion group")
             }
@@ -106,6 +112,7 @@ pub(crate) struct Problem {
     detail: String,
     errors: Vec<Fault>,
     etag: Option<String>,
+    allow: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -114,6 +121,8 @@ struct Body<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: Vec<ErrorBody<'a>>,
 }
@@ -132,7 +141,7 @@ fn retry_after_s() -> u32 {
 impl Problem {
     /// A problem with a text that says what to do.
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), etag: None }
+        Self { kind, detail: detail.into(), errors: Vec::new(), etag: None, allow: None }
     }
 
     /// A field that cannot be what it is.
@@ -140,18 +149,23 @@ impl Problem {
         let (pointer, detail) = (pointer.into(), detail.into());
         let shown = if pointer.is_empty() { "/".to_owned() } else { pointer.clone() };
         let text = format!("{shown}: {detail}");
-        Self { kind, detail: text, errors: vec![Fault { pointer, detail }], etag: None }
+        Self { kind, detail: text, errors: vec![Fault { pointer, detail }], etag: None, allow: None }
     }
 
     fn faults(kind: Kind, faults: Vec<Fault>) -> Self {
         let lines: Vec<_> =
             faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect();
-        Self { kind, detail: lines.join("; "), errors: faults, etag: None }
+        Self { kind, detail: lines.join("; "), errors: faults, etag: None, allow: None }
     }
 
     /// Which kind it is.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// With the methods that would be right.
+    pub(crate) fn with_allow(self, allow: &'static str) -> Self {
+        Self { allow: Some(allow), ..self }
     }
 
     /// With the state that the client should have seen.
@@ -180,6 +194,7 @@ impl ResponseError for Problem {
             title,
             status: status.as_u16(),
             detail: &self.detail,
+            instance: INSTANCE.try_with(String::clone).ok(),
             errors: errors.collect(),
         };
         let mut response = HttpResponse::build(status);
@@ -192,6 +207,9 @@ impl ResponseError for Problem {
         }
         if let Some(etag) = &self.etag {
             response.insert_header((header::ETAG, etag.as_str()));
+        }
+        if let Some(allow) = self.allow {
+            response.insert_header((header::ALLOW, allow));
         }
         response.body(serde_json::to_vec(&body).unwrap_or_default())
     }
@@ -250,6 +268,9 @@ impl From<RegisterError> for Problem {
         let detail = error.to_string();
         match error {
             RegisterError::Invalid(faults) => Self::faults(Kind::InvalidField, faults),
+            RegisterError::Metric(fault) if fault.pointer.ends_with("/config") => {
+                Self::faults(Kind::MetricConfig, vec![fault])
+            }
             RegisterError::Metric(fault) => Self::faults(Kind::UnknownMetric, vec![fault]),
             RegisterError::KeyTaken(_) => Self::field(Kind::ExperimentKeyTaken, "/key", detail),
             RegisterError::FlagTaken { .. } => Self::field(Kind::FlagKeyTaken, "/flag_key", detail),

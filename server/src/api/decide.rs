@@ -40,7 +40,7 @@ pub(crate) async fn decide(
 fn fault(body: &[u8]) -> Problem {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only its shape matters")]
+    #[expect(dead_code, reason = "of most fields only the shape matters")]
     struct Asked {
         unit: Option<String>,
         units: Option<Vec<String>>,
@@ -48,13 +48,33 @@ fn fault(body: &[u8]) -> Problem {
         exposure: Option<bool>,
         context: Option<serde_json::Value>,
     }
-    match request::json::<Asked>(body) {
-        Err(problem) => problem,
-        Ok(_) => Problem::field(
-            Kind::InvalidField,
-            "/flags",
-            "each flag is a key, or an object with `key` and perhaps `default`",
-        ),
+    let asked = match request::json::<Asked>(body) {
+        Ok(asked) => asked,
+        Err(problem) => return problem,
+    };
+    let fault =
+        asked.flags.iter().enumerate().find_map(|(flag_idx, flag)| Some((flag_idx, flag_fault(flag)?)));
+    let (pointer, detail) = fault.map_or_else(
+        || ("/flags".to_owned(), "a list of flags"),
+        |(flag_idx, (inner, detail))| (format!("/flags/{flag_idx}{inner}"), detail),
+    );
+    Problem::field(Kind::InvalidField, pointer, detail)
+}
+
+/// What is wrong with one flag, and where in it.
+fn flag_fault(flag: &serde_json::Value) -> Option<(String, &'static str)> {
+    const SHAPE: &str = "a flag is a key, or an object with `key` and perhaps `default`";
+    match flag {
+        serde_json::Value::String(_) => None,
+        serde_json::Value::Object(members) => {
+            let unknown = members.keys().find(|name| !["key", "default"].contains(&name.as_str()));
+            match (unknown, members.get("key")) {
+                (Some(name), _) => Some((format!("/{name}"), SHAPE)),
+                (None, Some(serde_json::Value::String(_))) => None,
+                (None, _) => Some(("/key".to_owned(), SHAPE)),
+            }
+        }
+        _ => Some((String::new(), SHAPE)),
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) async fn rejected(
     if query.status.as_deref() != Some("rejected") {
         return Err(Problem::new(Kind::InvalidQuery, "`status=rejected` is what there is to list"));
     }
-    let limit = query.limit.unwrap_or(50).clamp(1, 500);
+    let limit = request::limit(query.limit, 50, 500)?;
     let data = rejected::newest(app.store.reader(), limit).await?;
     let data = data.into_iter().map(|event| RejectedBody {
         received_at: event.received_at,

@@ -114,10 +114,10 @@ fn split_key(body: &[u8]) -> Result<(ExperimentKey, Definition), Problem> {
     };
     let key = ExperimentKey::new(&key)
         .map_err(|error| Problem::field(Kind::InvalidField, "/key", error.to_string()))?;
-    Ok((key, definition(Value::Object(members))?))
+    Ok((key, definition(&Value::Object(members))?))
 }
 
-fn definition(value: Value) -> Result<Definition, Problem> {
+fn definition(value: &Value) -> Result<Definition, Problem> {
     request::json(value.to_string().as_bytes())
 }
 
@@ -173,7 +173,7 @@ pub(crate) async fn list(
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
-    let limit = query.limit.unwrap_or(50).clamp(1, 500);
+    let limit = request::limit(query.limit, 50, 500)?;
     let after = query.cursor.unwrap_or(0);
     let page = experiments::page(app.store.reader(), after, limit + 1, query.status).await?;
     let has_more = limit < page.len() as u64;
@@ -224,7 +224,7 @@ pub(crate) async fn weights(
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
     let experiment = find(&app, &key, query.version).await?;
-    let limit = query.limit.unwrap_or(50).clamp(1, 1_000);
+    let limit = request::limit(query.limit, 50, 1_000)?;
     let history = weights::history(app.store.reader(), experiment.id, limit).await?;
     let data: Vec<_> = history.into_iter().map(WeightsBody::from).collect();
     Ok(HttpResponse::Ok().json(serde_json::json!({ "data": data })))
@@ -242,7 +242,7 @@ fn merged(start: &Definition, patch: Value) -> Result<Definition, Problem> {
     let mut whole =
         serde_json::to_value(start).map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
     merge(&mut whole, Value::Object(patch));
-    definition(whole)
+    definition(&whole)
 }
 
 fn merge(target: &mut Value, patch: Value) {

@@ -43,46 +43,58 @@ async fn unknown_path(request: HttpRequest) -> Result<HttpResponse, Problem> {
     Err(Problem::new(Kind::NotFound, format!("there is nothing at {}", request.path())))
 }
 
-async fn wrong_method(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let detail =
-        format!("{} {} does not exist; /openapi.json lists what does", request.method(), request.path());
-    Err(Problem::new(Kind::MethodNotAllowed, detail))
+fn wrong_method(request: &HttpRequest, methods: &'static str) -> Problem {
+    let detail = format!("{} does not go with {}; use {methods}", request.method(), request.path());
+    Problem::new(Kind::MethodNotAllowed, detail).with_allow(methods)
 }
 
 /// Every route.
 pub(crate) fn routes(config: &mut ServiceConfig) {
     let payload = web::PayloadConfig::new(BODY_MAX);
     config.app_data(payload).app_data(request::query_config()).app_data(request::path_config());
-    let resource = |path: &str| web::resource(path).default_service(web::route().to(wrong_method));
+    let resource = |path: &str, methods: &'static str| {
+        web::resource(path).default_service(web::to(move |request: HttpRequest| async move {
+            Err::<HttpResponse, _>(wrong_method(&request, methods))
+        }))
+    };
     config
-        .service(resource("/livez").get(operations::livez))
-        .service(resource("/readyz").get(operations::readyz))
-        .service(resource("/metrics").get(operations::metrics))
-        .service(resource("/openapi.json").get(openapi::document))
-        .service(resource("/problems/{slug}").get(operations::problem_page))
-        .service(resource("/assets/podium.css").get(reports::stylesheet))
-        .service(resource("/").get(reports::index))
-        .service(resource("/r/{token}").get(reports::linked_page))
-        .service(resource("/r/{token}/report.json").get(reports::linked_json))
-        .service(resource("/r/{token}/report.csv").get(reports::linked_csv));
+        .service(resource("/livez", "GET").get(operations::livez))
+        .service(resource("/readyz", "GET").get(operations::readyz))
+        .service(resource("/metrics", "GET").get(operations::metrics))
+        .service(resource("/openapi.json", "GET").get(openapi::document))
+        .service(resource("/problems/{slug}", "GET").get(operations::problem_page))
+        .service(resource("/assets/podium.css", "GET").get(reports::stylesheet))
+        .service(resource("/", "GET").get(reports::index))
+        .service(resource("/r/{token}", "GET").get(reports::linked_page))
+        .service(resource("/r/{token}/report.json", "GET").get(reports::linked_json))
+        .service(resource("/r/{token}/report.csv", "GET").get(reports::linked_csv));
     config
-        .service(resource("/api/v1/decide").post(decide::decide))
-        .service(resource("/api/v1/decisions/{id}/explain").get(decide::explain))
-        .service(resource("/api/v1/events").post(events::send).get(events::rejected))
-        .service(resource("/api/v1/keys").get(keys::list).post(keys::create))
-        .service(resource("/api/v1/keys/{id}").delete(keys::revoke))
-        .service(resource("/api/v1/metrics").get(operations::goal_metrics));
+        .service(resource("/api/v1/decide", "POST").post(decide::decide))
+        .service(resource("/api/v1/decisions/{id}/explain", "GET").get(decide::explain))
+        .service(resource("/api/v1/events", "POST, GET").post(events::send).get(events::rejected))
+        .service(resource("/api/v1/keys", "GET, POST").get(keys::list).post(keys::create))
+        .service(resource("/api/v1/keys/{id}", "DELETE").delete(keys::revoke))
+        .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics));
     config
-        .service(resource("/api/v1/experiments").get(experiments::list).post(experiments::create))
-        .service(resource("/api/v1/experiments/{key}").get(experiments::read).patch(experiments::patch))
-        .service(resource("/api/v1/experiments/{key}/variants").post(experiments::add_variant))
-        .service(resource("/api/v1/experiments/{key}/variants/{variant}").delete(experiments::remove_variant))
-        .service(resource("/api/v1/experiments/{key}/versions").post(experiments::new_version))
-        .service(resource("/api/v1/experiments/{key}/weights").get(experiments::weights))
-        .service(resource("/api/v1/experiments/{key}/report").get(reports::json))
-        .service(resource("/api/v1/experiments/{key}/report.csv").get(reports::csv))
-        .service(resource("/api/v1/experiments/{key}/report.html").get(reports::html))
-        .service(resource("/api/v1/experiments/{key}/report-links").post(reports::link))
-        .service(resource("/api/v1/experiments/{key}/{action}").post(experiments::act))
+        .service(
+            resource("/api/v1/experiments", "GET, POST").get(experiments::list).post(experiments::create),
+        )
+        .service(
+            resource("/api/v1/experiments/{key}", "GET, PATCH")
+                .get(experiments::read)
+                .patch(experiments::patch),
+        )
+        .service(resource("/api/v1/experiments/{key}/variants", "POST").post(experiments::add_variant))
+        .service(
+            resource("/api/v1/experiments/{key}/variants/{variant}", "DELETE")
+                .delete(experiments::remove_variant),
+        )
+        .service(resource("/api/v1/experiments/{key}/versions", "POST").post(experiments::new_version))
+        .service(resource("/api/v1/experiments/{key}/weights", "GET").get(experiments::weights))
+        .service(resource("/api/v1/experiments/{key}/report", "GET").get(reports::json))
+        .service(resource("/api/v1/experiments/{key}/report.csv", "GET").get(reports::csv))
+        .service(resource("/api/v1/experiments/{key}/report.html", "GET").get(reports::html))
+        .service(resource("/api/v1/experiments/{key}/report-links", "POST").post(reports::link))
+        .service(resource("/api/v1/experiments/{key}/{action}", "POST").post(experiments::act))
         .default_service(web::to(unknown_path));
 }

@@ -5,7 +5,7 @@ use crate::problem::{Kind, Problem};
 use actix_web::http::header;
 use actix_web::web::{self, Bytes, PathConfig, QueryConfig};
 use actix_web::{HttpRequest, error};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 /// Reads a body of at most 1 MiB.
 pub(super) async fn body(payload: web::Payload) -> Result<Bytes, Problem> {
@@ -20,16 +20,36 @@ pub(super) async fn body(payload: web::Payload) -> Result<Bytes, Problem> {
 pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let pointer = pointer(error.path());
-        let inner = error.into_inner();
-        let detail = inner.to_string();
-        match inner.classify() {
-            serde_json::error::Category::Data => Problem::field(Kind::InvalidField, pointer, detail),
-            _ => Problem::field(Kind::BadJson, pointer, detail),
+        let at = pointer(error.path());
+        let detail = error.into_inner().to_string();
+        // Some wrong types are told as wrong syntax; whether it is JSON is asked apart.
+        match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(_) => Problem::field(Kind::InvalidField, at + &missing(&detail), detail),
+            Err(error) => Problem::field(Kind::BadJson, "", error.to_string()),
         }
     })?;
     reader.end().map_err(|error| Problem::field(Kind::BadJson, "", error.to_string()))?;
     Ok(value)
+}
+
+/// The rest of the pointer to a field that is not there: the path to a fault ends where it would be.
+fn missing(detail: &str) -> String {
+    let name = detail.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+    name.map(|(name, _)| format!("/{name}")).unwrap_or_default()
+}
+
+/// How many rows a list may have.
+///
+/// # Errors
+///
+/// `invalid-query` unless it is 1 to `most`.
+pub(super) fn limit(asked: Option<u64>, default: u64, most: u64) -> Result<u64, Problem> {
+    let limit = asked.unwrap_or(default);
+    if (1..=most).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Problem::new(Kind::InvalidQuery, format!("`limit` is 1 to {most}, not {limit}")))
+    }
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {

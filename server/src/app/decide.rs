@@ -1,6 +1,7 @@
 //! Deciding: memory in, answer out; what was decided goes to the queue behind the answer.
 
 use super::App;
+use crate::ingest::event::{DEPTH_MAX, depth};
 use podium_core::experiment::{ExposureSource, Stickiness};
 use podium_core::id::{ExperimentId, UNIT_LENGTH_MAX};
 use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
@@ -37,7 +38,6 @@ pub(crate) struct DecideRequest<'a> {
     pub(crate) exposure: bool,
     /// What is known of the unit; nothing asks for it yet.
     #[serde(borrow, default)]
-    #[expect(dead_code, reason = "accepted, so that clients can send it already")]
     pub(crate) context: Option<&'a RawValue>,
 }
 
@@ -115,7 +115,13 @@ impl DecideRequest<'_> {
             None => self.units.iter().map(|unit| &**unit).collect(),
         };
         if units.is_empty() || UNITS_MAX < units.len() {
-            return bad("/unit", format!("one `unit`, or 1 to {UNITS_MAX} `units`"));
+            let pointer = if units.is_empty() { "/unit" } else { "/units" };
+            return bad(pointer, format!("one `unit`, or 1 to {UNITS_MAX} `units`"));
+        }
+        if let Some(context) = self.context.map(RawValue::get)
+            && (!context.starts_with('{') || DEPTH_MAX < depth(context))
+        {
+            return bad("/context", format!("an object, nested at most {DEPTH_MAX} deep"));
         }
         if self.flags.is_empty() || FLAGS_MAX < self.flags.len() {
             return bad("/flags", format!("1 to {FLAGS_MAX} flags"));

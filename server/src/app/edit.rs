@@ -116,8 +116,9 @@ impl App {
                     ));
                 }
                 let mut definition = experiment.definition.clone();
+                let at = format!("/variants/{}", definition.variants.len());
                 definition.variants.push(Variant { removed_at: None, ..*variant });
-                experiment.definition = self.checked(definition)?;
+                experiment.definition = self.checked(definition).map_err(|error| below(&at, error))?;
                 Ok(())
             }
             Change::RemoveVariant(key) => {
@@ -142,6 +143,16 @@ impl App {
 
 fn fault(pointer: &str, detail: String) -> EditError {
     EditError::Invalid(RegisterError::Invalid(vec![Fault { pointer: pointer.to_owned(), detail }]))
+}
+
+/// Points into the part that was sent, and not into the whole it became part of.
+fn below(part: &str, error: RegisterError) -> RegisterError {
+    let RegisterError::Invalid(faults) = error else { return error };
+    let moved = faults.into_iter().map(|fault| {
+        let inner = fault.pointer.strip_prefix(part).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        Fault { pointer: inner.map_or(fault.pointer.clone(), str::to_owned), ..fault }
+    });
+    RegisterError::Invalid(moved.collect())
 }
 
 fn changeable(experiment: &Experiment) -> Result<(), EditError> {

@@ -65,13 +65,12 @@ impl App {
         let weights = stored.ok_or_else(|| corrupt("its weights version is gone"))?.weights;
         let key = |variant_idx: usize| weights.weights.get(variant_idx).map(|(key, _)| key.clone());
         let mut steps = Vec::new();
-        let recomputed = match logged.reason.as_str() {
-            "SPLIT" => recompute(&experiment, &weights, &event.unit, &mut steps),
-            _ => {
-                let (is_out, step) = why_not_in(&logged, &weights, &event.unit);
-                steps.push(step);
-                Recomputed { variant: key(logged.variant).filter(|_| is_out), propensity: None }
-            }
+        let recomputed = if logged.reason == "SPLIT" {
+            recompute(&experiment, &weights, &event.unit, &mut steps)
+        } else {
+            let (is_out, step) = why_not_in(&logged, &weights, &event.unit);
+            steps.push(step);
+            Recomputed { variant: key(logged.variant).filter(|_| is_out), propensity: None }
         };
         let variant = key(logged.variant);
         let propensity = event.sighting.and_then(|sighting| sighting.propensity);

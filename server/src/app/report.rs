@@ -73,7 +73,7 @@ impl App {
                 }),
             },
             exposures: counts,
-            first_exposed_at: buckets().min(),
+            first_exposed_at: buckets().min().map(|first| gather.not_before_start(first)),
             last_exposed_at: buckets().max(),
             quarantined_units: quarantined.unsigned_abs(),
             weights: Some(CurrentWeights {
@@ -99,6 +99,16 @@ impl Gather<'_> {
     fn primary_window_s(&self) -> i64 {
         let primary = &self.experiment.definition.primary_metric;
         window_s(primary, self.app.published.registry.find(&primary.metric))
+    }
+
+    /// The start of the run where it lies in the first bucket, whose own start is earlier than any exposure.
+    fn not_before_start(&self, bucket: Timestamp) -> Timestamp {
+        let width_us = bucket_width_us(self.primary_window_s());
+        let ends = Timestamp::from_micros(bucket.as_micros().saturating_add(width_us));
+        self.experiment
+            .started_at
+            .filter(|started_at| bucket <= *started_at && *started_at < ends)
+            .unwrap_or(bucket)
     }
 
     /// Units exposed to each variant, those among them that have matured for the primary metric.

@@ -60,7 +60,7 @@ impl Remote {
     ) -> Result<Answer, CliError> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(Duration::from_mins(1)))
             .build()
             .into();
         let url = format!("{}{path}", self.url.trim_end_matches('/'));

@@ -26,6 +26,7 @@ enum Verb {
     /// Print one experiment as JSON.
     Show {
         /// Its key.
+        #[arg(id = "experiment-key", value_name = "KEY")]
         key: String,
     },
     /// Register an experiment from a JSON file, or from standard input if it is `-`.
@@ -36,16 +37,19 @@ enum Verb {
     /// Start, or go on after a pause.
     Start {
         /// Its key.
+        #[arg(id = "experiment-key", value_name = "KEY")]
         key: String,
     },
     /// Stop assigning for now.
     Pause {
         /// Its key.
+        #[arg(id = "experiment-key", value_name = "KEY")]
         key: String,
     },
     /// End for good.
     Conclude {
         /// Its key.
+        #[arg(id = "experiment-key", value_name = "KEY")]
         key: String,
         /// The variant everyone gets from now on; the control if absent.
         #[arg(long)]
@@ -54,6 +58,7 @@ enum Verb {
     /// Put away.
     Archive {
         /// Its key.
+        #[arg(id = "experiment-key", value_name = "KEY")]
         key: String,
     },
 }

@@ -41,6 +41,9 @@ enum Command {
     },
 }
 
+/// The exit code when something went wrong, as with wrong arguments; 1 means that a check found a difference.
+pub(crate) const TROUBLE: u8 = 2;
+
 /// One line that says what is wrong; the exit code is not zero.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

@@ -12,6 +12,7 @@ pub(crate) struct ReportCommand {
     #[command(flatten)]
     remote: Remote,
     /// The experiment's key.
+    #[arg(id = "experiment-key", value_name = "KEY")]
     key: String,
     /// Which version of it; the newest if absent.
     #[arg(long = "experiment-version", value_name = "N")]
@@ -46,7 +47,9 @@ impl ReportCommand {
         let answer = self.remote.send("GET", &path, None, None)?;
         if format == Format::Text {
             let report: Value = serde_json::from_str(&answer.body).map_err(CliError::from_display)?;
-            lines(&report).iter().for_each(|line| say(line));
+            for line in lines(&report) {
+                say(&line);
+            }
         } else {
             say(answer.body.trim_end());
         }

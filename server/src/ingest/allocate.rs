@@ -5,12 +5,13 @@ use crate::catalog::Catalog;
 use crate::store::weights::{self, StoredWeights};
 use crate::store::{Store, StoreError};
 use podium_core::allocation::{AllocationInput, ArmState, next_weights};
-use podium_core::experiment::{Experiment, Status};
+use podium_core::experiment::{Experiment, Status, Variant};
 use podium_core::id::ExperimentId;
 use podium_core::metric::{Direction, MetricKind, VariantSums};
 use podium_core::projection::{MetricSlot, StatKey, Stratum, bucket_width_us};
 use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -65,40 +66,56 @@ impl Allocations {
         for experiment in catalog.experiments() {
             let is_adaptive = experiment.status == Status::Running && experiment.definition.is_adaptive();
             let Some(primary) = published.primary(experiment).filter(|_| is_adaptive) else { continue };
-            if let Err(error) = self.renew(store, published, (experiment, primary), totals, now).await {
+            let next = self.next(store, (experiment, primary), totals, now).await;
+            let done = match next {
+                Ok(Some(next)) => self.publish(store, published, experiment, next).await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = done {
                 tracing::error!(experiment.key = %experiment.key, %error, "weights stay as they are");
             }
         }
     }
 
-    async fn renew(
+    /// The weights that follow, if the version has ended.
+    async fn next(
+        &mut self,
+        store: &Store,
+        (experiment, primary): (&Experiment, Primary),
+        totals: &Totals,
+        now: Timestamp,
+    ) -> Result<Option<StoredWeights>, StoreError> {
+        if let Entry::Vacant(entry) = self.current.entry(experiment.id)
+            && let Some(current) = Current::read(store, experiment).await?
+        {
+            entry.insert(current);
+        }
+        let current = self.current.get(&experiment.id);
+        Ok(current.and_then(|current| current.next(experiment, primary, totals, now)))
+    }
+
+    /// Writes new weights and has decisions made on them.
+    async fn publish(
         &mut self,
         store: &Store,
         published: &Published,
-        (experiment, primary): (&Arc<Experiment>, Primary),
-        totals: &Totals,
-        now: Timestamp,
+        experiment: &Experiment,
+        next: StoredWeights,
     ) -> Result<(), StoreError> {
-        let current = match self.current.remove(&experiment.id) {
-            Some(current) => current,
-            None => match Current::read(store, experiment).await? {
-                Some(current) => current,
-                None => return Ok(()),
-            },
-        };
-        let next = current.next(experiment, primary, totals, now);
-        let Some(next) = next else {
-            self.current.insert(experiment.id, current);
-            return Ok(());
-        };
-        weights::insert(store.writer(), experiment.id, &next).await?;
+        if let Err(error) = weights::insert(store.writer(), experiment.id, &next).await {
+            self.forget(experiment.id);
+            return Err(error);
+        }
         published
             .catalog
             .rcu(|catalog: &Arc<Catalog>| Arc::new(catalog.with_weights(experiment.id, &next.weights)));
         tracing::debug!(experiment.key = %experiment.key, version = next.weights.version, "weights published");
         metrics::counter!("podium_weights_versions_total").increment(1);
-        let since = current.since;
-        self.current.insert(experiment.id, Current { weights: next.weights, created_at: now, since });
+        if let Some(current) = self.current.get_mut(&experiment.id) {
+            current.weights = next.weights;
+            current.created_at = next.created_at;
+        }
         Ok(())
     }
 }
@@ -137,9 +154,7 @@ impl Current {
         let definition = &experiment.definition;
         let sums = matured(totals, experiment.id, 0, primary.window_s, now);
         let active: Vec<usize> = (0..definition.variants.len())
-            .filter(|variant_idx| {
-                definition.variants.get(*variant_idx).is_some_and(|variant| variant.is_active())
-            })
+            .filter(|variant_idx| definition.variants.get(*variant_idx).is_some_and(Variant::is_active))
             .collect();
         let arms: Vec<ArmState> = active
             .iter()

@@ -14,7 +14,8 @@ use uuid::Uuid;
 pub(crate) const EVENT_BYTES_MAX: usize = 32 * 1024;
 /// The most events in one request.
 pub(crate) const EVENTS_MAX: usize = 2_500;
-const DEPTH_MAX: usize = 32;
+/// How deep objects and lists may be nested.
+pub(crate) const DEPTH_MAX: usize = 32;
 const ID_BYTES_MAX: usize = 255;
 const BAD_ID: &str = "an id is a text or number of 1 to 255 bytes, without NUL";
 /// How far ahead of our clock an event may say it is.
@@ -290,7 +291,7 @@ fn order_id(name: &str, fields: &Object<'_>) -> Result<Option<Box<str>>, Rejecti
 }
 
 /// How deep objects and lists are nested, without building anything.
-fn depth(json: &str) -> usize {
+pub(crate) fn depth(json: &str) -> usize {
     let (mut deepest, mut here, mut in_text, mut escaped) = (0_usize, 0_usize, false, false);
     for byte in json.bytes() {
         match byte {

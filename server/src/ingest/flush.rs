@@ -7,6 +7,7 @@ use crate::store::{Store, StoreError, log, rejected, stats};
 use podium_core::metric::VariantSums;
 use podium_core::projection::{Changes, DECISION, Projector, StatKey, StoredEvent};
 use podium_core::time::Timestamp;
+use sea_orm::DatabaseConnection;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -44,7 +45,7 @@ impl Fold {
         now: Timestamp,
     ) -> Result<Vec<Receipt>, StoreError> {
         let (fresh, receipts) = fresh(store, flush).await?;
-        let changes = self.fold(store, &fresh, log::END).await?;
+        let changes = self.fold(store.writer(), &fresh, log::END).await?;
         let totals = self.totals_after(&changes);
         match commit(store, &fresh, &changes, &totals, (&flush.rejected, now)).await {
             Ok(()) => {
@@ -63,7 +64,7 @@ impl Fold {
     /// Folds events in, reading what that needs from the log up to `until`, where `fresh` are not.
     pub(super) async fn fold(
         &mut self,
-        store: &Store,
+        db: &DatabaseConnection,
         fresh: &[Arc<StoredEvent>],
         until: i64,
     ) -> Result<Changes, StoreError> {
@@ -71,7 +72,6 @@ impl Fold {
         if relevant.is_empty() {
             return Ok(Changes::default());
         }
-        let db = store.writer();
         let orders =
             log::orders(db, relevant.iter().filter_map(|event| event.order_id.as_deref()), until).await?;
         let missing = self.projector.missing_units(&relevant, &orders);

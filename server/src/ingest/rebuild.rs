@@ -41,7 +41,8 @@ impl State {
 /// Folds the whole log.
 ///
 /// - `tracked`: the experiments with their metrics.
-/// - `into`: where to write what is folded; nowhere if `None`.
+/// - `into`: where to write what is folded; nowhere if `None`. It may hold the only connection that writes, so the
+///   log is read through the others.
 /// - `progress`: called with the number of events folded so far.
 pub(crate) async fn replay(
     store: &Store,
@@ -51,7 +52,9 @@ pub(crate) async fn replay(
 ) -> Result<State, StoreError> {
     let mut fold = Fold::default();
     for (tracked, metrics) in tracked {
-        metrics.into_iter().for_each(|metric| metric.install(&mut fold.engine, &mut fold.projector));
+        for metric in metrics {
+            metric.install(&mut fold.engine, &mut fold.projector);
+        }
         fold.projector.track(tracked);
     }
     let mut state = State::default();
@@ -62,7 +65,7 @@ pub(crate) async fn replay(
         let until = std::mem::replace(&mut seq, *last);
         n_events += page.len() as u64;
         let events: Vec<_> = page.into_iter().map(|(_, event)| Arc::new(event)).collect();
-        let changes = fold.fold(store, &events, until).await?;
+        let changes = fold.fold(store.reader(), &events, until).await?;
         let totals = fold.totals_after(&changes);
         if let Some(transaction) = into {
             stats::place(transaction, &changes.placements).await?;

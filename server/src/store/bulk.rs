@@ -74,5 +74,5 @@ pub(crate) fn in_json_list(backend: DbBackend, column: &str, n: u32) -> String {
 
 /// A JSON list of texts.
 pub(crate) fn json_list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    serde_json::Value::from_iter(texts).to_string()
+    texts.collect::<serde_json::Value>().to_string()
 }

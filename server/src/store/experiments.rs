@@ -43,7 +43,7 @@ fn to_row(experiment: &Experiment) -> Result<ActiveModel, StoreError> {
         id: ActiveValue::NotSet,
         project_id: ActiveValue::Set(PROJECT),
         key: ActiveValue::Set(experiment.key.to_string()),
-        version: ActiveValue::Set(experiment.version as i32),
+        version: ActiveValue::Set(experiment.version.cast_signed()),
         status: ActiveValue::Set(experiment.status.as_str().to_owned()),
         definition: ActiveValue::Set(definition),
         served: ActiveValue::Set(experiment.served.as_ref().map(ToString::to_string)),
@@ -86,9 +86,12 @@ pub(crate) async fn find(
     key: &str,
     version: Option<u32>,
 ) -> Result<Option<Experiment>, StoreError> {
+    if key.contains('\0') {
+        return Ok(None);
+    }
     let mut query = Entity::find().filter(Column::ProjectId.eq(PROJECT)).filter(Column::Key.eq(key));
     if let Some(version) = version {
-        query = query.filter(Column::Version.eq(version as i32));
+        query = query.filter(Column::Version.eq(version.cast_signed()));
     }
     let row = query.order_by_desc(Column::Version).one(db).await?;
     row.map(Experiment::try_from).transpose()

@@ -50,6 +50,9 @@ pub(crate) async fn revoke(
     id: &str,
     now: podium_core::time::Timestamp,
 ) -> Result<bool, StoreError> {
+    if id.contains('\0') {
+        return Ok(false);
+    }
     let Some(row) = Entity::find_by_id(id).one(db).await? else { return Ok(false) };
     if row.revoked_at.is_some() {
         return Ok(false);

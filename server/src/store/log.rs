@@ -113,6 +113,9 @@ pub(crate) async fn find(
     db: &impl ConnectionTrait,
     message_id: &str,
 ) -> Result<Option<(StoredEvent, Timestamp)>, StoreError> {
+    if message_id.contains('\0') {
+        return Ok(None);
+    }
     let sql =
         format!("SELECT {COLUMNS}, received_at FROM event_log WHERE project_id = $1 AND message_id = $2");
     let values = [PROJECT.into(), message_id.into()];

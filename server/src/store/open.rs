@@ -28,18 +28,13 @@ impl Store {
     /// [`StoreError::Unavailable`] if it cannot be reached, [`StoreError::Query`] if it refuses to be durable.
     pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
         let writer = Database::connect(options(url, 1)).await?;
-        let store = match writer.get_database_backend() {
-            DbBackend::Sqlite => {
-                check_sqlite(&writer).await?;
-                let reader = Database::connect(options(url, READERS_MAX)).await?;
-                Self { writer, reader }
-            }
-            _ => {
-                check_postgres(&writer).await?;
-                let reader = Database::connect(options(url, READERS_MAX)).await?;
-                Self { writer, reader }
-            }
-        };
+        if writer.get_database_backend() == DbBackend::Sqlite {
+            check_sqlite(&writer).await?;
+        } else {
+            check_postgres(&writer).await?;
+        }
+        let reader = Database::connect(options(url, READERS_MAX)).await?;
+        let store = Self { writer, reader };
         Migrator::up(store.writer(), None).await?;
         Ok(store)
     }

@@ -96,7 +96,7 @@ impl From<&Placement> for PlacementRow {
         let (assignment, exposure) = (placement.assignment, placement.exposure);
         Self {
             assigned_variant: assignment.map(|assignment| i32::from(assignment.variant_idx)),
-            assigned_version: assignment.map(|assignment| assignment.version as i32),
+            assigned_version: assignment.map(|assignment| assignment.version.cast_signed()),
             assigned_propensity: assignment.map(|assignment| assignment.propensity),
             variant: exposure.and_then(|exposure| exposure.variant_idx).map(i32::from),
             exposed_at: exposure.map(|exposure| exposure.at.as_micros()),

@@ -40,7 +40,7 @@ pub(crate) async fn insert(
     let weights = serde_json::to_string(&stored.weights);
     let row = ActiveModel {
         experiment_id: ActiveValue::Set(experiment.0),
-        version: ActiveValue::Set(stored.weights.version as i32),
+        version: ActiveValue::Set(stored.weights.version.cast_signed()),
         created_at: ActiveValue::Set(stored.created_at.as_micros()),
         cause: ActiveValue::Set(stored.cause.clone()),
         weights: ActiveValue::Set(weights.map_err(|error| StoreError::Corrupt(error.to_string()))?),
@@ -65,7 +65,7 @@ pub(crate) async fn find(
     experiment: ExperimentId,
     version: u32,
 ) -> Result<Option<StoredWeights>, StoreError> {
-    let row = Entity::find_by_id((experiment.0, version as i32)).one(db).await?;
+    let row = Entity::find_by_id((experiment.0, version.cast_signed())).one(db).await?;
     row.map(StoredWeights::try_from).transpose()
 }
 

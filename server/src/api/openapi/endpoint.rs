@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::link::Link;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::{Response, ResponseBuilder};
@@ -94,7 +95,11 @@ impl Endpoint {
 
     /// Which version of an experiment; the newest if absent.
     pub(super) fn of_version(self) -> Self {
-        let version = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
+        let version = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(f64::from(u32::MAX)))
+            .build();
         let parameter = query("version", version, "Which version; the newest if absent.");
         self.param(parameter).fails(&[Kind::InvalidQuery, Kind::NotFound])
     }
@@ -149,13 +154,20 @@ impl Endpoint {
 
     /// The last answer has a header.
     pub(super) fn with_header(mut self, name: &str, header: Header) -> Self {
-        self.answers = match self.answers.pop() {
-            Some((status, response)) => {
-                self.answers.push((status, response.header(name, header)));
-                self.answers
-            }
-            None => self.answers,
-        };
+        if let Some((status, response)) = self.answers.pop() {
+            self.answers.push((status, response.header(name, header)));
+        }
+        self
+    }
+
+    /// The last answer has what another operation takes as a parameter.
+    ///
+    /// - `from`: where, as a JSON pointer into the body.
+    pub(super) fn leads_to(mut self, id: &str, parameter: &str, from: &str) -> Self {
+        let link = Link::builder().operation_id(id).parameter(parameter, format!("$response.body#{from}"));
+        if let Some((status, response)) = self.answers.pop() {
+            self.answers.push((status, response.link(id, link.build())));
+        }
         self
     }
 
@@ -173,8 +185,10 @@ impl Endpoint {
             operation = operation.response(status.to_string(), response.build());
         }
         for (status, kinds) in by_status(&self.kinds) {
-            let name = component_name(&kinds, self.shows_pages);
-            let response = || problem_response(&kinds, self.shows_pages).into();
+            // A query is read before anything else, and knows nothing of pages.
+            let is_page = self.shows_pages && !kinds.contains(&Kind::InvalidQuery);
+            let name = component_name(&kinds, is_page);
+            let response = || problem_response(&kinds, is_page).into();
             components.responses.entry(name.clone()).or_insert_with(response);
             operation = operation.response(status.to_string(), RefOr::Ref(Ref::from_response_name(name)));
         }
@@ -250,16 +264,16 @@ fn by_status(kinds: &[Kind]) -> BTreeMap<u16, Vec<Kind>> {
     by_status
 }
 
-fn component_name(kinds: &[Kind], shows_pages: bool) -> String {
+fn component_name(kinds: &[Kind], is_page: bool) -> String {
     let slugs: Vec<_> = kinds.iter().map(|kind| kind.row().1).collect();
-    let page = if shows_pages { ".page" } else { "" };
+    let page = if is_page { ".page" } else { "" };
     format!("{}{page}", slugs.join("-or-"))
 }
 
-fn problem_response(kinds: &[Kind], shows_pages: bool) -> Response {
+fn problem_response(kinds: &[Kind], is_page: bool) -> Response {
     let lines: Vec<_> = kinds.iter().map(|kind| format!("`{}`: {}.", kind.row().1, kind.row().2)).collect();
     let mut response = ResponseBuilder::new().description(lines.join(" "));
-    response = if shows_pages {
+    response = if is_page {
         let text = ObjectBuilder::new().schema_type(Type::String).build();
         response.content(HTML, Content::new(Some(text)))
     } else {
@@ -317,6 +331,7 @@ fn problem_example(kind: Kind) -> Value {
         Kind::EditConflict => (None, "the experiment was changed meanwhile"),
         Kind::BodyTooLarge => (None, "a body has at most 1048576 bytes"),
         Kind::UnknownMetric => (Some("/primary_metric/metric"), "no plugin offers `conversions`"),
+        Kind::MetricConfig => (Some("/primary_metric/config"), "unknown field `amout`, expected `amount`"),
         Kind::ExclusionGroupFull => (
             Some("/exclusion_group/share"),
             "exclusion group `checkout` has no free slot of share 0.5; the largest one has 0.25",

@@ -12,7 +12,7 @@ use crate::problem::Kind;
 use utoipa::ToSchema;
 use utoipa::openapi::Ref;
 use utoipa::openapi::path::HttpMethod;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
 pub(super) const DECIDING: &str = "Deciding";
 pub(super) const EVENTS: &str = "Events";
@@ -25,7 +25,8 @@ const CSV: &str = "text/csv; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 /// What checking a definition can find.
-const DEFINING: [Kind; 3] = [Kind::FlagKeyTaken, Kind::UnknownMetric, Kind::ExclusionGroupFull];
+const DEFINING: [Kind; 4] =
+    [Kind::FlagKeyTaken, Kind::UnknownMetric, Kind::MetricConfig, Kind::ExclusionGroupFull];
 
 fn get(path: &'static str, id: &str) -> Endpoint {
     Endpoint::new(HttpMethod::Get, path, id)
@@ -55,6 +56,7 @@ fn deciding() -> Vec<Endpoint> {
             .needs(Scope::Publishable)
             .takes::<DecideRequest>(true, &[JSON], examples::decide)
             .answers::<Decisions>(200, "What the units get.", examples::decisions)
+            .leads_to("explainDecision", "id", "/decisions/0/decision_id")
             .fails(&[Kind::Internal]),
         get("/api/v1/decisions/{id}/explain", "explainDecision")
             .tag(DECIDING)
@@ -100,7 +102,12 @@ fn events() -> Vec<Endpoint> {
 }
 
 fn experiments() -> Vec<Endpoint> {
-    let cursor = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).build();
+    let cursor = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(0))
+        .maximum(Some(2_f64.powi(53)))
+        .build();
     let next = text_header("The next page, as `rel=\"next\"`; absent on the last one.", "<…>; rel=\"next\"");
     vec![
         get("/api/v1/experiments", "listExperiments")
@@ -125,6 +132,11 @@ fn experiments() -> Vec<Endpoint> {
                 "Location",
                 text_header("Where the experiment is.", "/api/v1/experiments/checkout-banner"),
             )
+            .leads_to("readExperiment", "key", "/key")
+            .leads_to("editExperiment", "key", "/key")
+            .leads_to("startExperiment", "key", "/key")
+            .leads_to("addVariant", "key", "/key")
+            .leads_to("readReport", "key", "/key")
             .fails(&[Kind::ExperimentKeyTaken])
             .fails(&DEFINING)
             .stores(),
@@ -229,7 +241,7 @@ fn variants() -> Vec<Endpoint> {
             .takes::<NewVariant>(true, &[JSON], examples::new_variant)
             .answers::<Experiment>(201, "The experiment.", none)
             .with_header("ETag", etag())
-            .fails(&[Kind::NeedsNewVersion, Kind::UnknownMetric]),
+            .fails(&[Kind::NeedsNewVersion, Kind::UnknownMetric, Kind::MetricConfig]),
         of_experiment(Endpoint::new(HttpMethod::Delete, remove, "removeVariant"))
             .says("Take a variant out", "From the next decision on no unit gets it; its figures stay.")
             .param(in_path("variant", "The key of a variant.", "banner"))
@@ -323,6 +335,7 @@ fn keys() -> Vec<Endpoint> {
             .needs(Scope::Admin)
             .takes::<NewApiKey>(true, &[JSON], examples::new_key)
             .answers::<MintedKey>(201, "The key.", none)
+            .leads_to("revokeKey", "id", "/id")
             .stores(),
         Endpoint::new(HttpMethod::Delete, "/api/v1/keys/{id}", "revokeKey")
             .tag(KEYS)

@@ -36,8 +36,8 @@ by_hand!(
 struct DecideFields {
     /// One unit …
     unit: Option<UnitId>,
-    /// … or many.
-    #[schema(required = false, min_items = 1, max_items = 1000)]
+    /// … or many: 1 to 1,000.
+    #[schema(required = false, max_items = 1000)]
     units: Vec<UnitId>,
     /// What to decide.
     #[schema(min_items = 1, max_items = 100)]

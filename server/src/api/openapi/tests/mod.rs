@@ -4,6 +4,7 @@ mod bodies;
 mod check;
 mod mirrors;
 mod readers;
+mod reports;
 mod routes;
 mod shop;
 

@@ -22,7 +22,8 @@ use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
 use podium_plugin_host::{HostLog, Level, Registry};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -71,11 +72,13 @@ impl Shop {
             Box::pin(async move { Answer::of(call_service(&*service, request.to_request()).await).await })
         };
         let document = document();
-        Server { shop: self, ask: Box::new(ask), operations: operations(&document), document }
-    }
-
-    pub(super) fn key(&self, scope: &str) -> &str {
-        &self.keys[scope]
+        Server {
+            shop: self,
+            ask: Box::new(ask),
+            operations: operations(&document),
+            document,
+            succeeded: RefCell::default(),
+        }
     }
 }
 
@@ -149,6 +152,8 @@ pub(super) struct Server<'a> {
     ask: Box<dyn Fn(TestRequest) -> Answering>,
     document: Value,
     operations: BTreeMap<(String, String), Value>,
+    /// The operations that answered well.
+    pub(super) succeeded: RefCell<BTreeSet<String>>,
 }
 
 /// An answer, its body as JSON if it is that.
@@ -188,18 +193,15 @@ impl Server<'_> {
     }
 
     /// Asks with a key, and holds the answer against the document: path, status, content type, headers, body.
-    pub(super) async fn try_out(
-        &self,
-        scope: Option<&str>,
-        (method, path): (&str, &str),
-        uri: &str,
-        body: Option<Value>,
-    ) -> Answer {
-        let operation = self.operations.get(&(method.to_owned(), path.to_owned()));
-        let operation = operation.unwrap_or_else(|| panic!("{method} {path} is not documented"));
+    ///
+    /// - `asked`: method and URI.
+    pub(super) async fn try_out(&self, scope: Option<&str>, asked: &str, body: Option<Value>) -> Answer {
+        let (method, uri) = asked.split_once(' ').unwrap();
+        let operation = self.documented(method, uri.split('?').next().unwrap());
+        let operation = operation.unwrap_or_else(|| panic!("{asked} is not documented"));
         let mut request = TestRequest::with_uri(uri).method(method.parse().unwrap());
         if let Some(scope) = scope {
-            request = request.insert_header(("x-api-key", self.shop.key(scope)));
+            request = request.insert_header(("x-api-key", self.shop.keys[scope].as_str()));
         }
         if operation["parameters"].as_array().into_iter().flatten().any(|one| one["name"] == "If-Match") {
             request = request.insert_header((IF_MATCH, "*"));
@@ -208,8 +210,22 @@ impl Server<'_> {
             request = request.set_json(body);
         }
         let answer = self.ask(request).await;
-        self.check(&format!("{method} {uri}"), operation, &answer);
+        self.check(asked, operation, &answer);
+        if answer.status < 300 {
+            self.succeeded.borrow_mut().insert(operation["operationId"].as_str().unwrap().to_owned());
+        }
         answer
+    }
+
+    /// The operation that the document has for this; of several the one with the fewest parameters.
+    fn documented(&self, method: &str, path: &str) -> Option<&Value> {
+        let fits = |template: &str| {
+            let (wanted, found) = (template.split('/'), path.split('/'));
+            wanted.clone().count() == found.clone().count()
+                && wanted.zip(found).all(|(wanted, found)| wanted.starts_with('{') || wanted == found)
+        };
+        let all = self.operations.iter().filter(|((one, template), _)| one == method && fits(template));
+        all.min_by_key(|((_, template), _)| template.matches('{').count()).map(|(_, operation)| operation)
     }
 
     fn check(&self, asked: &str, operation: &Value, answer: &Answer) {
@@ -233,7 +249,7 @@ impl Server<'_> {
         assert!(found.is_empty(), "{asked}: {found:#?} in {:#}", answer.body);
     }
 
-    /// The document the answers are held against.
+    /// The operations of the document, by method and path.
     pub(super) fn operations(&self) -> &BTreeMap<(String, String), Value> {
         &self.operations
     }
