@@ -229,7 +229,7 @@ pub(super) fn limit(max: i64) -> Parameter {
         .maximum(Some(max as f64))
         .default(Some(json!(50)))
         .build();
-    query("limit", schema, "How many entries at most. A number outside the range counts as its nearest end.")
+    query("limit", schema, "How many entries at most.")
 }
 
 /// A part of the path.
@@ -345,6 +345,7 @@ fn problem_example(kind: Kind) -> Value {
         "type": format!("/problems/{slug}"),
         "title": title,
         "status": status.as_u16(),
+        "instance": "/api/v1/experiments/checkout-banner",
         "detail": pointer.map_or_else(|| detail.to_owned(), |pointer| {
             format!("{}: {detail}", if pointer.is_empty() { "/" } else { pointer })
         }),

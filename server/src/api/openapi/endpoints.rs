@@ -38,10 +38,19 @@ fn post(path: &'static str, id: &str) -> Endpoint {
 
 /// All of them.
 pub(super) fn all() -> Vec<Endpoint> {
-    [deciding(), events(), experiments(), lifecycle(), variants(), reports(), linked(), keys(), operations()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let all = [
+        deciding(),
+        events(),
+        experiments(),
+        one_experiment(),
+        lifecycle(),
+        variants(),
+        reports(),
+        linked(),
+        keys(),
+        operations(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 fn deciding() -> Vec<Endpoint> {
@@ -116,7 +125,11 @@ fn experiments() -> Vec<Endpoint> {
             .needs(Scope::Server)
             .param(limit(500))
             .param(query("cursor", cursor, "The `next_cursor` of the page before."))
-            .param(query("status", Ref::from_schema_name(Status::name()), "Only experiments that stand here."))
+            .param(query(
+                "status",
+                Ref::from_schema_name(Status::name()),
+                "Only experiments that stand here.",
+            ))
             .answers::<Experiments>(200, "A page of experiments.", none)
             .with_header("Link", next)
             .fails(&[Kind::InvalidQuery])
@@ -140,6 +153,11 @@ fn experiments() -> Vec<Endpoint> {
             .fails(&[Kind::ExperimentKeyTaken])
             .fails(&DEFINING)
             .stores(),
+    ]
+}
+
+fn one_experiment() -> Vec<Endpoint> {
+    vec![
         of_experiment(get("/api/v1/experiments/{key}", "readExperiment"))
             .says("Read an experiment", "")
             .needs(Scope::Server)

@@ -235,6 +235,8 @@ pub(in crate::api::openapi) struct Problem {
     status: u16,
     /// What went wrong this time, and what would be right.
     detail: String,
+    /// The path that was asked for.
+    instance: String,
     /// The fields that cannot be what they are.
     #[schema(required = false)]
     errors: Vec<FieldError>,

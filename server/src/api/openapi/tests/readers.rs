@@ -141,7 +141,7 @@ fn a_variant_is_read_as_its_schema_says() {
 
 #[test]
 fn a_decision_is_asked_for_as_its_schema_says() {
-    let body = json!({"unit": "u", "flags": ["a"], "exposure": true});
+    let body = json!({"unit": "u", "flags": ["a"], "exposure": true, "context": {}});
     let names_a_unit: fn(&Value) -> Result<(), String> = |body| {
         // That one of `unit` and `units` is there is a rule between fields, which a schema cannot say.
         let mut body = body.clone();

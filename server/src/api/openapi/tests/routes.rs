@@ -56,6 +56,13 @@ async fn each_path_answers_to_its_methods_alone() {
             let is_there = kind != "/problems/method-not-allowed" && !answer.is_nowhere();
             let is_documented = documented.contains(&(method.to_string(), path.clone()));
             assert_eq!(is_there, is_documented, "{method} {uri}: {} {}", answer.status, answer.body);
+            if let Some(allow) = answer.headers.get("allow") {
+                let allowed: BTreeSet<_> = allow.split(", ").map(str::to_owned).collect();
+                let of_path = documented.iter().filter(|(_, one)| *one == path);
+                let of_path: BTreeSet<_> = of_path.map(|(method, _)| method.clone()).collect();
+                assert_eq!(allowed, of_path, "{uri}");
+            }
+            assert_eq!(answer.status == 405, answer.headers.contains_key("allow"), "{method} {uri}");
         }
     }
     let nowhere = server.ask(TestRequest::get().uri("/api/v1/nowhere")).await;

@@ -12,6 +12,7 @@ use crate::store::{Store, experiments, keys, weights};
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, IF_MATCH};
+use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web;
 use podium_core::allocation::{AllocationInput, AllocatorConfig, ArmState, next_weights};
@@ -66,7 +67,8 @@ impl Shop {
 
     pub(super) async fn server(&self) -> Server<'_> {
         let app = actix_web::App::new().app_data(web::Data::from(Arc::clone(&self.app)));
-        let service = Rc::new(init_service(app.configure(api::routes)).await);
+        let app = app.wrap(from_fn(api::measure::duration)).configure(api::routes);
+        let service = Rc::new(init_service(app).await);
         let ask = move |request: TestRequest| -> Answering {
             let service = Rc::clone(&service);
             Box::pin(async move { Answer::of(call_service(&*service, request.to_request()).await).await })
@@ -160,7 +162,7 @@ pub(super) struct Server<'a> {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) content_type: String,
-    pub(super) headers: Vec<String>,
+    pub(super) headers: BTreeMap<String, String>,
     pub(super) body: Value,
 }
 
@@ -169,7 +171,8 @@ impl Answer {
         let status = response.status().as_u16();
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
         let content_type = response.headers().get(CONTENT_TYPE).map(text).unwrap_or_default();
-        let headers = response.headers().keys().map(|name| name.as_str().to_owned()).collect();
+        let headers =
+            response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         let bytes = read_body(response).await;
         let body = if content_type.contains("json") {
             serde_json::from_slice(&bytes).unwrap()
@@ -236,7 +239,7 @@ impl Server<'_> {
         }
         for (name, _) in documented["headers"].as_object().into_iter().flatten() {
             let is_optional = name == "Link" || (name == "ETag" && answer.status == 412);
-            let is_there = answer.headers.contains(&name.to_lowercase());
+            let is_there = answer.headers.contains_key(&name.to_lowercase());
             assert!(is_there || is_optional, "{asked}: {} has no {name}", answer.status);
         }
         let Some(contents) = documented["content"].as_object() else {
