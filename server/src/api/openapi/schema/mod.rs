@@ -11,17 +11,17 @@ mod experiment;
 mod operations;
 mod patch;
 mod report;
+mod weights;
 
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
 pub(super) use event::{EventsBody, Receipt, RejectedEvents};
-pub(super) use experiment::{
-    Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status, WeightsHistory,
-};
+pub(super) use experiment::{Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status};
 pub(super) use operations::{
     ApiKeys, Document, Metrics, MintedKey, NewApiKey, Problem, Readiness, ReportLink,
 };
 pub(super) use patch::ExperimentPatch;
 pub(super) use report::Report;
+pub(super) use weights::WeightsHistory;
 
 use utoipa::openapi::schema::{
     AdditionalProperties, AnyOfBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type,

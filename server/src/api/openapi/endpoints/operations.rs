@@ -1,0 +1,82 @@
+//! Keys, metrics, and what operators and programs ask.
+
+use super::super::endpoint::{Endpoint, JSON, in_path, none, query};
+use super::super::examples;
+use super::super::schema::{ApiKeys, Document, Metrics, MintedKey, NewApiKey, Readiness};
+use super::{KEYS, OPERATIONS, get, post};
+use crate::auth::Scope;
+use crate::problem::Kind;
+use utoipa::openapi::path::HttpMethod;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+pub(super) fn keys() -> Vec<Endpoint> {
+    vec![
+        get("/api/v1/keys", "listKeys")
+            .tag(KEYS)
+            .says("List keys", "Without secrets.")
+            .needs(Scope::Admin)
+            .answers::<ApiKeys>(200, "The keys.", none)
+            .stores(),
+        post("/api/v1/keys", "createKey")
+            .tag(KEYS)
+            .says("Make a key", "The answer holds the key itself, which is not shown again.")
+            .needs(Scope::Admin)
+            .takes::<NewApiKey>(true, &[JSON], examples::new_key)
+            .answers::<MintedKey>(201, "The key.", none)
+            .leads_to("revokeKey", "id", "/id")
+            .stores(),
+        Endpoint::new(HttpMethod::Delete, "/api/v1/keys/{id}", "revokeKey")
+            .tag(KEYS)
+            .says("Revoke a key", "From now on it lets nobody in.")
+            .needs(Scope::Admin)
+            .param(in_path("id", "The public part of a key.", "9f86d081884c"))
+            .answers_nothing(204, "It is revoked.")
+            .fails(&[Kind::NotFound])
+            .stores(),
+        get("/api/v1/metrics", "listMetrics")
+            .tag(KEYS)
+            .says(
+                "List the metrics that plugins offer",
+                "And the plugin files that were refused, with the reason.",
+            )
+            .needs(Scope::Server)
+            .answers::<Metrics>(200, "The metrics.", none),
+    ]
+}
+
+pub(super) fn operations() -> Vec<Endpoint> {
+    let store = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["store"])).build();
+    let require = query("require", store, "`store` asks for the database too.");
+    vec![
+        get("/livez", "livez")
+            .tag(OPERATIONS)
+            .says("Is the process alive?", "")
+            .answers_text(200, "It is.", TEXT),
+        get("/readyz", "readyz")
+            .tag(OPERATIONS)
+            .says(
+                "Can the server decide?",
+                "It can without the database; ask for `require=store` where events are routed apart.",
+            )
+            .param(require)
+            .answers::<Readiness>(200, "It can.", none)
+            .answers::<Readiness>(503, "It cannot: it is stopping, or lacks what was asked for.", none),
+        get("/metrics", "metrics")
+            .tag(OPERATIONS)
+            .says("Counters and gauges for Prometheus", "")
+            .answers_text(200, "In the text format.", "text/plain; version=0.0.4"),
+        get("/openapi.json", "openapi").tag(OPERATIONS).says("Read this document", "").answers::<Document>(
+            200,
+            "This document.",
+            none,
+        ),
+        get("/problems/{slug}", "readProblem")
+            .tag(OPERATIONS)
+            .says("Read about a problem", "Where the `type` of a problem leads.")
+            .param(in_path("slug", "The last part of a problem's `type`.", "edit-conflict"))
+            .answers_text(200, "What it means.", TEXT)
+            .fails(&[Kind::NotFound]),
+    ]
+}
