@@ -239,6 +239,10 @@ impl Definition {
             if !(variant.weight.is_finite() && 0.0 <= variant.weight) {
                 faults.add(format!("/variants/{variant_idx}/weight"), "a weight is a number >= 0");
             }
+            if variant.name.as_ref().is_some_and(|name| name.len() > TEXT_LENGTH_MAX) {
+                faults
+                    .add(format!("/variants/{variant_idx}/name"), format!("at most {TEXT_LENGTH_MAX} bytes"));
+            }
             n_controls += u32::from(variant.control);
             if n_controls == 2 && variant.control {
                 faults.add(format!("/variants/{variant_idx}/control"), "one variant is the control, not two");
@@ -246,8 +250,9 @@ impl Definition {
         }
         let sum: f64 =
             self.variants.iter().filter(|variant| variant.is_active()).map(|variant| variant.weight).sum();
-        if sum <= 0.0 && !self.variants.is_empty() {
-            faults.add("/variants", "at least one weight is positive");
+        let is_share = 0.0 < sum && sum.is_finite();
+        if !is_share && !self.variants.is_empty() {
+            faults.add("/variants", "at least one weight is positive, and their sum is finite");
         }
     }
 

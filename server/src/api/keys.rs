@@ -10,6 +10,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// The longest name of a key, in bytes.
+const NAME_MAX: usize = 200;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewKey {
@@ -45,6 +48,10 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Admin)?;
     let new: NewKey = request::json(&request::body(payload).await?)?;
+    if NAME_MAX < new.name.len() || new.name.contains('\0') {
+        let detail = format!("at most {NAME_MAX} bytes, without NUL");
+        return Err(Problem::field(Kind::InvalidField, "/name", detail));
+    }
     let (record, key) = KeyRecord::generate(new.scope, &new.name, clock::now());
     keys::insert(app.store.writer(), &record).await?;
     app.reload_keys().await?;

@@ -129,9 +129,11 @@ impl App {
     }
 
     fn define(&self, experiment: &mut Experiment, definition: Definition) -> Result<(), EditError> {
-        let mut definition = self.checked(definition)?;
         changeable(experiment)?;
-        if experiment.status == Status::Draft {
+        let is_draft = experiment.status == Status::Draft;
+        let checked = if is_draft { self.checked_draft(definition) } else { self.checked(definition) };
+        let mut definition = checked?;
+        if is_draft {
             self.place_in_group(&experiment.key, &mut definition)?;
         } else if let Some(pointer) = breaking(&experiment.definition, &definition) {
             return Err(EditError::NeedsNewVersion { pointer, status: experiment.status });

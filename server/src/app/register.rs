@@ -44,7 +44,7 @@ impl App {
         definition: Definition,
     ) -> Result<Experiment, RegisterError> {
         let _editing = self.edits.lock().await;
-        let definition = self.checked(definition)?;
+        let definition = self.checked_draft(definition)?;
         if experiments::find(self.store.writer(), key.as_str(), None).await?.is_some() {
             return Err(RegisterError::KeyTaken(key.to_string()));
         }
@@ -58,7 +58,7 @@ impl App {
         definition: Definition,
     ) -> Result<Experiment, RegisterError> {
         let _editing = self.edits.lock().await;
-        let definition = self.checked(definition)?;
+        let definition = self.checked_draft(definition)?;
         self.insert(former.key.clone(), former.version + 1, definition).await
     }
 
@@ -67,6 +67,17 @@ impl App {
         let definition = definition.checked().map_err(RegisterError::Invalid)?;
         self.check_metrics(&definition)?;
         Ok(definition)
+    }
+
+    /// The same for one that never ran: no variant of it was taken out.
+    pub(super) fn checked_draft(&self, definition: Definition) -> Result<Definition, RegisterError> {
+        let removed_idx = definition.variants.iter().position(|variant| !variant.is_active());
+        if let Some(variant_idx) = removed_idx {
+            let pointer = format!("/variants/{variant_idx}/removed_at");
+            let detail = "a new variant is not removed yet".to_owned();
+            return Err(RegisterError::Invalid(vec![Fault { pointer, detail }]));
+        }
+        self.checked(definition)
     }
 
     async fn insert(

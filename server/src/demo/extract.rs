@@ -206,10 +206,11 @@ mod tests {
     fn the_order_log_is_all_there() {
         let (customers, vectors) = (customers().unwrap(), vectors());
         let orders: Vec<_> = customers.iter().flat_map(|customer| &customer.orders).collect();
-        let total = |name: &str| vectors.pointer(&format!("/cdnow/total/{name}")).and_then(Value::as_i64);
-        assert_eq!(Some(customers.len()), total("customers"));
-        assert_eq!(Some(orders.len() as i64), total("orders"));
-        assert_eq!(Some(orders.iter().map(|order| order.cents).sum()), total("revenue_cents"));
+        let total =
+            |name: &str| vectors.pointer(&format!("/cdnow/total/{name}")).and_then(Value::as_i64).unwrap();
+        assert_eq!(i64::try_from(customers.len()).unwrap(), total("customers"));
+        assert_eq!(i64::try_from(orders.len()).unwrap(), total("orders"));
+        assert_eq!(orders.iter().map(|order| order.cents).sum::<i64>(), total("revenue_cents"));
         let day =
             |at_ms: i64| jiff::Timestamp::from_millisecond(at_ms).unwrap().strftime("%Y%m%d").to_string();
         let first = orders.iter().map(|order| order.day_ms()).min().unwrap();
