@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, double_null, integer, integer_null, string, text,
 };
+use sea_orm_migration::sea_orm::DbBackend;
 
 /// Creates `unit_stat`, `variant_stat` and `bookmark`.
 #[derive(DeriveMigrationName, Debug)]
@@ -12,8 +13,8 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.create_table(unit_stat()).await?;
-        manager.create_table(variant_stat()).await?;
+        create_by_key(manager, unit_stat()).await?;
+        create_by_key(manager, variant_stat()).await?;
         manager.create_table(bookmark()).await
     }
 
@@ -23,6 +24,17 @@ impl MigrationTrait for Migration {
         }
         Ok(())
     }
+}
+
+/// Creates a table that is only ever found by its key. SQLite then keeps its rows in the key's own tree, so that a
+/// row that changes is one page and not two.
+async fn create_by_key(manager: &SchemaManager<'_>, table: TableCreateStatement) -> Result<(), DbErr> {
+    if manager.get_database_backend() == DbBackend::Sqlite {
+        let sql = format!("{} WITHOUT ROWID", table.to_string(SqliteQueryBuilder));
+        manager.get_connection().execute_unprepared(&sql).await?;
+        return Ok(());
+    }
+    manager.create_table(table).await
 }
 
 /// One row for each unit of an experiment: its first assignment, its first exposure, its accumulators.

@@ -191,7 +191,8 @@ pub(crate) async fn list(
     Ok(response.json(serde_json::json!({ "data": data, "next_cursor": next_cursor })))
 }
 
-async fn find(app: &App, key: &str, version: Option<u32>) -> Result<Experiment, Problem> {
+/// The experiment that `key` names, in its newest version or the one that is asked for.
+pub(super) async fn find(app: &App, key: &str, version: Option<u32>) -> Result<Experiment, Problem> {
     let found = experiments::find(app.store.reader(), key, version).await?;
     found.ok_or_else(|| Problem::new(Kind::NotFound, format!("there is no experiment `{key}`")))
 }

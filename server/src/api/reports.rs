@@ -1,6 +1,6 @@
 //! Reports: JSON, CSV and page from one struct; and links that need no key.
 
-use super::experiments::VersionQuery;
+use super::experiments::{VersionQuery, find};
 use super::{Shared, allow};
 use crate::app::App;
 use crate::auth::Scope;
@@ -153,11 +153,6 @@ pub(crate) async fn index(app: Shared, http: HttpRequest) -> HttpResponse {
         Ok::<_, Problem>(page(StatusCode::OK, report_page::index(&rows)))
     };
     shown.await.unwrap_or_else(|problem| problem_page(&problem))
-}
-
-async fn find(app: &App, key: &str, version: Option<u32>) -> Result<Experiment, Problem> {
-    let found = experiments::find(app.store.reader(), key, version).await?;
-    found.ok_or_else(|| Problem::new(Kind::NotFound, format!("there is no experiment `{key}`")))
 }
 
 /// Makes a link to the report's page that needs no key for 30 days: 201; 404.

@@ -9,7 +9,7 @@ use podium_core::time::Timestamp;
 use podium_plugin_host::MetricInstance;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// The most events that wait.
 const EVENTS_MAX: usize = 20_000;
@@ -101,13 +101,25 @@ pub(crate) enum IngestError {
 pub(crate) struct Queue {
     sender: mpsc::UnboundedSender<Job>,
     room: Arc<Room>,
+    /// Rung for what somebody waits for; decisions do not wake the writer while it waits for company for them.
+    bell: Arc<Notify>,
+}
+
+/// The receiving end.
+#[derive(Debug)]
+pub(crate) struct Jobs {
+    /// What there is to do.
+    pub(super) receiver: mpsc::UnboundedReceiver<Job>,
+    /// Rung for what somebody waits for.
+    pub(super) bell: Arc<Notify>,
 }
 
 impl Queue {
     /// Makes a queue; the receiving end is the writer's.
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Job>) {
+    pub(crate) fn new() -> (Self, Jobs) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self { sender, room: Arc::default() }, receiver)
+        let bell = Arc::new(Notify::new());
+        (Self { sender, room: Arc::default(), bell: Arc::clone(&bell) }, Jobs { receiver, bell })
     }
 
     /// Events that wait.
@@ -145,6 +157,7 @@ impl Queue {
         let ticket = self.ticket(events.len(), bytes)?;
         let (reply, answer) = oneshot::channel();
         self.send(Job::Events { events, rejected, ticket, reply })?;
+        self.bell.notify_one();
         Ok(answer.await.map_err(|_| IngestError::Closed)??)
     }
 
@@ -177,6 +190,7 @@ impl Queue {
     async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, IngestError> {
         let (reply, answer) = oneshot::channel();
         self.send(job(reply))?;
+        self.bell.notify_one();
         answer.await.map_err(|_| IngestError::Closed)
     }
 

@@ -2,14 +2,14 @@
 
 use super::allocate::Allocations;
 use super::flush::{Flush, Fold};
-use super::queue::{Job, Receipt, Ticket};
+use super::queue::{Job, Jobs, Receipt, Ticket};
 use crate::app::Published;
 use crate::clock;
 use crate::store::{Store, StoreError, stats};
 use podium_core::projection::StoredEvent;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// Events in one flush, not counting the last request's.
@@ -22,7 +22,7 @@ const BACKLOG_MAX: usize = 20_000;
 /// The receiving end of the queue, with everything it changes.
 pub(crate) struct Writer {
     store: Store,
-    jobs: mpsc::UnboundedReceiver<Job>,
+    jobs: Jobs,
     published: Published,
     fold: Fold,
     allocations: Allocations,
@@ -37,11 +37,7 @@ enum Waiting {
 
 impl Writer {
     /// Loads the sums that are in the database.
-    pub(crate) async fn new(
-        store: Store,
-        jobs: mpsc::UnboundedReceiver<Job>,
-        published: Published,
-    ) -> Result<Self, StoreError> {
+    pub(crate) async fn new(store: Store, jobs: Jobs, published: Published) -> Result<Self, StoreError> {
         let mut fold = Fold::default();
         fold.totals.extend(stats::sums(store.reader(), None).await?);
         Ok(Self { store, jobs, published, fold, allocations: Allocations::default(), backlog: Vec::new() })
@@ -49,25 +45,21 @@ impl Writer {
 
     /// Works until every sender is gone.
     pub(crate) async fn run(mut self) {
-        while let Some(job) = self.jobs.recv().await {
+        while let Some(job) = self.jobs.receiver.recv().await {
             let mut flush = Flush::default();
             let mut waiting = Vec::new();
             let mut tickets = Vec::new();
             let mut other = take(job, &mut flush, (&mut waiting, &mut tickets));
-            let begun = Instant::now();
+            let mut has_lingered = false;
             while other.is_none() && flush.len() < FLUSH_EVENTS {
-                let urgent = waiting.iter().any(|waiting| matches!(waiting, Waiting::Client(_)));
-                let job = match self.jobs.try_recv() {
-                    Ok(job) => Some(job),
-                    Err(_) if urgent => None,
-                    Err(_) => {
-                        let left = LINGER.saturating_sub(begun.elapsed());
-                        timeout(left, self.jobs.recv()).await.ok().flatten()
-                    }
-                };
-                match job {
-                    Some(job) => other = take(job, &mut flush, (&mut waiting, &mut tickets)),
-                    None => break,
+                if let Ok(job) = self.jobs.receiver.try_recv() {
+                    other = take(job, &mut flush, (&mut waiting, &mut tickets));
+                } else if has_lingered || waiting.iter().any(|waiting| matches!(waiting, Waiting::Client(_)))
+                {
+                    break;
+                } else {
+                    let _ = timeout(LINGER, self.jobs.bell.notified()).await;
+                    has_lingered = true;
                 }
             }
             self.flush(flush, waiting).await;
