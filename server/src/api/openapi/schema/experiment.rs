@@ -53,6 +53,7 @@ struct VariantFields {
     /// Its name, unique in the experiment.
     key: Key,
     /// What people read; the key if absent.
+    #[schema(max_length = 2000)]
     name: Option<String>,
     /// Whether it is what the others are compared with. One variant is; the first if none is marked.
     #[schema(required = false, default = false)]

@@ -22,7 +22,7 @@ struct NewApiKeyFields {
     /// What it may do.
     scope: Scope,
     /// What people call it.
-    #[schema(required = false, default = "")]
+    #[schema(required = false, default = "", max_length = 200)]
     name: String,
 }
 
