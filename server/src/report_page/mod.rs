@@ -1,8 +1,8 @@
 //! The report as a page and as CSV, and the list of experiments.
 //!
-//! Everything is rendered from [`Report`](podium_core::report::Report) alone, so the page, the CSV and the JSON show the same digits. Pages work
-//! without script and under a content security policy that allows no inline style: charts are inline SVG whose
-//! colors come from the one stylesheet.
+//! Everything is rendered from [`Report`](podium_core::report::Report) alone, so the page, the CSV and the JSON show
+//! the same digits. Pages work without script and under a content security policy that allows no inline style: charts
+//! are inline SVG whose colors come from the one stylesheet.
 
 mod interval_chart;
 mod metric_view;

@@ -133,7 +133,8 @@ fn reads_experiment_but_floors(body: &Value) -> Result<(), String> {
 fn a_variant_is_read_as_its_schema_says() {
     let reads: fn(&Value) -> Result<(), String> = |body| {
         let variant: Variant = serde_json::from_value(body.clone()).map_err(|error| error.to_string())?;
-        let variants = r#"{"variants": [{"key": "x"}, {"key": "y"}], "primary_metric": "conversion"}"#;
+        let variants =
+            r#"{"variants": [{"key": "other-1"}, {"key": "other-2"}], "primary_metric": "conversion"}"#;
         let mut definition: Definition = serde_json::from_str(variants).map_err(|error| error.to_string())?;
         definition.variants.push(variant);
         definition.checked().map(|_| ()).map_err(|faults| format!("{faults:?}"))
