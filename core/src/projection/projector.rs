@@ -2,7 +2,7 @@
 
 use super::MetricEngine;
 use super::event::{OrderBook, StoredEvent};
-use super::rows::{Group, MetricSpec, ORDER_ID, Row, group_rows, group_value, single_row};
+use super::rows::{Group, MetricSpec, ORDER_ID, Parsed, Row, group_rows};
 use super::tracked::{Sign, StatKey, Tracked};
 use super::unit::{Placement, UnitMetric, UnitState};
 use crate::id::{ExperimentId, MetricId};
@@ -168,25 +168,29 @@ impl Projector {
         if let Some(sighting) = &event.sighting {
             state.see(sighting, event.time);
         }
+        let mut parsed = None;
         for (metric, spec) in &self.metrics {
             let Some((event_idx, event_spec)) = spec.fields.event(&event.name) else { continue };
             let property = event_spec.grouped_by();
-            let value = property.and_then(|property| group_value(event, property));
+            if property == Some(ORDER_ID) && event.order_id.is_some() {
+                continue;
+            }
+            let parsed = parsed.get_or_insert_with(|| Parsed::new(event));
+            let value = property.and_then(|property| parsed.group_value(property));
             let rows = pending.entry(*metric).or_default();
             match (property, value) {
-                (Some(ORDER_ID), Some(_)) => {}
                 (Some(property), Some(value)) => {
                     let group = Group::of_property(property, &value);
                     state.remove_group(*metric, group);
                     rows.retain(|row| row.unit != event.unit || row.group != group);
-                    let members = state.join(group, event);
-                    let made = group_rows(spec, property, members).into_iter();
+                    let members = state.join(group, event).iter().map(|member| Parsed::new(member));
+                    let made = group_rows(spec, property, &members.collect::<Vec<_>>()).into_iter();
                     rows.extend(made.map(|(unit, row)| PendingRow { unit, group, row }));
                 }
                 (Some(_), None) if event_spec.follows.is_some() => {}
                 (_, _) => {
                     let group = Group::of_event(&event.message_id);
-                    let made = single_row(spec, event_idx, event).into_iter();
+                    let made = parsed.row(spec, event_idx).into_iter();
                     rows.extend(made.map(|row| PendingRow { unit: event.unit.clone(), group, row }));
                 }
             }
@@ -195,8 +199,9 @@ impl Projector {
 
     fn rows_of_order(&self, order_id: &str, about: &[Arc<StoredEvent>], pending: &mut Pending) {
         let group = Group::of_property(ORDER_ID, order_id);
+        let about: Vec<Parsed<'_>> = about.iter().map(|event| Parsed::new(event)).collect();
         for (metric, spec) in &self.metrics {
-            for (unit, row) in group_rows(spec, ORDER_ID, about) {
+            for (unit, row) in group_rows(spec, ORDER_ID, &about) {
                 pending.entry(*metric).or_default().push(PendingRow { unit, group, row });
             }
         }

@@ -6,7 +6,6 @@ use crate::metric::fields::{FieldSpec, Read};
 use crate::metric::json::plain_text;
 use crate::money::Currency;
 use crate::time::Timestamp;
-use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The property whose value is one thing in the whole project, whoever reports it.
@@ -51,28 +50,38 @@ impl Group {
     }
 }
 
-/// The value of the property that groups `event` with others for this metric, if it has one.
-pub(super) fn group_value(event: &StoredEvent, property: &str) -> Option<Box<str>> {
-    if property == ORDER_ID {
-        return event.order_id.clone();
-    }
-    let parts = EventParts::parse(&event.name, &event.body);
-    let value = parts.properties.get(property).and_then(plain_text)?;
-    Some(value.into())
+/// An event with its parts, read once for all metrics.
+pub(super) struct Parsed<'a> {
+    pub(super) event: &'a StoredEvent,
+    parts: EventParts<'a>,
 }
 
-/// The row of an event that stands by itself.
-pub(super) fn single_row(metric: &MetricSpec, event_idx: usize, event: &StoredEvent) -> Option<Row> {
-    let spec = metric.fields.events.get(event_idx)?;
-    let parts = EventParts::parse(&event.name, &event.body);
-    let cells = parts.cells(spec, &metric.fields.columns, metric.currency);
-    Some(Row { event_idx: event_idx as u16, time: event.time, cells })
+impl<'a> Parsed<'a> {
+    pub(super) fn new(event: &'a StoredEvent) -> Self {
+        Self { event, parts: EventParts::parse(&event.name, &event.body) }
+    }
+
+    /// The value of the property that groups it with others, if it has one.
+    pub(super) fn group_value(&self, property: &str) -> Option<Box<str>> {
+        if property == ORDER_ID {
+            return self.event.order_id.clone();
+        }
+        let value = self.parts.properties.get(property).and_then(plain_text)?;
+        Some(value.into())
+    }
+
+    /// Its row if it stands by itself.
+    pub(super) fn row(&self, metric: &MetricSpec, event_idx: usize) -> Option<Row> {
+        let spec = metric.fields.events.get(event_idx)?;
+        let cells = self.parts.cells(spec, &metric.fields.columns, metric.currency);
+        Some(Row { event_idx: event_idx as u16, time: self.event.time, cells })
+    }
 }
 
 /// The rows of a group: of each leading event name the one that ranks first counts, unless the order was
 /// cancelled; followers count for its unit, at its time.
-pub(super) fn group_rows(metric: &MetricSpec, property: &str, events: &[Arc<StoredEvent>]) -> Vec<UnitRow> {
-    if property == ORDER_ID && events.iter().any(|event| &*event.name == ORDER_CANCELLED) {
+pub(super) fn group_rows(metric: &MetricSpec, property: &str, events: &[Parsed<'_>]) -> Vec<UnitRow> {
+    if property == ORDER_ID && events.iter().any(|parsed| &*parsed.event.name == ORDER_CANCELLED) {
         return Vec::new();
     }
     let mut rows = Vec::new();
@@ -80,11 +89,11 @@ pub(super) fn group_rows(metric: &MetricSpec, property: &str, events: &[Arc<Stor
         if spec.follows.is_some() || spec.once_per.as_deref() != Some(property) {
             continue;
         }
-        let named = events.iter().filter(|event| *event.name == *spec.name);
-        let Some(leader) = named.min_by(|a, b| a.rank().cmp(&b.rank())) else { continue };
-        if let Some(row) = single_row(metric, event_idx, leader) {
+        let named = events.iter().filter(|parsed| *parsed.event.name == *spec.name);
+        let Some(leader) = named.min_by(|a, b| a.event.rank().cmp(&b.event.rank())) else { continue };
+        if let Some(row) = leader.row(metric, event_idx) {
             follow(metric, property, (leader, &row.cells), events, &mut rows);
-            rows.push((leader.unit.clone(), row));
+            rows.push((leader.event.unit.clone(), row));
         }
     }
     rows
@@ -93,24 +102,25 @@ pub(super) fn group_rows(metric: &MetricSpec, property: &str, events: &[Arc<Stor
 fn follow(
     metric: &MetricSpec,
     property: &str,
-    (leader, leader_cells): (&StoredEvent, &[Option<Cell>]),
-    events: &[Arc<StoredEvent>],
+    (leader, leader_cells): (&Parsed<'_>, &[Option<Cell>]),
+    events: &[Parsed<'_>],
     rows: &mut Vec<UnitRow>,
 ) {
-    let leader_parts = EventParts::parse(&leader.name, &leader.body);
-    let total = leader_parts.total(metric.currency);
     for (event_idx, spec) in metric.fields.events.iter().enumerate() {
         let Some(follows) = &spec.follows else { continue };
-        if follows.by != property || *follows.event != *leader.name {
+        if follows.by != property || *follows.event != *leader.event.name {
             continue;
         }
-        let mut followers: Vec<_> = events.iter().filter(|event| *event.name == *spec.name).collect();
-        followers.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        let mut followers: Vec<_> = events.iter().filter(|parsed| *parsed.event.name == *spec.name).collect();
+        if followers.is_empty() {
+            continue;
+        }
+        followers.sort_by(|a, b| a.event.rank().cmp(&b.event.rank()));
+        let total = leader.parts.total(metric.currency);
         let mut left: Vec<Option<i64>> = leader_cells.iter().map(|cell| money(cell.as_ref())).collect();
         for follower in followers {
-            let parts = EventParts::parse(&follower.name, &follower.body);
-            let mut cells = parts.cells(spec, &metric.fields.columns, metric.currency);
-            let refunded = parts.properties.get("total").and_then(plain_text);
+            let mut cells = follower.parts.cells(spec, &metric.fields.columns, metric.currency);
+            let refunded = follower.parts.properties.get("total").and_then(plain_text);
             let refunded = refunded.and_then(|text| metric.currency.minor_units(&text).ok());
             for (cell, read) in cells.iter_mut().zip(&spec.reads) {
                 let Some(Read::ShareOf(source_idx)) = read else { continue };
@@ -121,7 +131,8 @@ fn follow(
                     *cell = Some(Cell::Money(share));
                 }
             }
-            rows.push((leader.unit.clone(), Row { event_idx: event_idx as u16, time: leader.time, cells }));
+            let row = Row { event_idx: event_idx as u16, time: leader.event.time, cells };
+            rows.push((leader.event.unit.clone(), row));
         }
     }
 }
