@@ -57,7 +57,10 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
             Err::<HttpResponse, _>(wrong_method(&request, methods))
         }))
     };
+    // Routes are tried in their order: those that shoppers wait for come first, and need no pattern.
     config
+        .service(resource("/api/v1/decide", "POST").post(decide::decide))
+        .service(resource("/api/v1/events", "POST, GET").post(events::send).get(events::rejected))
         .service(resource("/livez", "GET").get(operations::livez))
         .service(resource("/readyz", "GET").get(operations::readyz))
         .service(resource("/metrics", "GET").get(operations::metrics))
@@ -69,9 +72,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/r/{token}/report.json", "GET").get(reports::linked_json))
         .service(resource("/r/{token}/report.csv", "GET").get(reports::linked_csv));
     config
-        .service(resource("/api/v1/decide", "POST").post(decide::decide))
         .service(resource("/api/v1/decisions/{id}/explain", "GET").get(decide::explain))
-        .service(resource("/api/v1/events", "POST, GET").post(events::send).get(events::rejected))
         .service(resource("/api/v1/keys", "GET, POST").get(keys::list).post(keys::create))
         .service(resource("/api/v1/keys/{id}", "DELETE").delete(keys::revoke))
         .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics));
