@@ -18,6 +18,10 @@ mod telemetry;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Events are made by one thread and dropped by another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let command = cli::Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -9,10 +9,14 @@
 //! [`Projector::forget`] if writing failed.
 
 mod event;
+mod metrics;
+mod pending;
+mod placing;
 mod projector;
 mod rows;
 mod tracked;
 mod unit;
+mod units;
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +25,7 @@ pub use event::{DECISION, OrderBook, Sighting, StoredEvent, Trust};
 pub use projector::{Changes, Projector};
 pub use rows::{MetricSpec, ORDER_ID, Row};
 pub use tracked::{MetricSlot, StatKey, Tracked, TrackedMetric, bucket_width_us};
-pub use unit::{Exposure, Placement, Stratum, UnitMetric};
+pub use unit::{Accumulators, Exposure, Placement, Stratum, UnitMetric};
 
 use crate::id::MetricId;
 use crate::metric::UnitValue;

@@ -6,7 +6,7 @@ use crate::metric::fields::{FieldSpec, Read};
 use crate::metric::json::plain_text;
 use crate::money::Currency;
 use crate::time::Timestamp;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// The property whose value is one thing in the whole project, whoever reports it.
 pub const ORDER_ID: &str = "order_id";
@@ -33,12 +33,9 @@ pub struct Row {
     pub cells: Vec<Option<Cell>>,
 }
 
-/// A row with the unit it counts for.
-pub(super) type UnitRow = (Box<str>, Row);
-
 /// Names a set of events of which the rows are made together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Group(u64);
+pub(super) struct Group(pub(super) u64);
 
 impl Group {
     pub(super) fn of_event(message_id: &str) -> Self {
@@ -46,7 +43,7 @@ impl Group {
     }
 
     pub(super) fn of_property(property: &str, value: &str) -> Self {
-        Self(xxh3_64(format!("{property}\u{1}{value}").as_bytes()))
+        Self(xxh3_64_with_seed(value.as_bytes(), xxh3_64(property.as_bytes())))
     }
 }
 
@@ -78,25 +75,33 @@ impl<'a> Parsed<'a> {
     }
 }
 
-/// The rows of a group: of each leading event name the one that ranks first counts, unless the order was
-/// cancelled; followers count for its unit, at its time.
-pub(super) fn group_rows(metric: &MetricSpec, property: &str, events: &[Parsed<'_>]) -> Vec<UnitRow> {
+/// Hands over the rows of a group: of each leading event name the one that ranks first counts, unless the order
+/// was cancelled; followers count for its unit, at its time.
+///
+/// - `each`: called with the position of the leader in `events`, for whose unit the row counts.
+pub(super) fn group_rows(
+    metric: &MetricSpec,
+    property: &str,
+    events: &[Parsed<'_>],
+    mut each: impl FnMut(usize, Row),
+) {
     if property == ORDER_ID && events.iter().any(|parsed| &*parsed.event.name == ORDER_CANCELLED) {
-        return Vec::new();
+        return;
     }
-    let mut rows = Vec::new();
     for (event_idx, spec) in metric.fields.events.iter().enumerate() {
         if spec.follows.is_some() || spec.once_per.as_deref() != Some(property) {
             continue;
         }
-        let named = events.iter().filter(|parsed| *parsed.event.name == *spec.name);
-        let Some(leader) = named.min_by(|a, b| a.event.rank().cmp(&b.event.rank())) else { continue };
+        let named = events.iter().enumerate().filter(|(_, parsed)| *parsed.event.name == *spec.name);
+        let first = named.min_by(|(_, a), (_, b)| a.event.rank().cmp(&b.event.rank()));
+        let Some((leader_idx, leader)) = first else { continue };
         if let Some(row) = leader.row(metric, event_idx) {
-            follow(metric, property, (leader, &row.cells), events, &mut rows);
-            rows.push((leader.event.unit.clone(), row));
+            if 1 < events.len() {
+                follow(metric, property, (leader, &row.cells), events, |row| each(leader_idx, row));
+            }
+            each(leader_idx, row);
         }
     }
-    rows
 }
 
 fn follow(
@@ -104,7 +109,7 @@ fn follow(
     property: &str,
     (leader, leader_cells): (&Parsed<'_>, &[Option<Cell>]),
     events: &[Parsed<'_>],
-    rows: &mut Vec<UnitRow>,
+    mut each: impl FnMut(Row),
 ) {
     for (event_idx, spec) in metric.fields.events.iter().enumerate() {
         let Some(follows) = &spec.follows else { continue };
@@ -131,8 +136,7 @@ fn follow(
                     *cell = Some(Cell::Money(share));
                 }
             }
-            let row = Row { event_idx: event_idx as u16, time: leader.event.time, cells };
-            rows.push((leader.event.unit.clone(), row));
+            each(Row { event_idx: event_idx as u16, time: leader.event.time, cells });
         }
     }
 }

@@ -96,13 +96,14 @@ impl World {
         let histories: Vec<_> =
             self.log.iter().filter(|event| missing.contains(&event.unit)).cloned().map(Arc::new).collect();
         let of_histories = self.orders(histories.iter().map(|event| &**event));
-        self.projector.load(&missing, histories, &of_histories, &mut Engine);
-        let changes = self.projector.apply(fresh.clone(), orders, &mut Engine);
+        self.projector.load(&missing, &histories, &of_histories, &mut Engine);
+        let changes = self.projector.apply(&fresh, &orders, &mut Engine);
         for (key, sums) in &changes.sums {
             self.sums.entry(*key).or_default().merge(sums);
         }
         self.sums.retain(|_, sums| !sums.is_empty());
-        self.placements.extend(changes.placements);
+        let placements = self.projector.placements(&changes);
+        self.placements.extend(placements.map(|(unit, placement)| (unit.into(), placement.clone())));
         self.log.extend(fresh.iter().map(|event| StoredEvent::clone(event)));
     }
 }
@@ -259,8 +260,8 @@ fn a_flush_that_was_not_written_leaves_nothing_behind() {
     };
     let mut world = World::new();
     world.send(&[exposure("kept", "1")]);
-    let changes = world.projector.apply(vec![Arc::new(exposure("lost", "2"))], OrderBook::new(), &mut Engine);
-    assert_eq!(changes.placements.len(), 1);
+    let changes = world.projector.apply(&[Arc::new(exposure("lost", "2"))], &OrderBook::new(), &mut Engine);
+    assert_eq!(world.projector.placements(&changes).count(), 1);
     world.projector.forget(&changes);
     world.send(&[exposure("lost", "2")]);
     assert_eq!(by_slot(&world.sums)[&("exposures".to_owned(), 0)].n, 2);

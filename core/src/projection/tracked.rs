@@ -58,6 +58,9 @@ pub struct StatKey {
     pub variant_idx: u16,
 }
 
+/// Sums of variants by what they count.
+pub(super) type Sums = HashMap<StatKey, VariantSums>;
+
 /// How long a bucket of first exposures is for a metric with this window, in microseconds: about a 64th of the
 /// window, between 100 ms and a day, so that figures mature smoothly and rows stay few.
 pub fn bucket_width_us(window_s: i64) -> i64 {
@@ -113,42 +116,55 @@ impl Tracked {
         self.removed_at.get(usize::from(variant_idx)).copied().flatten()
     }
 
-    /// Adds a placement to sums, or takes it back.
-    pub(super) fn count(&self, placement: &Placement, sign: Sign, sums: &mut HashMap<StatKey, VariantSums>) {
-        let Some(exposure) = &placement.exposure else { return };
-        let mut count = |slot, bucket, variant_idx, value: UnitValue| {
-            let stratum = exposure.stratum;
-            let key = StatKey { experiment: self.experiment, slot, stratum, bucket, variant_idx };
-            let entry = sums.entry(key).or_default();
-            match sign {
-                Sign::Add => entry.add(value),
-                Sign::Remove => entry.remove(value),
-            }
+    /// Counts a placement in the sums instead of the one before.
+    pub(super) fn recount(&self, old: Option<&Placement>, new: Option<&Placement>, sums: &mut Sums) {
+        let exposure = |placement: Option<&Placement>| placement.and_then(|placement| placement.exposure);
+        if exposure(old) != exposure(new) {
+            self.count_exposure(old, VariantSums::remove, sums);
+            self.count_exposure(new, VariantSums::add, sums);
+        }
+        let value = |placement: Option<&Placement>, metric_idx: usize| {
+            let value = placement?.metrics.get(metric_idx)?.value?;
+            Some((self.metric_key(placement?.exposure?, metric_idx)?, value))
         };
-        let floor = |width_us: i64| {
-            let micros = exposure.at.as_micros();
-            Timestamp::from_micros(micros - micros.rem_euclid(width_us))
-        };
-        let primary_window_s = self.metrics.first().map_or(0, |metric| metric.window_s);
-        let bucket = floor(bucket_width_us(primary_window_s));
-        let Some(variant_idx) = exposure.variant_idx else {
-            return count(MetricSlot::Quarantine, bucket, 0, UnitValue::ONE);
-        };
-        count(MetricSlot::Exposures, bucket, variant_idx, UnitValue::ONE);
-        for (metric_idx, (metric, tracked)) in placement.metrics.iter().zip(&self.metrics).enumerate() {
-            if let Some(value) = metric.value {
-                let bucket = floor(bucket_width_us(tracked.window_s));
-                count(MetricSlot::Metric(metric_idx as u16), bucket, variant_idx, value);
+        for metric_idx in 0..self.metrics.len() {
+            let (old, new) = (value(old, metric_idx), value(new, metric_idx));
+            if old != new {
+                if let Some((key, value)) = old {
+                    sums.entry(key).or_default().remove(value);
+                }
+                if let Some((key, value)) = new {
+                    sums.entry(key).or_default().add(value);
+                }
             }
         }
     }
-}
 
-/// Whether something is added or taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sign {
-    Add,
-    Remove,
+    fn count_exposure(
+        &self,
+        placement: Option<&Placement>,
+        count: fn(&mut VariantSums, UnitValue),
+        sums: &mut Sums,
+    ) {
+        let Some(exposure) = placement.and_then(|placement| placement.exposure) else { return };
+        let primary_window_s = self.metrics.first().map_or(0, |metric| metric.window_s);
+        let key = match exposure.variant_idx {
+            Some(variant_idx) => self.key(exposure, MetricSlot::Exposures, primary_window_s, variant_idx),
+            None => self.key(exposure, MetricSlot::Quarantine, primary_window_s, 0),
+        };
+        count(sums.entry(key).or_default(), UnitValue::ONE);
+    }
+
+    fn metric_key(&self, exposure: Exposure, metric_idx: usize) -> Option<StatKey> {
+        let window_s = self.metrics.get(metric_idx)?.window_s;
+        Some(self.key(exposure, MetricSlot::Metric(metric_idx as u16), window_s, exposure.variant_idx?))
+    }
+
+    fn key(&self, exposure: Exposure, slot: MetricSlot, window_s: i64, variant_idx: u16) -> StatKey {
+        let micros = exposure.at.as_micros();
+        let bucket = Timestamp::from_micros(micros - micros.rem_euclid(bucket_width_us(window_s)));
+        StatKey { experiment: self.experiment, slot, stratum: exposure.stratum, bucket, variant_idx }
+    }
 }
 
 #[cfg(test)]

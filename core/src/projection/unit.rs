@@ -1,13 +1,17 @@
 //! What is known of one unit: where it was seen, and what its events add up to.
 
 use super::event::{Sighting, StoredEvent};
+use super::metrics::MetricIdx;
 use super::rows::Group;
-use crate::id::{ExperimentId, MetricId};
+use crate::id::ExperimentId;
 use crate::metric::UnitValue;
 use crate::snapshot::Assignment;
 use crate::time::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// The most numbers a metric makes of an event.
+const K_MAX: usize = 8;
 
 /// A unit's part in one experiment.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,12 +40,37 @@ pub struct Exposure {
 }
 
 /// What one metric says of one unit.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct UnitMetric {
-    /// The sums of its contributions in the window, k of them.
-    pub sums: Vec<i64>,
+    /// The sums of its contributions in the window.
+    pub sums: Accumulators,
     /// The unit's value; `None` if the metric could not tell.
     pub value: Option<UnitValue>,
+}
+
+/// The sums of a metric's contributions, k of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accumulators {
+    k: u8,
+    sums: [i64; K_MAX],
+}
+
+impl Accumulators {
+    /// Zeros; `k` beyond [`K_MAX`] counts as that.
+    pub fn zeros(k: usize) -> Self {
+        Self { k: k.min(K_MAX) as u8, sums: [0; K_MAX] }
+    }
+
+    /// The sums.
+    pub fn as_slice(&self) -> &[i64] {
+        self.sums.get(..usize::from(self.k)).unwrap_or_default()
+    }
+
+    fn add(&mut self, contribution: &[i64]) {
+        for (sum, part) in self.sums.iter_mut().zip(contribution) {
+            *sum = sum.saturating_add(*part);
+        }
+    }
 }
 
 /// The units within which weights were constant.
@@ -81,45 +110,43 @@ pub(super) struct Seen {
     pub(super) imported: Option<(Timestamp, f64)>,
 }
 
-/// The contributions of one metric, one row an event that counts.
-#[derive(Clone, Debug, Default)]
+/// The contributions of one metric to one unit, one row an event that counts.
+#[derive(Clone, Debug)]
 pub(super) struct MetricRows {
+    metric_idx: MetricIdx,
     k: usize,
-    groups: Vec<Group>,
-    times: Vec<Timestamp>,
-    values: Vec<i64>,
+    /// Row after row in one piece of memory: the group, the time in microseconds, then k contributions.
+    rows: Vec<i64>,
 }
 
+/// What stands before the contributions of a row.
+const ROW_HEAD: usize = 2;
+
 impl MetricRows {
-    pub(super) fn push(&mut self, group: Group, time: Timestamp, contribution: &[i64]) {
-        self.k = contribution.len();
-        self.groups.push(group);
-        self.times.push(time);
-        self.values.extend_from_slice(contribution);
+    fn push(&mut self, group: Group, time: Timestamp, contribution: &[i64]) {
+        self.rows.extend([group.0.cast_signed(), time.as_micros()]);
+        self.rows.extend_from_slice(contribution);
     }
 
     fn remove(&mut self, group: Group) {
-        while let Some(row_idx) = self.groups.iter().position(|other| *other == group) {
-            self.groups.swap_remove(row_idx);
-            self.times.swap_remove(row_idx);
-            let last = self.values.len() - self.k;
-            for (offset, from) in (last..self.values.len()).enumerate() {
-                self.values.swap(row_idx * self.k + offset, from);
-            }
-            self.values.truncate(last);
+        let stride = ROW_HEAD + self.k;
+        let is_in = |row: &[i64]| row.first() == Some(&group.0.cast_signed());
+        while let Some(row_idx) = self.rows.chunks_exact(stride).position(is_in) {
+            let last = self.rows.len() - stride;
+            self.rows.copy_within(last.., row_idx * stride);
+            self.rows.truncate(last);
         }
     }
 
     /// Adds up what counts in `from <= time < until`.
-    pub(super) fn sums(&self, from: Timestamp, until: Timestamp, k: usize) -> Vec<i64> {
-        let mut sums = vec![0_i64; k];
-        if self.k == k {
-            for (time, contribution) in self.times.iter().zip(self.values.chunks_exact(k)) {
-                if from <= *time && *time < until {
-                    for (sum, part) in sums.iter_mut().zip(contribution) {
-                        *sum = sum.saturating_add(*part);
-                    }
-                }
+    fn sums(&self, from: Timestamp, until: Timestamp) -> Accumulators {
+        let mut sums = Accumulators::zeros(self.k);
+        let within = from.as_micros()..until.as_micros();
+        for row in self.rows.chunks_exact(ROW_HEAD + self.k) {
+            if let [_, time, contribution @ ..] = row
+                && within.contains(time)
+            {
+                sums.add(contribution);
             }
         }
         sums
@@ -129,10 +156,11 @@ impl MetricRows {
 /// One unit in memory. Everything in it can be made again from the log.
 #[derive(Clone, Debug, Default)]
 pub(super) struct UnitState {
+    pub(super) id: Arc<str>,
     pub(super) seen: Vec<(ExperimentId, Vec<Seen>)>,
-    pub(super) rows: HashMap<MetricId, MetricRows>,
+    rows: Vec<MetricRows>,
     /// Events that are grouped by a property of the unit's own.
-    pub(super) grouped: HashMap<Group, Vec<Arc<StoredEvent>>>,
+    grouped: HashMap<Group, Vec<Arc<StoredEvent>>>,
     /// As it counts now.
     pub(super) placements: Vec<Placement>,
     /// When it was last needed, in flushes.
@@ -140,6 +168,11 @@ pub(super) struct UnitState {
 }
 
 impl UnitState {
+    /// A unit of which nothing is known.
+    pub(super) fn new(id: Arc<str>) -> Self {
+        Self { id, ..Self::default() }
+    }
+
     pub(super) fn see(&mut self, sighting: &Sighting, time: Timestamp) {
         let entry = match self.seen.iter_mut().find(|(experiment, _)| *experiment == sighting.experiment) {
             Some((_, variants)) => variants,
@@ -171,19 +204,44 @@ impl UnitState {
         }
     }
 
-    /// Adds `event` to a group of the unit's own and returns all of it.
-    pub(super) fn join(&mut self, group: Group, event: &Arc<StoredEvent>) -> &[Arc<StoredEvent>] {
-        let members = self.grouped.entry(group).or_default();
-        if !members.iter().any(|other| other.message_id == event.message_id) {
-            members.push(Arc::clone(event));
-        }
-        members
+    /// Adds an event to a group of the unit's own.
+    pub(super) fn join(&mut self, group: Group, event: &Arc<StoredEvent>) {
+        self.grouped.entry(group).or_default().push(Arc::clone(event));
     }
 
-    pub(super) fn remove_group(&mut self, metric: MetricId, group: Group) {
-        if let Some(rows) = self.rows.get_mut(&metric) {
-            rows.remove(group);
-        }
+    /// The events in a group of the unit's own.
+    pub(super) fn group(&self, group: Group) -> &[Arc<StoredEvent>] {
+        self.grouped.get(&group).map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds what an event contributes to a metric.
+    pub(super) fn add_row(
+        &mut self,
+        metric_idx: MetricIdx,
+        group: Group,
+        time: Timestamp,
+        contribution: &[i64],
+    ) {
+        let rows = match self.rows.iter_mut().find(|rows| rows.metric_idx == metric_idx) {
+            Some(rows) => rows,
+            None => self.rows.push_mut(MetricRows { metric_idx, k: contribution.len(), rows: Vec::new() }),
+        };
+        rows.push(group, time, contribution);
+    }
+
+    /// Takes back what a group contributed to all metrics.
+    pub(super) fn remove_group(&mut self, group: Group) {
+        self.rows.iter_mut().for_each(|rows| rows.remove(group));
+    }
+
+    /// Adds up what counts for a metric in `from <= time < until`; `None` if nothing ever did.
+    pub(super) fn sums(
+        &self,
+        metric_idx: MetricIdx,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Option<Accumulators> {
+        self.rows.iter().find(|rows| rows.metric_idx == metric_idx).map(|rows| rows.sums(from, until))
     }
 }
 
@@ -207,16 +265,18 @@ mod tests {
 
     #[test]
     fn what_a_group_gave_is_taken_back_wherever_it_stands() {
-        let mut rows = MetricRows::default();
+        let mut unit = UnitState::default();
         let at = Timestamp::from_micros;
         for (name, contribution) in [("a", [1, 10]), ("b", [2, 20]), ("a", [3, 30]), ("c", [4, 40])] {
-            rows.push(Group::of_event(name), at(5), &contribution);
+            unit.add_row(7, Group::of_event(name), at(5), &contribution);
         }
-        rows.remove(Group::of_event("a"));
-        assert_eq!(rows.sums(at(0), at(9), 2), [6, 60]);
-        assert_eq!(rows.sums(at(6), at(9), 2), [0, 0]);
-        rows.remove(Group::of_event("c"));
-        rows.remove(Group::of_event("b"));
-        assert_eq!(rows.sums(at(0), at(9), 2), [0, 0]);
+        let sums = |unit: &UnitState, from| unit.sums(7, at(from), at(9)).unwrap().as_slice().to_vec();
+        unit.remove_group(Group::of_event("a"));
+        assert_eq!(sums(&unit, 0), [6, 60]);
+        assert_eq!(sums(&unit, 6), [0, 0]);
+        unit.remove_group(Group::of_event("c"));
+        unit.remove_group(Group::of_event("b"));
+        assert_eq!(sums(&unit, 0), [0, 0]);
+        assert_eq!(unit.sums(8, at(0), at(9)), None);
     }
 }

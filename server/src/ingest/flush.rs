@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::store::rejected::RejectedEvent;
 use crate::store::{Store, StoreError, log, rejected, stats};
 use podium_core::metric::VariantSums;
-use podium_core::projection::{Changes, DECISION, Projector, StatKey, StoredEvent};
+use podium_core::projection::{Changes, DECISION, Placement, Projector, StatKey, StoredEvent};
 use podium_core::time::Timestamp;
 use sea_orm::DatabaseConnection;
 use std::collections::{BTreeMap, HashSet};
@@ -47,7 +47,10 @@ impl Fold {
         let (fresh, receipts) = fresh(store, flush).await?;
         let changes = self.fold(store.writer(), &fresh, log::END).await?;
         let totals = self.totals_after(&changes);
-        match commit(store, &fresh, &changes, &totals, (&flush.rejected, now)).await {
+        let mut placements: Vec<_> = self.projector.placements(&changes).collect();
+        // Neighbours share a page.
+        placements.sort_unstable_by_key(|(unit, placement)| (placement.experiment, *unit));
+        match commit(store, &fresh, &placements, &totals, (&flush.rejected, now)).await {
             Ok(()) => {
                 for (key, sums) in totals {
                     self.totals.insert(key, sums);
@@ -79,8 +82,8 @@ impl Fold {
         let order_ids: HashSet<&str> =
             histories.iter().filter_map(|event| event.order_id.as_deref()).collect();
         let orders_of_histories = log::orders(db, order_ids.into_iter(), until).await?;
-        self.projector.load(&missing, histories, &orders_of_histories, &mut self.engine);
-        Ok(self.projector.apply(relevant, orders, &mut self.engine))
+        self.projector.load(&missing, &histories, &orders_of_histories, &mut self.engine);
+        Ok(self.projector.apply(&relevant, &orders, &mut self.engine))
     }
 
     pub(super) fn is_relevant(&self, event: &StoredEvent) -> bool {
@@ -102,13 +105,14 @@ impl Fold {
 async fn fresh(store: &Store, flush: &Flush) -> Result<(Vec<Arc<StoredEvent>>, Vec<Receipt>), StoreError> {
     let may_be_known = |event: &&Arc<StoredEvent>| flush.is_retry || &*event.name != DECISION;
     let asked = flush.requests.iter().flatten().filter(may_be_known).map(|event| &*event.message_id);
-    let mut known = log::known(store.writer(), asked).await?;
+    let known = log::known(store.writer(), asked).await?;
+    let mut seen: HashSet<&str> = HashSet::with_capacity(flush.len());
     let mut fresh = Vec::with_capacity(flush.len());
     let mut receipts = Vec::with_capacity(flush.requests.len());
     for events in &flush.requests {
         let mut receipt = Receipt::default();
         for event in events {
-            if known.insert(event.message_id.clone()) {
+            if seen.insert(&event.message_id) && !known.contains(&event.message_id) {
                 receipt.accepted += 1;
                 fresh.push(Arc::clone(event));
             } else {
@@ -123,7 +127,7 @@ async fn fresh(store: &Store, flush: &Flush) -> Result<(Vec<Arc<StoredEvent>>, V
 async fn commit(
     store: &Store,
     fresh: &[Arc<StoredEvent>],
-    changes: &Changes,
+    placements: &[(&str, &Placement)],
     totals: &[(StatKey, VariantSums)],
     (rejected, now): (&[RejectedEvent], Timestamp),
 ) -> Result<(), StoreError> {
@@ -132,7 +136,7 @@ async fn commit(
     }
     let transaction = store.begin().await?;
     log::append(&transaction, fresh, now).await?;
-    stats::place(&transaction, &changes.placements).await?;
+    stats::place(&transaction, placements).await?;
     stats::put_sums(&transaction, totals).await?;
     if !rejected.is_empty() {
         rejected::insert(&transaction, rejected).await?;

@@ -64,6 +64,13 @@ pub(crate) struct Ticket {
     bytes: usize,
 }
 
+impl Ticket {
+    /// How many bytes it is for.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
 #[derive(Debug, Default)]
 struct Room {
     events: AtomicUsize,

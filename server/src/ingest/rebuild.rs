@@ -67,14 +67,14 @@ pub(crate) async fn replay(
         let events: Vec<_> = page.into_iter().map(|(_, event)| Arc::new(event)).collect();
         let changes = fold.fold(store.reader(), &events, until).await?;
         let totals = fold.totals_after(&changes);
+        let placements: Vec<_> = fold.projector.placements(&changes).collect();
         if let Some(transaction) = into {
-            stats::place(transaction, &changes.placements).await?;
+            stats::place(transaction, &placements).await?;
             stats::put_sums(transaction, &totals).await?;
         }
         fold.totals.extend(totals);
-        for (unit, placement) in changes.placements {
-            let fingerprint = stats::fingerprint(&placement);
-            state.units.insert((placement.experiment.0, unit), fingerprint);
+        for (unit, placement) in placements {
+            state.units.insert((placement.experiment.0, unit.into()), stats::fingerprint(placement));
         }
         progress(n_events);
     }

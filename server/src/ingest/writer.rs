@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// Events in one flush, not counting the last request's.
-const FLUSH_EVENTS: usize = 2_048;
+/// Events in one flush, not counting the last request's. The more, the fewer pages of the database are written twice.
+const FLUSH_EVENTS: usize = 8_192;
+/// Bytes in one flush, not counting the last request's.
+const FLUSH_BYTES: usize = 16 * 1024 * 1024;
 /// How long decisions wait for company; requests that wait for an answer are written at once.
 const LINGER: Duration = Duration::from_millis(5);
 /// Decisions kept while the database is away.
@@ -51,7 +53,7 @@ impl Writer {
             let mut tickets = Vec::new();
             let mut other = take(job, &mut flush, (&mut waiting, &mut tickets));
             let mut has_lingered = false;
-            while other.is_none() && flush.len() < FLUSH_EVENTS {
+            while other.is_none() && flush.len() < FLUSH_EVENTS && bytes(&tickets) < FLUSH_BYTES {
                 if let Ok(job) = self.jobs.receiver.try_recv() {
                     other = take(job, &mut flush, (&mut waiting, &mut tickets));
                 } else if has_lingered || waiting.iter().any(|waiting| matches!(waiting, Waiting::Client(_)))
@@ -166,6 +168,10 @@ fn take(
         }
         other => Some(other),
     }
+}
+
+fn bytes(tickets: &[Ticket]) -> usize {
+    tickets.iter().map(Ticket::bytes).sum()
 }
 
 fn answer(waiting: Vec<Waiting>, receipts: Vec<Receipt>) {

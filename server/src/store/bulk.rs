@@ -1,78 +1,91 @@
 //! Many rows in few statements, on both databases.
 
 use super::StoreError;
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
-use std::fmt::Write;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use serde::Serialize;
 
-/// Rows in one statement. Few sizes, so that each statement is prepared once and kept.
-const CHUNKS: [usize; 4] = [128, 32, 8, 1];
+/// The most bytes of rows in one statement.
+const STATEMENT_BYTES_MAX: usize = 1 << 20;
 
-/// An insert of many rows.
+/// An insert of many rows. They go to the database as one parameter, a JSON list of lists: a parameter for each
+/// value costs more than the database takes to read JSON, and every statement is the same text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Insert<'a> {
     /// Where they go.
     pub(crate) table: &'a str,
-    /// The columns, in the order of the values.
-    pub(crate) columns: &'a [&'a str],
-    /// What follows the values, such as `ON CONFLICT …`.
-    pub(crate) suffix: &'a str,
+    /// The columns, in the order of the values, each with its type in PostgreSQL.
+    pub(crate) columns: &'a [(&'a str, &'a str)],
+    /// The columns by which a row replaces an earlier one; if there are none, a row that is there already is an
+    /// error.
+    pub(crate) key: &'a [&'a str],
 }
 
 impl Insert<'_> {
-    /// Inserts rows whose values stand one after another.
+    /// Inserts rows that [`lists`] made.
     ///
     /// # Errors
     ///
     /// [`StoreError`], with nothing said about which rows went in: the transaction is to be given up.
-    pub(crate) async fn rows(&self, db: &impl ConnectionTrait, values: Vec<Value>) -> Result<(), StoreError> {
-        let n_columns = self.columns.len();
-        let mut n_rows = values.len() / n_columns;
-        let mut values = values.into_iter();
-        for chunk in CHUNKS {
-            while chunk <= n_rows {
-                let some: Vec<Value> = values.by_ref().take(chunk * n_columns).collect();
-                let backend = db.get_database_backend();
-                let sql = self.sql(chunk, backend);
-                db.execute_raw(Statement::from_sql_and_values(backend, sql, some)).await?;
-                n_rows -= chunk;
-            }
+    pub(crate) async fn rows(&self, db: &impl ConnectionTrait, lists: Vec<String>) -> Result<(), StoreError> {
+        let backend = db.get_database_backend();
+        let sql = self.sql(backend);
+        for list in lists {
+            db.execute_raw(Statement::from_sql_and_values(backend, &sql, [list.into()])).await?;
         }
         Ok(())
     }
 
-    fn sql(&self, n_rows: usize, backend: DbBackend) -> String {
-        let n_columns = self.columns.len();
-        let mut sql = String::with_capacity(64 + n_rows * n_columns * 6);
-        let _ = write!(sql, "INSERT INTO {} ({}) VALUES ", self.table, self.columns.join(", "));
-        for row_idx in 0..n_rows {
-            sql.push_str(if row_idx == 0 { "(" } else { ", (" });
-            for column_idx in 0..n_columns {
-                let comma = if column_idx == 0 { "" } else { ", " };
-                // SQLite looks a numbered parameter up among all of them, each time.
-                let _ = match backend {
-                    DbBackend::Postgres => write!(sql, "{comma}${}", row_idx * n_columns + column_idx + 1),
-                    _ => write!(sql, "{comma}?"),
-                };
-            }
-            sql.push(')');
+    fn sql(&self, backend: DbBackend) -> String {
+        let (table, names) = (self.table, self.names());
+        let value = |(idx, (_, of_type)): (usize, &(&str, &str))| match backend {
+            DbBackend::Postgres => format!("(value->>{idx})::{of_type}"),
+            _ => format!("value->>{idx}"),
+        };
+        let values = self.columns.iter().enumerate().map(value).collect::<Vec<_>>().join(", ");
+        if backend != DbBackend::Postgres {
+            // Unlike `ON CONFLICT`, replacing finds the place of a row only once. And a statement that fails need not
+            // be undone by itself: its transaction is given up.
+            let on_conflict = if self.key.is_empty() { "FAIL" } else { "REPLACE" };
+            return format!("INSERT OR {on_conflict} INTO {table} ({names}) SELECT {values} FROM jsonb_each($1)");
         }
-        sql.push(' ');
-        sql.push_str(self.suffix);
-        sql
+        let insert = format!(
+            "INSERT INTO {table} ({names}) SELECT {values} FROM jsonb_array_elements($1::jsonb) AS list (value)"
+        );
+        if self.key.is_empty() {
+            return insert;
+        }
+        let others = self.columns.iter().filter(|(name, _)| !self.key.contains(name));
+        let set: Vec<_> = others.map(|(name, _)| format!("{name} = excluded.{name}")).collect();
+        format!("{insert} ON CONFLICT ({}) DO UPDATE SET {}", self.key.join(", "), set.join(", "))
+    }
+
+    /// The columns' names, as a query lists them.
+    pub(crate) fn names(&self) -> String {
+        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// A condition that `column` is one of the texts in the JSON list that is parameter `$n`.
-pub(crate) fn in_json_list(backend: DbBackend, column: &str, n: u32) -> String {
-    match backend {
-        DbBackend::Postgres => {
-            format!("{column} = ANY(ARRAY(SELECT jsonb_array_elements_text(${n}::jsonb)))")
+/// Rows as JSON lists, none much longer than a statement should be.
+///
+/// - `rows`: each serializes as a list of its columns' values. A number that neither `i64` nor `f64` holds is to be
+///   a text.
+pub(crate) fn lists(rows: impl Iterator<Item = impl Serialize>) -> Result<Vec<String>, StoreError> {
+    let mut lists = Vec::new();
+    let mut list = Vec::new();
+    for row in rows {
+        list.push(if list.is_empty() { b'[' } else { b',' });
+        serde_json::to_writer(&mut list, &row).map_err(|error| StoreError::Query(error.to_string()))?;
+        if STATEMENT_BYTES_MAX < list.len() {
+            lists.push(close(std::mem::take(&mut list))?);
         }
-        _ => format!("{column} IN (SELECT value FROM json_each(${n}))"),
     }
+    if !list.is_empty() {
+        lists.push(close(list)?);
+    }
+    Ok(lists)
 }
 
-/// A JSON list of texts.
-pub(crate) fn json_list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    texts.collect::<serde_json::Value>().to_string()
+fn close(mut list: Vec<u8>) -> Result<String, StoreError> {
+    list.push(b']');
+    String::from_utf8(list).map_err(|error| StoreError::Query(error.to_string()))
 }

@@ -1,10 +1,10 @@
 //! The event log: appended to, and read by message id, unit and order.
 
-use super::bulk::{Insert, in_json_list, json_list};
+use super::bulk::{Insert, lists};
 use super::{PROJECT, StoreError};
 use podium_core::projection::{OrderBook, StoredEvent, Trust};
 use podium_core::time::Timestamp;
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ const COLUMNS: &str = "message_id, name, unit, order_id, trust, event_time, sigh
 const APPEND: Insert<'static> = Insert {
     table: "event_log",
     columns: &[
-        "project_id",
-        "message_id",
-        "name",
-        "unit",
-        "order_id",
-        "trust",
-        "event_time",
-        "received_at",
-        "sighting",
-        "body",
+        ("project_id", "bigint"),
+        ("message_id", "text"),
+        ("name", "text"),
+        ("unit", "text"),
+        ("order_id", "text"),
+        ("trust", "smallint"),
+        ("event_time", "bigint"),
+        ("received_at", "bigint"),
+        ("sighting", "text"),
+        ("body", "text"),
     ],
-    suffix: "",
+    key: &[],
 };
 
 /// Appends events that are not in the log yet.
@@ -33,23 +33,22 @@ pub(crate) async fn append(
     events: &[Arc<StoredEvent>],
     received_at: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut values: Vec<Value> = Vec::with_capacity(events.len() * APPEND.columns.len());
-    for event in events {
+    let rows = events.iter().map(|event| {
         let sighting = event.sighting.and_then(|sighting| serde_json::to_string(&sighting).ok());
-        values.extend([
-            PROJECT.into(),
-            event.message_id.to_string().into(),
-            event.name.to_string().into(),
-            event.unit.to_string().into(),
-            event.order_id.as_ref().map(ToString::to_string).into(),
-            (event.trust as i16).into(),
-            event.time.as_micros().into(),
-            received_at.as_micros().into(),
-            sighting.into(),
-            event.body.to_string().into(),
-        ]);
-    }
-    APPEND.rows(db, values).await
+        (
+            PROJECT,
+            &event.message_id,
+            &event.name,
+            &event.unit,
+            &event.order_id,
+            event.trust as i16,
+            event.time.as_micros(),
+            received_at.as_micros(),
+            sighting,
+            &event.body,
+        )
+    });
+    APPEND.rows(db, lists(rows)?).await
 }
 
 /// Those of `message_ids` that are in the log.
@@ -62,8 +61,8 @@ pub(crate) async fn known<'a>(
     if list == "[]" {
         return Ok(HashSet::new());
     }
-    let condition = in_json_list(backend, "message_id", 2);
-    let sql = format!("SELECT message_id FROM event_log WHERE project_id = $1 AND {condition}");
+    let named = named_in_list(backend, "message_id");
+    let sql = format!("SELECT message_id FROM {named}");
     let rows =
         db.query_all_raw(Statement::from_sql_and_values(backend, sql, [PROJECT.into(), list.into()])).await?;
     rows.iter().map(|row| Ok(row.try_get_by_index::<String>(0)?.into())).collect()
@@ -138,12 +137,13 @@ async fn select<'a>(
     until: i64,
 ) -> Result<Vec<Arc<StoredEvent>>, StoreError> {
     let backend = db.get_database_backend();
-    let list = json_list(texts);
+    let texts: HashSet<&str> = texts.collect();
+    let list = json_list(texts.into_iter());
     if list == "[]" {
         return Ok(Vec::new());
     }
-    let condition = in_json_list(backend, column, 2);
-    let sql = format!("SELECT {COLUMNS} FROM event_log WHERE project_id = $1 AND {condition} AND seq <= $3");
+    let named = named_in_list(backend, column);
+    let sql = format!("SELECT {COLUMNS} FROM {named} AND seq <= $3");
     let values = [PROJECT.into(), list.into(), until.into()];
     let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     rows.iter().map(|row| from_row(row).map(Arc::new)).collect()
@@ -168,6 +168,23 @@ fn from_row(row: &QueryResult) -> Result<StoredEvent, StoreError> {
         body: row.try_get_by_index::<String>(7)?.into(),
         message_id: message_id.into(),
     })
+}
+
+/// The rows of the log that the JSON list of texts in parameter `$2` names; a text twice, and they come twice.
+fn named_in_list(backend: DbBackend, column: &str) -> String {
+    match backend {
+        DbBackend::Postgres => format!(
+            "event_log WHERE project_id = $1 \
+             AND {column} = ANY(ARRAY(SELECT jsonb_array_elements_text($2::jsonb)))"
+        ),
+        // In the order of the list, one by one: for `IN` it would sort the list first.
+        _ => format!("jsonb_each($2) CROSS JOIN event_log WHERE project_id = $1 AND {column} = value"),
+    }
+}
+
+/// A JSON list of texts.
+fn json_list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    texts.collect::<serde_json::Value>().to_string()
 }
 
 /// The last position in the log, and when the event there happened.

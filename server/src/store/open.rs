@@ -57,6 +57,7 @@ fn options(url: &str, connections_max: u32) -> ConnectOptions {
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .pragma("secure_delete", "ON")
+                .pragma("temp_store", "MEMORY")
                 .pragma("trusted_schema", "OFF")
                 .pragma("fullfsync", "ON")
                 .pragma("cache_size", "-65536")

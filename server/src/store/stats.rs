@@ -1,13 +1,13 @@
 //! What is folded from the log: placements of units and sums of variants.
 
 use super::StoreError;
-use super::bulk::Insert;
+use super::bulk::{Insert, lists};
 use podium_core::id::ExperimentId;
 use podium_core::metric::VariantSums;
 use podium_core::projection::{MetricSlot, Placement, StatKey, Stratum};
 use podium_core::snapshot::Assignment;
 use podium_core::time::Timestamp;
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Statement};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use xxhash_rust::xxh3::xxh3_64;
@@ -15,67 +15,60 @@ use xxhash_rust::xxh3::xxh3_64;
 const PLACE: Insert<'static> = Insert {
     table: "unit_stat",
     columns: &[
-        "experiment_id",
-        "unit",
-        "assigned_variant",
-        "assigned_version",
-        "assigned_propensity",
-        "variant",
-        "exposed_at",
-        "stratum",
-        "propensity",
-        "metrics",
+        ("experiment_id", "bigint"),
+        ("unit", "text"),
+        ("assigned_variant", "integer"),
+        ("assigned_version", "integer"),
+        ("assigned_propensity", "double precision"),
+        ("variant", "integer"),
+        ("exposed_at", "bigint"),
+        ("stratum", "bigint"),
+        ("propensity", "double precision"),
+        ("metrics", "text"),
     ],
-    suffix: "ON CONFLICT (experiment_id, unit) DO UPDATE SET \
-             assigned_variant = excluded.assigned_variant, assigned_version = excluded.assigned_version, \
-             assigned_propensity = excluded.assigned_propensity, variant = excluded.variant, \
-             exposed_at = excluded.exposed_at, stratum = excluded.stratum, propensity = excluded.propensity, \
-             metrics = excluded.metrics",
+    key: &["experiment_id", "unit"],
 };
 
 const SUM: Insert<'static> = Insert {
     table: "variant_stat",
     columns: &[
-        "experiment_id",
-        "slot",
-        "stratum",
-        "bucket",
-        "variant",
-        "n",
-        "n_nonzero",
-        "y",
-        "d",
-        "yy",
-        "yd",
-        "dd",
+        ("experiment_id", "bigint"),
+        ("slot", "integer"),
+        ("stratum", "bigint"),
+        ("bucket", "bigint"),
+        ("variant", "integer"),
+        ("n", "bigint"),
+        ("n_nonzero", "bigint"),
+        ("y", "text"),
+        ("d", "text"),
+        ("yy", "text"),
+        ("yd", "text"),
+        ("dd", "text"),
     ],
-    suffix: "ON CONFLICT (experiment_id, slot, stratum, bucket, variant) DO UPDATE SET n = excluded.n, \
-             n_nonzero = excluded.n_nonzero, y = excluded.y, d = excluded.d, yy = excluded.yy, \
-             yd = excluded.yd, dd = excluded.dd",
+    key: &["experiment_id", "slot", "stratum", "bucket", "variant"],
 };
 
-/// Writes placements, replacing earlier ones.
+/// Writes placements, each with its unit, replacing earlier ones.
 pub(crate) async fn place(
     db: &impl ConnectionTrait,
-    placements: &[(Box<str>, Placement)],
+    placements: &[(&str, &Placement)],
 ) -> Result<(), StoreError> {
-    let mut values: Vec<Value> = Vec::with_capacity(placements.len() * PLACE.columns.len());
-    for (unit, placement) in placements {
-        let row = PlacementRow::from(placement);
-        values.extend([
-            placement.experiment.0.into(),
-            unit.to_string().into(),
-            row.assigned_variant.into(),
-            row.assigned_version.into(),
-            row.assigned_propensity.into(),
-            row.variant.into(),
-            row.exposed_at.into(),
-            row.stratum.into(),
-            row.propensity.into(),
-            row.metrics.into(),
-        ]);
-    }
-    PLACE.rows(db, values).await
+    let rows = placements.iter().map(|(unit, placement)| {
+        let row = PlacementRow::from(*placement);
+        (
+            placement.experiment.0,
+            unit,
+            row.assigned_variant,
+            row.assigned_version,
+            row.assigned_propensity,
+            row.variant,
+            row.exposed_at,
+            row.stratum,
+            row.propensity,
+            row.metrics,
+        )
+    });
+    PLACE.rows(db, lists(rows)?).await
 }
 
 /// A placement as its row has it.
@@ -122,7 +115,7 @@ pub(crate) fn fingerprint(placement: &Placement) -> u64 {
 pub(crate) async fn fingerprints(
     db: &impl ConnectionTrait,
 ) -> Result<BTreeMap<(i64, Box<str>), u64>, StoreError> {
-    let sql = format!("SELECT {} FROM unit_stat", PLACE.columns.join(", "));
+    let sql = format!("SELECT {} FROM unit_stat", PLACE.names());
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
     let fingerprint = |row: &QueryResult| {
         let placed = PlacementRow {
@@ -147,7 +140,8 @@ fn metrics_json(placement: &Placement) -> String {
     for (metric_idx, metric) in placement.metrics.iter().enumerate() {
         json.push_str(if metric_idx == 0 { "[" } else { ",[" });
         let value = metric.value.map(|value| [value.numerator(), value.denominator()]);
-        for (number_idx, number) in metric.sums.iter().copied().chain(value.into_iter().flatten()).enumerate()
+        for (number_idx, number) in
+            metric.sums.as_slice().iter().copied().chain(value.into_iter().flatten()).enumerate()
         {
             let comma = if number_idx == 0 { "" } else { "," };
             let _ = write!(json, "{comma}{number}");
@@ -163,24 +157,23 @@ pub(crate) async fn put_sums(
     db: &impl ConnectionTrait,
     totals: &[(StatKey, VariantSums)],
 ) -> Result<(), StoreError> {
-    let mut values: Vec<Value> = Vec::with_capacity(totals.len() * SUM.columns.len());
-    for (key, sums) in totals {
-        values.extend([
-            key.experiment.0.into(),
-            slot_code(key.slot).into(),
-            key.stratum.to_i64().into(),
-            key.bucket.as_micros().into(),
-            i32::from(key.variant_idx).into(),
-            sums.n.into(),
-            sums.n_nonzero.into(),
-            sums.y.to_string().into(),
-            sums.d.to_string().into(),
-            sums.yy.to_string().into(),
-            sums.yd.to_string().into(),
-            sums.dd.to_string().into(),
-        ]);
-    }
-    SUM.rows(db, values).await
+    let row = |(key, sums): &(StatKey, VariantSums)| {
+        (
+            key.experiment.0,
+            slot_code(key.slot),
+            key.stratum.to_i64(),
+            key.bucket.as_micros(),
+            key.variant_idx,
+            sums.n,
+            sums.n_nonzero,
+            sums.y.to_string(),
+            sums.d.to_string(),
+            sums.yy.to_string(),
+            sums.yd.to_string(),
+            sums.dd.to_string(),
+        )
+    };
+    SUM.rows(db, lists(totals.iter().map(row))?).await
 }
 
 /// All sums, or those of one experiment.
@@ -188,7 +181,7 @@ pub(crate) async fn sums(
     db: &impl ConnectionTrait,
     experiment: Option<ExperimentId>,
 ) -> Result<HashMap<StatKey, VariantSums>, StoreError> {
-    let columns = SUM.columns.join(", ");
+    let columns = SUM.names();
     let condition = if experiment.is_some() { "experiment_id = $1" } else { "n <> $1" };
     let sql = format!("SELECT {columns} FROM variant_stat WHERE {condition}");
     let value = experiment.map_or(0, |experiment| experiment.0);

@@ -1,0 +1,132 @@
+//! Where units stand in experiments, and what that changes in the sums of variants.
+
+use super::MetricEngine;
+use super::metrics::{MetricIdx, Metrics};
+use super::projector::Changes;
+use super::tracked::Tracked;
+use super::unit::{Accumulators, Placement, UnitMetric};
+use super::units::{UnitIdx, Units};
+use crate::id::ExperimentId;
+use std::collections::HashMap;
+
+/// The experiments whose figures are kept.
+#[derive(Debug, Default)]
+pub(super) struct Experiments(HashMap<ExperimentId, (Tracked, Vec<Option<MetricIdx>>)>);
+
+/// Values that a metric is asked for.
+#[derive(Default)]
+struct Asked {
+    sums: Vec<i64>,
+    /// The unit, the position of its placement, and of the metric in the experiment.
+    places: Vec<(UnitIdx, usize, usize)>,
+}
+
+impl Experiments {
+    pub(super) fn track(&mut self, tracked: Tracked, metrics: &Metrics) {
+        let positions = tracked.metrics.iter().map(|metric| metrics.position(metric.metric)).collect();
+        self.0.insert(tracked.experiment, (tracked, positions));
+    }
+
+    /// Finds the metrics again, of which there is a new one.
+    pub(super) fn find_metrics(&mut self, metrics: &Metrics) {
+        for (tracked, positions) in self.0.values_mut() {
+            *positions = tracked.metrics.iter().map(|metric| metrics.position(metric.metric)).collect();
+        }
+    }
+
+    pub(super) fn get(&self, experiment: ExperimentId) -> Option<&Tracked> {
+        self.0.get(&experiment).map(|(tracked, _)| tracked)
+    }
+
+    /// Computes the placements of units anew and returns those they had before.
+    pub(super) fn place(
+        &self,
+        touched: &[UnitIdx],
+        (metrics, units): (&Metrics, &mut Units),
+        engine: &mut dyn MetricEngine,
+    ) -> Vec<Vec<Placement>> {
+        let mut before = Vec::with_capacity(touched.len());
+        let mut asked: Vec<Asked> = std::iter::repeat_with(Asked::default).take(metrics.len()).collect();
+        for unit in touched {
+            let Some(state) = units.get_mut(*unit) else {
+                before.push(Vec::new());
+                continue;
+            };
+            let mut placements = Vec::with_capacity(state.seen.len());
+            for (experiment, seen) in &state.seen {
+                let Some((tracked, positions)) = self.0.get(experiment) else { continue };
+                let Some(mut placement) = tracked.place(seen) else { continue };
+                if let Some(exposure) = placement.exposure {
+                    placement.metrics.reserve_exact(positions.len());
+                    for (metric, position) in tracked.metrics.iter().zip(positions) {
+                        let mut sums = Accumulators::default();
+                        if let Some(metric_idx) = *position
+                            && let Some(asked) = asked.get_mut(metric_idx as usize)
+                        {
+                            let until = exposure.at.plus_seconds(metric.window_s);
+                            let k = metrics.get(metric_idx).map_or(0, |(_, spec)| spec.k);
+                            let counted = state.sums(metric_idx, exposure.at, until);
+                            sums = counted.unwrap_or_else(|| Accumulators::zeros(k));
+                            asked.sums.extend_from_slice(sums.as_slice());
+                            asked.places.push((*unit, placements.len(), placement.metrics.len()));
+                        }
+                        placement.metrics.push(UnitMetric { sums, value: None });
+                    }
+                }
+                placements.push(placement);
+            }
+            before.push(std::mem::replace(&mut state.placements, placements));
+        }
+        evaluate(asked, (metrics, units), engine);
+        before
+    }
+
+    /// What differs between the placements before and now.
+    pub(super) fn compare(
+        &self,
+        touched: Vec<UnitIdx>,
+        before: Vec<Vec<Placement>>,
+        units: &Units,
+    ) -> Changes {
+        let mut changes = Changes::default();
+        for (unit, before) in touched.iter().zip(before) {
+            let after = units.get(*unit).map_or(&[][..], |state| &state.placements);
+            let gone = before.iter().filter(|old| !after.iter().any(|new| new.experiment == old.experiment));
+            for old in gone {
+                if let Some(tracked) = self.get(old.experiment) {
+                    tracked.recount(Some(old), None, &mut changes.sums);
+                }
+            }
+            for (placement_idx, new) in after.iter().enumerate() {
+                let old = before.iter().find(|old| old.experiment == new.experiment);
+                if let Some(tracked) = self.get(new.experiment)
+                    && old != Some(new)
+                {
+                    tracked.recount(old, Some(new), &mut changes.sums);
+                    changes.placed.push((*unit, placement_idx));
+                }
+            }
+        }
+        changes.sums.retain(|_, sums| !sums.is_empty());
+        changes.touched = touched;
+        changes
+    }
+}
+
+/// Has the plugins turn sums into values.
+fn evaluate(asked: Vec<Asked>, (metrics, units): (&Metrics, &mut Units), engine: &mut dyn MetricEngine) {
+    for (metric_idx, asked) in (0..).zip(asked) {
+        let Some((metric, spec)) = metrics.get(metric_idx) else { continue };
+        if asked.places.is_empty() {
+            continue;
+        }
+        let values = engine.value(*metric, &asked.sums, spec.k);
+        for ((unit, placement_idx, position), value) in asked.places.into_iter().zip(values) {
+            let state = units.get_mut(unit);
+            let placement = state.and_then(|state| state.placements.get_mut(placement_idx));
+            if let Some(unit_metric) = placement.and_then(|placement| placement.metrics.get_mut(position)) {
+                unit_metric.value = value;
+            }
+        }
+    }
+}
