@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use uuid::Uuid;
 
+/// The allocator of the server, so that the difference is not that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The body of a decide call, borrowed from the bytes that came in.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -46,7 +46,9 @@ impl Insert<'_> {
             // Unlike `ON CONFLICT`, replacing finds the place of a row only once. And a statement that fails need not
             // be undone by itself: its transaction is given up.
             let on_conflict = if self.key.is_empty() { "FAIL" } else { "REPLACE" };
-            return format!("INSERT OR {on_conflict} INTO {table} ({names}) SELECT {values} FROM jsonb_each($1)");
+            return format!(
+                "INSERT OR {on_conflict} INTO {table} ({names}) SELECT {values} FROM jsonb_each($1)"
+            );
         }
         let insert = format!(
             "INSERT INTO {table} ({names}) SELECT {values} FROM jsonb_array_elements($1::jsonb) AS list (value)"
