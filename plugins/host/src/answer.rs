@@ -90,7 +90,7 @@ pub(crate) fn values(
                 return Err(MetricFault::NotWritten { row });
             }
             match broken_rule(numerator, denominator, kind, posterior) {
-                Some(rule) => Err(MetricFault::BadValue { row, numerator, denominator, rule }),
+                Some(rule) => Err(MetricFault::BadValue { row, numerator, denominator, rule: rule.into() }),
                 // Adding 0 turns −0 into 0, so that equal values have equal bits.
                 None => Ok((numerator + 0.0, denominator + 0.0)),
             }

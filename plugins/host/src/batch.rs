@@ -36,7 +36,19 @@ impl ColumnType {
         })
     }
 
-    fn code(self) -> u32 {
+    pub(crate) fn from_code(code: u32) -> Option<Self> {
+        const ALL: [ColumnType; 6] = [
+            ColumnType::Int,
+            ColumnType::Float,
+            ColumnType::Bool,
+            ColumnType::Money,
+            ColumnType::Text,
+            ColumnType::Json,
+        ];
+        ALL.into_iter().find(|column_type| column_type.code() == code)
+    }
+
+    pub(crate) fn code(self) -> u32 {
         match self {
             Self::Int => codes::COLUMN_INT,
             Self::Float => codes::COLUMN_FLOAT,
@@ -95,24 +107,24 @@ pub enum PushError {
 /// Events on their way to a metric, by column. [`Batch::clear`] keeps the memory for the next ones.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    events: Vec<u16>,
-    times_ms: Vec<i64>,
-    columns: Vec<Column>,
+    pub(crate) events: Vec<u16>,
+    pub(crate) times_ms: Vec<i64>,
+    pub(crate) columns: Vec<Column>,
 }
 
 #[derive(Clone, Debug)]
-struct Column {
-    of_type: ColumnType,
+pub(crate) struct Column {
+    pub(crate) of_type: ColumnType,
     /// What the contract says of the type; another number only where a test asks for an unknown one.
     code: u32,
     /// The pointer is null: every row is null.
     is_missing: bool,
-    present: Vec<u8>,
-    data: Data,
+    pub(crate) present: Vec<u8>,
+    pub(crate) data: Data,
 }
 
 #[derive(Clone, Debug)]
-enum Data {
+pub(crate) enum Data {
     Whole(Vec<i64>),
     Float(Vec<f64>),
     Bool(Vec<u8>),
@@ -203,7 +215,7 @@ impl Batch {
 }
 
 impl Column {
-    fn new(column_type: ColumnType) -> Self {
+    pub(crate) fn new(column_type: ColumnType) -> Self {
         let data = match column_type {
             ColumnType::Int | ColumnType::Money => Data::Whole(Vec::new()),
             ColumnType::Float => Data::Float(Vec::new()),

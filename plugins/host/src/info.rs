@@ -1,10 +1,11 @@
 //! What plugins say of themselves, checked and copied.
 
 use podium_plugin_abi::codes;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// A loaded plugin.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginInfo {
     /// The name it gives itself.
     pub id: String,
@@ -19,7 +20,7 @@ pub struct PluginInfo {
 }
 
 /// A component of a loaded plugin that this server has no use for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     /// The plugin.
     pub plugin_id: String,
@@ -30,7 +31,7 @@ pub struct Skipped {
 }
 
 /// How the value of a unit is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MetricKind {
     /// 0 or 1, over 1.
     Proportion,
@@ -52,7 +53,7 @@ impl MetricKind {
 }
 
 /// What the numerator counts in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Unit {
     /// A plain number.
     Plain,
@@ -79,7 +80,7 @@ impl Unit {
 }
 
 /// Which way is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Direction {
     /// More is better.
     Increase,
@@ -94,7 +95,7 @@ impl Direction {
 }
 
 /// The family of distributions that fits the values, by the author's word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Posterior {
     /// Normal; for ratios by the delta method.
     Normal,
@@ -118,7 +119,7 @@ impl Posterior {
 }
 
 /// A metric of a loaded plugin.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricInfo {
     /// The id that experiments name; unique among loaded metrics.
     pub id: String,

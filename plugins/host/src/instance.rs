@@ -1,6 +1,8 @@
 //! A configured metric, wherever it runs.
 
 use crate::batch::Batch;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// A configured metric, in this process or in another. Many threads may call it at a time.
 ///
@@ -29,7 +31,7 @@ pub trait MetricInstance: Send + Sync {
 }
 
 /// What a metric did wrong.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum MetricFault {
     /// It panicked; a new instance is in its place.
@@ -54,6 +56,7 @@ pub enum MetricFault {
         /// Which of the k accumulators.
         accumulator: usize,
         /// What it answered.
+        #[serde(with = "bits")]
         found: f64,
     },
     /// A row was left without an answer.
@@ -68,11 +71,13 @@ pub enum MetricFault {
         /// The row of the sums.
         row: usize,
         /// The numerator as answered.
+        #[serde(with = "bits")]
         numerator: f64,
         /// The denominator as answered.
+        #[serde(with = "bits")]
         denominator: f64,
         /// The rule.
-        rule: &'static str,
+        rule: Cow<'static, str>,
     },
     /// It wrote outside of the buffer it was given.
     #[error("it wrote outside of its buffer; the process may be damaged")]
@@ -92,6 +97,24 @@ pub enum MetricFault {
         found: i64,
         /// Sums per unit.
         k: usize,
+    },
+    /// Its process crashed, or was ended because it did not answer, however often the call was made.
+    #[error("{text}")]
+    Crashed {
+        /// What it died of.
+        text: String,
+    },
+    /// Its plugin crashed too often, or does not start, and cannot be called for now.
+    #[error("{text}")]
+    Away {
+        /// Why.
+        text: String,
+    },
+    /// The call is larger than a call may be.
+    #[error("the call is too large: {text}")]
+    TooLarge {
+        /// How large.
+        text: String,
     },
     /// After a panic, no new instance could be made; the next call tries again.
     #[error("after a panic, no new instance could be made: {text}")]
@@ -113,6 +136,9 @@ impl MetricFault {
             | Self::Refused { .. }
             | Self::OutOfBounds
             | Self::BadSums { .. }
+            | Self::Crashed { .. }
+            | Self::Away { .. }
+            | Self::TooLarge { .. }
             | Self::Lost { .. } => None,
         }
     }
@@ -128,13 +154,16 @@ impl MetricFault {
             Self::OutOfBounds => "out-of-bounds",
             Self::Impure { .. } => "impure",
             Self::BadSums { .. } => "bad-sums",
+            Self::Crashed { .. } => "crashed",
+            Self::Away { .. } => "away",
+            Self::TooLarge { .. } => "too-large",
             Self::Lost { .. } => "lost",
         }
     }
 }
 
 /// Why no instance could be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum CreateError {
     /// No loaded plugin has this metric.
@@ -171,4 +200,24 @@ pub enum CreateError {
         /// What is wrong.
         text: String,
     },
+    /// Its process crashed, or is not there.
+    #[error("the metric cannot be reached: {text}")]
+    Lost {
+        /// Why not.
+        text: String,
+    },
+}
+
+/// Doubles as their bits: JSON has no NaN.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(number.to_bits())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        u64::deserialize(deserializer).map(f64::from_bits)
+    }
 }

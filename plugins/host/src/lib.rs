@@ -6,8 +6,7 @@
 //! plugin is input.
 //!
 //! What the crate promises: no error, panic or nonsense of a plugin becomes ours; a plugin that panicked works
-//! again at the next call. What it cannot promise while plugins run in our process: to survive a crash or an
-//! endless loop in one.
+//! again at the next call. With [`Isolation::Child`] that holds for crashes and endless loops too.
 #![expect(unsafe_code, reason = "this crate is where raw pointers of the contract become safe types")]
 
 mod answer;
@@ -22,12 +21,15 @@ mod info;
 mod instance;
 mod library;
 mod log;
+mod raw;
 mod refusal;
 mod registry;
+mod supervised;
 
 pub use batch::{Batch, ColumnType, PushError, Value};
 pub use info::{Direction, MetricInfo, MetricKind, PluginInfo, Posterior, Skipped, Unit};
 pub use instance::{CreateError, MetricFault, MetricInstance};
 pub use log::{HostLog, Level, LogLine};
 pub use refusal::{Refusal, Slug};
-pub use registry::Registry;
+pub use registry::{Isolation, Registry};
+pub use supervised::{Launcher, PluginState, PluginStatus, serve};

@@ -20,6 +20,16 @@ pub enum Level {
 }
 
 impl Level {
+    pub(crate) fn code(self) -> u32 {
+        match self {
+            Self::Error => codes::LOG_ERROR,
+            Self::Warn => codes::LOG_WARN,
+            Self::Info => codes::LOG_INFO,
+            Self::Debug => codes::LOG_DEBUG,
+            Self::Trace => codes::LOG_TRACE,
+        }
+    }
+
     pub(crate) fn from_code(code: u32) -> Self {
         match code {
             codes::LOG_ERROR => Self::Error,

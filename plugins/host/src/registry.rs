@@ -8,31 +8,89 @@ use crate::instance::{CreateError, MetricInstance};
 use crate::library;
 use crate::log::HostLog;
 use crate::refusal::{Failed, Refusal, Slug};
-use podium_plugin_abi::Plugin;
+use crate::supervised::{Launcher, Plugin, PluginStatus, Supervised};
+use podium_plugin_abi as abi;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The plugins that were found in some folders: what they offer, and what was refused.
 #[derive(Default)]
 pub struct Registry {
     plugins: Vec<PluginInfo>,
     metrics: Vec<MetricInfo>,
-    loaded: Vec<Loaded>,
+    sources: Vec<Source>,
+    supervised: Vec<Arc<Plugin>>,
     skipped: Vec<Skipped>,
     refusals: Vec<Refusal>,
 }
 
+/// Where instances of a metric come from.
+enum Source {
+    InProcess(Loaded),
+    Supervised(Arc<Plugin>),
+}
+
+/// Where plugins run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// In our own process: a crash of one is ours.
+    InProcess,
+    /// Each in a process of its own.
+    Child(Launcher),
+}
+
+/// What a child says of the library it loaded.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    plugin: Option<PluginInfo>,
+    metrics: Vec<MetricInfo>,
+    skipped: Vec<Skipped>,
+    /// The slug, what was expected and what was found, if the library was refused.
+    refused: Option<(String, String, String)>,
+}
+
+impl Manifest {
+    pub(crate) fn of(registry: &Registry) -> Self {
+        let refused = |refusal: &Refusal| {
+            (refusal.slug.as_str().to_owned(), refusal.expected.clone(), refusal.found.clone())
+        };
+        Self {
+            plugin: registry.plugins.first().cloned(),
+            metrics: registry.metrics.clone(),
+            skipped: registry.skipped.clone(),
+            refused: registry.refusals.first().map(refused),
+        }
+    }
+
+    pub(crate) fn plugin_id(&self) -> Option<&str> {
+        self.plugin.as_ref().map(|plugin| plugin.id.as_str())
+    }
+}
+
 impl Registry {
-    /// Loads every `*.so` of the folders, in the order of folders and of names.
+    /// Loads one library into our own process; what is wrong with it is in [`Registry::refusals`].
+    pub(crate) fn load_file(file: &Path, log: &HostLog) -> Self {
+        let mut registry = Self::default();
+        registry.add(file.to_owned(), &Isolation::InProcess, log);
+        registry
+    }
+
+    /// Loads every `*.so` of the folders into our own process, in the order of folders and of names.
     ///
     /// Nothing here fails as a whole: what cannot be used is in [`Registry::refusals`].
     pub fn load(folders: &[PathBuf], log: &HostLog) -> Self {
+        Self::load_with(folders, &Isolation::InProcess, log)
+    }
+
+    /// Loads every `*.so` of the folders, each into a process of its own or all into ours.
+    pub fn load_with(folders: &[PathBuf], isolation: &Isolation, log: &HostLog) -> Self {
         let mut registry = Self::default();
         for folder in folders {
             match libraries(folder) {
-                Ok(files) => files.into_iter().for_each(|file| registry.add(file, log)),
+                Ok(files) => files.into_iter().for_each(|file| registry.add(file, isolation, log)),
                 Err(error) => {
                     let failed =
                         Failed::new(Slug::UnreadableFolder, "a folder of plugins", error.to_string());
@@ -78,23 +136,67 @@ impl Registry {
             let ids: Vec<&str> = self.metrics.iter().map(|metric| metric.id.as_str()).collect();
             CreateError::UnknownMetric { metric_id: metric_id.to_owned(), loaded: ids.join(", ") }
         })?;
-        Ok(Box::new(self.loaded[idx].configure(config_json)?))
+        match &self.sources[idx] {
+            Source::InProcess(loaded) => Ok(Box::new(loaded.configure(config_json)?)),
+            Source::Supervised(plugin) => {
+                let k = self.metrics[idx].k;
+                Ok(Box::new(Supervised::create(plugin, metric_id, k, config_json)?))
+            }
+        }
     }
 
-    fn add(&mut self, file: PathBuf, log: &HostLog) {
-        if let Err(failed) = self.try_add(&file, log) {
+    /// Tells how a plugin does; `None` if it runs in our own process or there is none of that name.
+    pub fn status(&self, plugin_id: &str) -> Option<PluginStatus> {
+        self.supervised(plugin_id).map(Plugin::status)
+    }
+
+    /// Lets a plugin in quarantine try again. Says whether it was in one; `None` as for [`Registry::status`].
+    pub fn release(&self, plugin_id: &str) -> Option<bool> {
+        self.supervised(plugin_id).map(Plugin::release)
+    }
+
+    fn supervised(&self, plugin_id: &str) -> Option<&Plugin> {
+        self.supervised.iter().find(|plugin| plugin.id() == plugin_id).map(|plugin| &**plugin)
+    }
+
+    fn add(&mut self, file: PathBuf, isolation: &Isolation, log: &HostLog) {
+        let added = match isolation {
+            Isolation::InProcess => self.add_here(&file, log),
+            Isolation::Child(launcher) => self.add_in_child(&file, launcher, log),
+        };
+        if let Err(failed) = added {
             self.refusals.push(failed.of(file));
         }
     }
 
-    fn try_add(&mut self, file: &Path, log: &HostLog) -> Result<(), Failed> {
+    fn add_in_child(&mut self, file: &Path, launcher: &Launcher, log: &HostLog) -> Result<(), Failed> {
+        let (plugin, manifest) = Plugin::start(file, launcher, log)?;
+        if let Some((slug, expected, found)) = manifest.refused {
+            let slug = Slug::ALL.into_iter().find(|known| known.as_str() == slug).unwrap_or(Slug::InitFailed);
+            return Err(Failed::new(slug, expected, found));
+        }
+        let info = manifest.plugin.ok_or_else(|| {
+            Failed::new(Slug::InitFailed, "a plugin that starts in its own process", "nothing")
+        })?;
+        self.check_unique(&info.id, manifest.metrics.iter())?;
+        for metric in manifest.metrics {
+            self.sources.push(Source::Supervised(Arc::clone(&plugin)));
+            self.metrics.push(metric);
+        }
+        self.skipped.extend(manifest.skipped);
+        self.plugins.push(info);
+        self.supervised.push(plugin);
+        Ok(())
+    }
+
+    fn add_here(&mut self, file: &Path, log: &HostLog) -> Result<(), Failed> {
         let descriptor = library::entry(file)?;
         // SAFETY: it is what the entry function returned, and the library stays open.
         let checked = unsafe { descriptor::check(descriptor, file) }?;
-        self.check_unique(&checked)?;
+        self.check_unique(&checked.plugin.id, checked.metrics.iter().map(|metric| &metric.info))?;
         let callbacks = introduce(descriptor, &checked, log)?;
         for metric in checked.metrics {
-            self.loaded.push(Loaded::new(&metric.info, metric.functions, callbacks));
+            self.sources.push(Source::InProcess(Loaded::new(&metric.info, metric.functions, callbacks)));
             self.metrics.push(metric.info);
         }
         self.skipped.extend(checked.skipped);
@@ -102,7 +204,11 @@ impl Registry {
         Ok(())
     }
 
-    fn check_unique(&self, checked: &Checked) -> Result<(), Failed> {
+    fn check_unique<'a>(
+        &self,
+        plugin_id: &str,
+        mut metrics: impl Iterator<Item = &'a MetricInfo>,
+    ) -> Result<(), Failed> {
         let taken = |what: &str, id: &str, by: &Path| {
             let by = by.file_name().unwrap_or(by.as_os_str()).display();
             Failed::new(
@@ -111,17 +217,17 @@ impl Registry {
                 format!("{id}, as in {by}"),
             )
         };
-        if let Some(plugin) = self.plugins.iter().find(|plugin| plugin.id == checked.plugin.id) {
+        if let Some(plugin) = self.plugins.iter().find(|plugin| plugin.id == plugin_id) {
             return Err(taken("plugin", &plugin.id, &plugin.file));
         }
-        let same = checked.metrics.iter().find_map(|metric| self.find(&metric.info.id));
+        let same = metrics.find_map(|metric| self.find(&metric.id));
         same.map_or(Ok(()), |metric| Err(taken("metric", &metric.id, &metric.file)))
     }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plugins, metrics, skipped, refusals, loaded: _ } = self;
+        let Self { plugins, metrics, skipped, refusals, sources: _, supervised: _ } = self;
         f.debug_struct("Registry")
             .field("plugins", plugins)
             .field("metrics", metrics)
@@ -142,7 +248,7 @@ fn libraries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 /// Calls `init` of a plugin, once for the process: a library that was opened before is the same library.
 fn introduce(
-    descriptor: *const Plugin,
+    descriptor: *const abi::Plugin,
     checked: &Checked,
     log: &HostLog,
 ) -> Result<&'static Callbacks, Failed> {

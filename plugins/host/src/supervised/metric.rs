@@ -1,0 +1,193 @@
+//! A configured metric whose plugin runs in a child.
+
+use super::child::{Create, Created};
+use super::plugin::{Away, Plugin, Running};
+use super::process::Death;
+use super::wire::{Kind, batch_parts};
+use crate::batch::Batch;
+use crate::instance::{CreateError, MetricFault, MetricInstance};
+use crate::raw::{Plain, bytes_of};
+use podium_plugin_abi::MAGNITUDE_MAX;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a metric may take for a batch. It answers in microseconds or not at all.
+const DEADLINE: Duration = Duration::from_millis(250);
+/// How long it may take to make an instance.
+const CREATE_DEADLINE: Duration = Duration::from_secs(5);
+/// A batch that ends so many children is the reason.
+const CHILDREN_PER_BATCH: usize = 3;
+
+/// A configured metric in a child.
+pub(crate) struct Supervised {
+    plugin: Arc<Plugin>,
+    metric: String,
+    config_json: String,
+    k: usize,
+    fields_json: String,
+    /// The child that the instance is in, and its number there.
+    instance: Mutex<(u64, u32)>,
+}
+
+impl Supervised {
+    /// Makes an instance in the plugin's child.
+    pub(crate) fn create(
+        plugin: &Arc<Plugin>,
+        metric: &str,
+        k: usize,
+        config_json: &str,
+    ) -> Result<Self, CreateError> {
+        let lost = |text: String| CreateError::Lost { text };
+        let mut running = plugin.running().map_err(|away| lost(away.text(plugin.id())))?;
+        let created = create(&mut running, metric, config_json)
+            .map_err(|death| {
+                running.count_crash(&death);
+                lost(death.to_string())
+            })?
+            .map_err(|fault| {
+                serde_json::from_slice(&fault).unwrap_or_else(|error| lost(error.to_string()))
+            })?;
+        let instance = Mutex::new((running.generation(), created.instance));
+        drop(running);
+        let (metric, config_json) = (metric.to_owned(), config_json.to_owned());
+        Ok(Self {
+            plugin: Arc::clone(plugin),
+            metric,
+            config_json,
+            k,
+            fields_json: created.fields_json,
+            instance,
+        })
+    }
+
+    /// Calls the instance, made anew where the child is another. A child that dies of a call is replaced and the
+    /// call is made again; the last death is the fault.
+    fn compute<T: Plain>(&self, kind: Kind, is_single: bool, parts: &[&[u8]]) -> Result<Vec<T>, MetricFault> {
+        let mut survived = None;
+        for n_deaths in 1.. {
+            let mut running = self.plugin.running().map_err(|away| away.fault(self.plugin.id()))?;
+            let instance = self.instance_in(&mut running);
+            let answer = instance.and_then(|instance| match instance {
+                Ok(instance) => running.call(|process| process.compute((kind, instance), parts, DEADLINE)),
+                Err(fault) => Ok(Err(fault)),
+            });
+            match answer {
+                Ok(Ok(numbers)) => {
+                    if let Some(death) = &survived {
+                        running.count_crash(death);
+                    }
+                    return Ok(numbers);
+                }
+                Ok(Err(fault)) => {
+                    let unreadable = |error: serde_json::Error| MetricFault::Lost { text: error.to_string() };
+                    return Err(serde_json::from_slice(&fault).unwrap_or_else(unreadable));
+                }
+                Err(Death::TooLarge(text)) => return Err(MetricFault::TooLarge { text }),
+                Err(death) => {
+                    // A loop takes as long every time; only a crash may have had another reason.
+                    let gives_up = CHILDREN_PER_BATCH <= n_deaths || matches!(death, Death::Late(_));
+                    // Of a batch of many, it is still to be found out which event it was.
+                    if gives_up && is_single {
+                        running.count_crash(&death);
+                    }
+                    if gives_up {
+                        return Err(MetricFault::Crashed { text: death.to_string() });
+                    }
+                    survived = Some(death);
+                }
+            }
+        }
+        Err(MetricFault::Lost { text: String::new() })
+    }
+
+    /// The instance's number in the child that runs.
+    fn instance_in(&self, running: &mut Running<'_>) -> Result<Result<u32, Vec<u8>>, Death> {
+        let mut known = self.instance.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 == running.generation() {
+            return Ok(Ok(known.1));
+        }
+        let created = create(running, &self.metric, &self.config_json)?;
+        Ok(match created {
+            Ok(created) => {
+                *known = (running.generation(), created.instance);
+                Ok(created.instance)
+            }
+            Err(fault) => {
+                let text = String::from_utf8_lossy(&fault).into_owned();
+                Err(serde_json::to_vec(&MetricFault::Lost { text }).unwrap_or_default())
+            }
+        })
+    }
+}
+
+impl MetricInstance for Supervised {
+    fn k(&self) -> usize {
+        self.k
+    }
+
+    fn fields_json(&self) -> &str {
+        &self.fields_json
+    }
+
+    fn observe(&self, batch: &Batch) -> Result<Vec<i64>, MetricFault> {
+        let mut description = Vec::new();
+        let parts = batch_parts(batch, &mut description);
+        let is_single = batch.len() <= 1;
+        let numbers: Vec<i64> = self.compute(Kind::Observe, is_single, &parts)?;
+        if numbers.len() != batch.len() * self.k {
+            return Err(MetricFault::Crashed { text: "its answer has the wrong length".to_owned() });
+        }
+        match numbers.iter().position(|number| !(-MAGNITUDE_MAX..=MAGNITUDE_MAX).contains(number)) {
+            None => Ok(numbers),
+            Some(idx) => Err(MetricFault::BadContribution {
+                row: idx / self.k,
+                accumulator: idx % self.k,
+                found: numbers[idx] as f64,
+            }),
+        }
+    }
+
+    fn value(&self, sums: &[i64]) -> Result<Vec<(f64, f64)>, MetricFault> {
+        let is_single = sums.len() <= self.k;
+        let numbers: Vec<f64> = self.compute(Kind::Value, is_single, &[bytes_of(sums)])?;
+        if numbers.len() * self.k != 2 * sums.len() {
+            return Err(MetricFault::Crashed { text: "its answer has the wrong length".to_owned() });
+        }
+        Ok(numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        let (generation, instance) = *self.instance.lock().unwrap_or_else(PoisonError::into_inner);
+        self.plugin.forget(generation, instance);
+    }
+}
+
+fn create(
+    running: &mut Running<'_>,
+    metric: &str,
+    config_json: &str,
+) -> Result<Result<Created, Vec<u8>>, Death> {
+    let create = Create { metric: metric.to_owned(), config_json: config_json.to_owned() };
+    let json = serde_json::to_vec(&create).unwrap_or_default();
+    let created = running.call(|process| process.create(&json, CREATE_DEADLINE))?;
+    Ok(created.and_then(|created| {
+        let unreadable = |error: serde_json::Error| CreateError::Lost { text: error.to_string() };
+        serde_json::from_slice(&created)
+            .map_err(|error| serde_json::to_vec(&unreadable(error)).unwrap_or_default())
+    }))
+}
+
+impl Away {
+    fn text(&self, plugin_id: &str) -> String {
+        match self {
+            Self::Quarantined => format!("plugin {plugin_id} crashed too often; release it first"),
+            Self::Down(text) => format!("plugin {plugin_id} is down: {text}"),
+        }
+    }
+
+    fn fault(&self, plugin_id: &str) -> MetricFault {
+        MetricFault::Away { text: self.text(plugin_id) }
+    }
+}

@@ -1,0 +1,33 @@
+//! Plugins in processes of their own: a crash, an endless loop or a leak is theirs alone.
+//!
+//! A plugin's child is this program again, started with the arguments of a [`Launcher`]. It loads the one library and
+//! answers calls that come through the socket at descriptor 3 ([`serve`]). The parent sees that it lives, ends it when
+//! an answer is late, starts it anew and makes the call again; after too many crashes it leaves the plugin alone until
+//! an operator releases it.
+//!
+//! This is isolation of faults, not a sandbox: run only code you trust.
+
+mod child;
+mod metric;
+mod plugin;
+mod process;
+mod shared;
+mod wire;
+
+pub use child::serve;
+pub use plugin::{PluginState, PluginStatus};
+
+pub(crate) use metric::Supervised;
+pub(crate) use plugin::Plugin;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// How the program starts itself as the host of one plugin. The library's path is added as the last argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launcher {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments before the library.
+    pub arguments: Vec<OsString>,
+}

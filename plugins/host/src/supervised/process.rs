@@ -1,0 +1,372 @@
+//! One child process and the socket to it.
+
+use super::Launcher;
+use super::shared::Shared;
+use super::wire::{Head, Kind, linger, read_head, write_frame, write_shared};
+use crate::log::{HostLog, Level, LogLine};
+use crate::raw::Plain;
+use serde::{Deserialize, Serialize};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// The descriptor at which a child finds its socket.
+pub(super) const SOCKET_FD: i32 = 3;
+/// The descriptor at which a child finds the shared memory.
+pub(super) const SHARED_FD: i32 = 4;
+/// How often it is looked whether a child that does not answer still lives.
+const TICK: Duration = Duration::from_millis(20);
+/// The most memory a child may write to, in bytes.
+const MEMORY_MAX: u64 = 1 << 30;
+/// How long a child may be silent.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// A line that a plugin logged in its child.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RemoteLine {
+    pub(super) level: u32,
+    pub(super) target: String,
+    pub(super) message: String,
+    pub(super) fields_json: String,
+}
+
+/// Why a child gave no answer. It is gone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Death {
+    /// It ended by itself.
+    #[error("it crashed: {0}")]
+    Crashed(String),
+    /// It was ended, because its answer was late.
+    #[error("it did not answer in {0} ms and was ended")]
+    Late(u128),
+    /// It was ended, because what it said makes no sense.
+    #[error("it said what makes no sense and was ended: {0}")]
+    Nonsense(String),
+    /// The call is too large for any child; it lives on.
+    #[error("the call is too large: {0}")]
+    TooLarge(String),
+}
+
+/// The bytes of an answer, or the JSON of a fault.
+type Answer = Result<Vec<u8>, Vec<u8>>;
+
+/// A child that runs.
+pub(super) struct Process {
+    child: Child,
+    stream: UnixStream,
+    shared: Shared,
+    plugin: String,
+    log: HostLog,
+    last_call: u32,
+    heard: Instant,
+}
+
+impl Process {
+    /// Starts a child for a library. Its first frame is still to be read.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(super) fn start(launcher: &Launcher, library: &Path, log: &HostLog) -> io::Result<Self> {
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_read_timeout(Some(TICK))?;
+        ours.set_write_timeout(Some(SILENCE_MAX))?;
+        let mut command = Command::new(&launcher.program);
+        command
+            .args(&launcher.arguments)
+            .arg(library)
+            .env_clear()
+            // The server's allocator reserves by the gigabyte, which the memory limit counts.
+            .env("MIMALLOC_ARENA_RESERVE", "65536")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            // And standard output goes there too.
+            .stderr(Stdio::piped())
+            .process_group(0);
+        let (shared, shared_fd) = Shared::make()?;
+        let (socket, memory) = (theirs.as_raw_fd(), shared_fd.as_raw_fd());
+        // SAFETY: between fork and exec only system calls are made, and none of them allocates.
+        unsafe { command.pre_exec(move || prepare(socket, memory)) };
+        let mut child = command.spawn()?;
+        let plugin = library.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(stderr) = child.stderr.take() {
+            pass_on(stderr, plugin.clone(), log.clone());
+        }
+        Ok(Self {
+            child,
+            stream: ours,
+            shared,
+            plugin,
+            log: log.clone(),
+            last_call: 0,
+            heard: Instant::now(),
+        })
+    }
+
+    /// Reads the first frame: what the child loaded, or why not.
+    pub(super) fn ready(&mut self, deadline: Duration) -> Result<Vec<u8>, Death> {
+        let (_, bytes) = self.answer(Kind::Ready, 0, deadline)?;
+        Ok(bytes.unwrap_or_else(|fault| fault))
+    }
+
+    /// Makes an instance; the inner error is the JSON of a fault.
+    pub(super) fn create(
+        &mut self,
+        create_json: &[u8],
+        deadline: Duration,
+    ) -> Result<Result<Vec<u8>, Vec<u8>>, Death> {
+        let head = self.next_call(Kind::Create, 0);
+        let begun = Instant::now();
+        write_frame(&mut self.stream, head, create_json).map_err(|error| self.end(&error, begun))?;
+        self.answer(Kind::Created, head.call, deadline).map(|(_, bytes)| bytes)
+    }
+
+    /// Has an instance compute numbers from what stands in `parts`; the inner error is the JSON of a fault.
+    pub(super) fn compute<T: Plain>(
+        &mut self,
+        (kind, instance): (Kind, u32),
+        parts: &[&[u8]],
+        deadline: Duration,
+    ) -> Result<Result<Vec<T>, Vec<u8>>, Death> {
+        let len = self.shared.put(parts).map_err(|error| Death::TooLarge(error.to_string()))?;
+        let head = self.next_call(kind, instance);
+        let begun = Instant::now();
+        write_shared(&mut self.stream, head, len).map_err(|error| self.end(&error, begun))?;
+        linger(&self.stream);
+        match self.answer(Kind::Numbers, head.call, deadline)? {
+            (head, Ok(_)) => self.shared.take(head.len).map(Ok).map_err(|error| self.end(&error, begun)),
+            (_, Err(fault)) => Ok(Err(fault)),
+        }
+    }
+
+    fn next_call(&mut self, kind: Kind, instance: u32) -> Head {
+        self.last_call = self.last_call.wrapping_add(1);
+        Head::new(kind, instance, self.last_call)
+    }
+
+    /// Tells the child something that has no answer.
+    pub(super) fn tell(&mut self, kind: Kind, instance: u32) {
+        // If it is gone, the next call will say so.
+        drop(write_frame(&mut self.stream, Head::new(kind, instance, 0), &[]));
+    }
+
+    /// Waits for the frame that answers a call.
+    fn answer(&mut self, kind: Kind, call: u32, deadline: Duration) -> Result<(Head, Answer), Death> {
+        let begun = Instant::now();
+        let deadline = begun + deadline;
+        loop {
+            let Self { child, stream, .. } = self;
+            let mut patient = Patient { stream, child, deadline };
+            let frame = read_head(&mut patient).and_then(|head| {
+                let head = head.ok_or(io::ErrorKind::UnexpectedEof)?;
+                let len = if head.kind.is_shared() { 0 } else { head.len };
+                Ok((head, read_bytes(&mut patient, len)?))
+            });
+            let (head, bytes) = frame.map_err(|error| self.end(&error, begun))?;
+            self.heard = Instant::now();
+            match head.kind {
+                _ if head.call == call && head.kind == kind => return Ok((head, Ok(bytes))),
+                Kind::Fault if head.call == call => return Ok((head, Err(bytes))),
+                Kind::Log => self.log_line(&bytes),
+                Kind::Heartbeat => {}
+                _ => {
+                    let error = super::wire::nonsense(format!("a frame of kind {:?}", head.kind));
+                    return Err(self.end(&error, begun));
+                }
+            }
+        }
+    }
+
+    /// Takes what came without being asked for; an error if the child is gone or silent for too long.
+    pub(super) fn look_after(&mut self) -> Result<(), Death> {
+        let begun = Instant::now();
+        loop {
+            let Self { child, stream, .. } = self;
+            let mut patient = Patient { stream, child, deadline: begun };
+            match read_head(&mut patient) {
+                Ok(Some(head)) if matches!(head.kind, Kind::Heartbeat | Kind::Log) => {
+                    let deadline = Instant::now() + SILENCE_MAX;
+                    let mut patient = Patient { stream: &mut self.stream, child: &mut self.child, deadline };
+                    match read_bytes(&mut patient, head.len) {
+                        Ok(bytes) if head.kind == Kind::Log => self.log_line(&bytes),
+                        Ok(_) => {}
+                        Err(error) => return Err(self.end(&error, begun)),
+                    }
+                    self.heard = Instant::now();
+                }
+                Ok(Some(head)) => {
+                    let error = super::wire::nonsense(format!("a frame of kind {:?}", head.kind));
+                    return Err(self.end(&error, begun));
+                }
+                Ok(None) => return Err(self.end(&io::ErrorKind::UnexpectedEof.into(), begun)),
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    if SILENCE_MAX < self.heard.elapsed() {
+                        return Err(self.end(&error, self.heard));
+                    }
+                    return Ok(());
+                }
+                Err(error) => return Err(self.end(&error, begun)),
+            }
+        }
+    }
+
+    /// The child's process id.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends the child and whatever it started, and says what it died of.
+    fn end(&mut self, error: &io::Error, begun: Instant) -> Death {
+        // A crash closes the socket a moment before the process can be asked what it died of.
+        let is_late = matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
+        let status = match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock | io::ErrorKind::InvalidData => None,
+            _ => self.wait_a_moment(),
+        };
+        self.kill();
+        match (error.kind(), status) {
+            (io::ErrorKind::InvalidData, _) => Death::Nonsense(error.to_string()),
+            _ if is_late => Death::Late(begun.elapsed().as_millis()),
+            (_, Some(status)) => Death::Crashed(how(status)),
+            (_, None) => Death::Crashed("it closed its socket".to_owned()),
+        }
+    }
+
+    fn wait_a_moment(&mut self) -> Option<ExitStatus> {
+        for _ in 0..50 {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        None
+    }
+
+    fn kill(&mut self) {
+        if let Ok(group) = i32::try_from(self.child.id()) {
+            // SAFETY: a system call without pointers. The group is the child's own, and while it is not waited for,
+            // its number is nobody else's.
+            unsafe { libc::kill(-group, libc::SIGKILL) };
+        }
+        drop(self.child.wait());
+    }
+
+    fn log_line(&self, bytes: &[u8]) {
+        let Ok(line) = serde_json::from_slice::<RemoteLine>(bytes) else { return };
+        let RemoteLine { level, target, message, fields_json } = &line;
+        let level = Level::from_code(*level);
+        self.log.line(&LogLine { plugin: &self.plugin, level, target, message, fields_json });
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Reads until the deadline, as long as the child lives.
+struct Patient<'a> {
+    stream: &'a mut UnixStream,
+    child: &'a mut Child,
+    deadline: Instant,
+}
+
+impl Read for Patient<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut is_gone = false;
+        loop {
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // Another process may still hold the other end open: the end of the stream would never come.
+                    if is_gone {
+                        return Ok(0);
+                    }
+                    is_gone = !matches!(self.child.try_wait(), Ok(None));
+                    if !is_gone && self.deadline <= Instant::now() {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other,
+            }
+        }
+    }
+}
+
+fn read_bytes(stream: &mut (impl Read + ?Sized), len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    stream.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Gives the child its socket and its limits. Runs between fork and exec.
+fn prepare(socket: i32, shared: i32) -> io::Result<()> {
+    let limit = |max| libc::rlimit { rlim_cur: max, rlim_max: max };
+    let (no_core, memory) = (limit(0), limit(MEMORY_MAX));
+    // SAFETY: system calls with valid arguments; the structs live through them.
+    let is_done = unsafe {
+        // Out of the way first: either may stand where the other is to go.
+        let socket = libc::fcntl(socket, libc::F_DUPFD_CLOEXEC, 10);
+        let shared = libc::fcntl(shared, libc::F_DUPFD_CLOEXEC, 10);
+        libc::dup2(socket, SOCKET_FD) != -1
+            && libc::dup2(shared, SHARED_FD) != -1
+            && libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO) != -1
+            && libc::syscall(libc::SYS_close_range, SHARED_FD + 1, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) == 0
+            && libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core) == 0
+            && libc::setrlimit(libc::RLIMIT_DATA, &raw const memory) == 0
+            && libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+    };
+    if is_done { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Turns what the child prints into log lines.
+fn pass_on(stderr: ChildStderr, plugin: String, log: HostLog) {
+    const LINE_BYTES_MAX: u64 = 8 * 1024;
+    const LINES_MAX: usize = 100;
+    let work = move || {
+        let mut stderr = BufReader::new(stderr);
+        let mut bytes = Vec::new();
+        for n_lines in 0.. {
+            bytes.clear();
+            match stderr.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes) {
+                Ok(0) | Err(_) => return,
+                Ok(_) if LINES_MAX <= n_lines => {}
+                Ok(_) => {
+                    let message = String::from_utf8_lossy(bytes.trim_ascii_end());
+                    let level = Level::Warn;
+                    log.line(&LogLine {
+                        plugin: &plugin,
+                        level,
+                        target: "stderr",
+                        message: &message,
+                        fields_json: "",
+                    });
+                }
+            }
+        }
+    };
+    drop(std::thread::Builder::new().name("plugin-stderr".to_owned()).spawn(work));
+}
+
+fn how(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => {
+            let name = match signal {
+                libc::SIGSEGV => " (SIGSEGV, a wrong address)",
+                libc::SIGBUS => " (SIGBUS, a wrong address)",
+                libc::SIGABRT => " (SIGABRT, it gave up)",
+                libc::SIGILL => " (SIGILL, a wrong instruction)",
+                libc::SIGKILL => " (SIGKILL, perhaps out of memory)",
+                _ => "",
+            };
+            format!("signal {signal}{name}")
+        }
+        (None, Some(code)) => format!("it exited with code {code}"),
+        (None, None) => "it ended".to_owned(),
+    }
+}
