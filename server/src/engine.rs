@@ -9,7 +9,7 @@ use podium_core::projection::{MetricEngine, MetricSpec, Row};
 use podium_plugin_host::{
     self as host, Batch, CreateError, MetricFault, MetricInfo, MetricInstance, Registry, Value,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The largest sum a plugin is handed: 2^53.
 const SUM_MAX: i64 = 1 << 53;
@@ -31,10 +31,15 @@ struct Loaded {
     metric: String,
 }
 
+/// A metric whose plugin cannot be called, and why.
+struct Away(String);
+
 /// All metrics that experiments use.
 #[derive(Default)]
 pub(crate) struct Engine {
     loaded: HashMap<MetricId, Loaded>,
+    /// Metrics that events passed by since they were last asked for.
+    missed: BTreeSet<MetricId>,
 }
 
 /// Makes an instance and reads what it wants read.
@@ -62,45 +67,61 @@ impl Engine {
         let columns = spec.fields.columns.iter().map(|(_, column_type)| column(*column_type)).collect();
         self.loaded.insert(id, Loaded { instance, columns, metric: metric.to_owned() });
     }
+
+    /// The metrics that events passed by since the last time, because their plugins could not be called.
+    pub(crate) fn take_missed(&mut self) -> BTreeSet<MetricId> {
+        std::mem::take(&mut self.missed)
+    }
+
+    fn note(&mut self, metric: MetricId, reached: Result<(), Away>) -> Option<()> {
+        let Err(Away(why)) = reached else { return Some(()) };
+        if self.missed.insert(metric) {
+            let name = self.loaded.get(&metric).map(|loaded| loaded.metric.as_str()).unwrap_or_default();
+            tracing::warn!(metric = name, why, "metric is away; its figures wait until it is back");
+        }
+        None
+    }
 }
 
 impl MetricEngine for Engine {
-    fn observe(&mut self, metric: MetricId, rows: &[Row]) -> Vec<i64> {
-        let Some(loaded) = self.loaded.get_mut(&metric) else { return Vec::new() };
+    fn observe(&mut self, metric: MetricId, rows: &[Row]) -> Option<Vec<i64>> {
+        let loaded = self.loaded.get_mut(&metric)?;
         let mut contributions = Vec::with_capacity(rows.len() * loaded.instance.k());
-        loaded.observe(rows, &mut contributions);
-        contributions
+        let reached = loaded.observe(rows, &mut contributions);
+        self.note(metric, reached).map(|()| contributions)
     }
 
-    fn value(&mut self, metric: MetricId, sums: &[i64], k: usize) -> Vec<Option<UnitValue>> {
-        let Some(loaded) = self.loaded.get_mut(&metric) else { return vec![None; sums.len() / k.max(1)] };
+    fn value(&mut self, metric: MetricId, sums: &[i64], k: usize) -> Option<Vec<Option<UnitValue>>> {
+        let loaded = self.loaded.get_mut(&metric)?;
         let clamped: Vec<i64> = sums.iter().map(|sum| (*sum).clamp(-SUM_MAX, SUM_MAX)).collect();
         let mut values = Vec::with_capacity(sums.len() / k.max(1));
-        loaded.value(&clamped, k, &mut values);
-        values
+        let reached = loaded.value(&clamped, k, &mut values);
+        self.note(metric, reached).map(|()| values)
     }
 }
 
 impl Loaded {
     /// Observes rows; of a batch that fails, each half, down to the row that no one can read: it counts as zeros.
-    fn observe(&mut self, rows: &[Row], contributions: &mut Vec<i64>) {
+    fn observe(&mut self, rows: &[Row], contributions: &mut Vec<i64>) -> Result<(), Away> {
         if rows.is_empty() {
-            return;
+            return Ok(());
         }
         let k = self.instance.k();
         let answer = self.batch(rows).map(|batch| self.instance.observe(&batch));
         match answer {
             Some(Ok(numbers)) if numbers.len() == rows.len() * k => contributions.extend(numbers),
+            Some(Err(MetricFault::Away { text })) => return Err(Away(text)),
             Some(Ok(_)) | None if rows.len() == 1 => {
                 self.give_up("its answer has the wrong length", contributions);
             }
             Some(Err(fault)) if rows.len() == 1 => self.give_up(&fault.to_string(), contributions),
             _ => {
                 let (left, right) = rows.split_at(rows.len() / 2);
-                self.observe(left, contributions);
-                self.observe(right, contributions);
+                self.observe(left, contributions)?;
+                self.observe(right, contributions)?;
             }
         }
+        Ok(())
     }
 
     fn give_up(&mut self, fault: &str, contributions: &mut Vec<i64>) {
@@ -109,7 +130,7 @@ impl Loaded {
         contributions.resize(contributions.len() + self.instance.k(), 0);
     }
 
-    fn value(&mut self, sums: &[i64], k: usize, values: &mut Vec<Option<UnitValue>>) {
+    fn value(&mut self, sums: &[i64], k: usize, values: &mut Vec<Option<UnitValue>>) -> Result<(), Away> {
         let n_units = sums.len() / k.max(1);
         let answer = self.instance.value(sums);
         match answer {
@@ -117,6 +138,7 @@ impl Loaded {
                 let checked = |(numerator, denominator)| UnitValue::from_f64(numerator, denominator).ok();
                 values.extend(numbers.into_iter().map(checked));
             }
+            Err(MetricFault::Away { text }) => return Err(Away(text)),
             answer if n_units <= 1 => {
                 let fault = answer.err().as_ref().map(MetricFault::to_string).unwrap_or_default();
                 tracing::error!(metric = %self.metric, fault, "metric has no value for a unit; the unit is left out");
@@ -124,10 +146,11 @@ impl Loaded {
             }
             _ => {
                 let (left, right) = sums.split_at(n_units / 2 * k);
-                self.value(left, k, values);
-                self.value(right, k, values);
+                self.value(left, k, values)?;
+                self.value(right, k, values)?;
             }
         }
+        Ok(())
     }
 
     fn batch(&self, rows: &[Row]) -> Option<Batch> {

@@ -31,11 +31,12 @@ use crate::id::MetricId;
 use crate::metric::UnitValue;
 
 /// What plugins compute. The implementation handles faults: a row no metric can read counts as zeros, a value
-/// it cannot tell is `None`.
+/// it cannot tell is `None`. A metric that cannot be reached at all gives nothing: its figures stay as they are,
+/// and have to be folded anew once it is back.
 pub trait MetricEngine {
-    /// Turns each row by itself into k numbers, row after row.
-    fn observe(&mut self, metric: MetricId, rows: &[Row]) -> Vec<i64>;
+    /// Turns each row by itself into k numbers, row after row; `None` if the metric cannot be reached.
+    fn observe(&mut self, metric: MetricId, rows: &[Row]) -> Option<Vec<i64>>;
 
-    /// Turns the sums of n units, k each, into n values.
-    fn value(&mut self, metric: MetricId, sums: &[i64], k: usize) -> Vec<Option<UnitValue>>;
+    /// Turns the sums of n units, k each, into n values; `None` if the metric cannot be reached.
+    fn value(&mut self, metric: MetricId, sums: &[i64], k: usize) -> Option<Vec<Option<UnitValue>>>;
 }

@@ -96,7 +96,7 @@ impl<'a> Pending<'a> {
             if pending.rows.is_empty() {
                 continue;
             }
-            let contributions = engine.observe(*metric, &pending.rows);
+            let Some(contributions) = engine.observe(*metric, &pending.rows) else { continue };
             let rows = pending.owners.iter().zip(&pending.rows);
             for (((unit, group), row), contribution) in rows.zip(contributions.chunks_exact(spec.k)) {
                 if let Some(state) = units.get_mut(*unit)

@@ -17,8 +17,18 @@ pub(super) struct Experiments(HashMap<ExperimentId, (Tracked, Vec<Option<MetricI
 #[derive(Default)]
 struct Asked {
     sums: Vec<i64>,
-    /// The unit, the position of its placement, and of the metric in the experiment.
-    places: Vec<(UnitIdx, usize, usize)>,
+    places: Vec<Place>,
+}
+
+/// Where a value belongs.
+#[derive(Clone, Copy)]
+struct Place {
+    unit: UnitIdx,
+    /// Position among the units that are touched.
+    touched_idx: usize,
+    placement_idx: usize,
+    /// Position among the experiment's metrics.
+    metric_idx: usize,
 }
 
 impl Experiments {
@@ -47,7 +57,7 @@ impl Experiments {
     ) -> Vec<Vec<Placement>> {
         let mut before = Vec::with_capacity(touched.len());
         let mut asked: Vec<Asked> = std::iter::repeat_with(Asked::default).take(metrics.len()).collect();
-        for unit in touched {
+        for (touched_idx, unit) in touched.iter().enumerate() {
             let Some(state) = units.get_mut(*unit) else {
                 before.push(Vec::new());
                 continue;
@@ -68,7 +78,12 @@ impl Experiments {
                             let counted = state.sums(metric_idx, exposure.at, until);
                             sums = counted.unwrap_or_else(|| Accumulators::zeros(k));
                             asked.sums.extend_from_slice(sums.as_slice());
-                            asked.places.push((*unit, placements.len(), placement.metrics.len()));
+                            asked.places.push(Place {
+                                unit: *unit,
+                                touched_idx,
+                                placement_idx: placements.len(),
+                                metric_idx: placement.metrics.len(),
+                            });
                         }
                         placement.metrics.push(UnitMetric { sums, value: None });
                     }
@@ -77,7 +92,7 @@ impl Experiments {
             }
             before.push(std::mem::replace(&mut state.placements, placements));
         }
-        evaluate(asked, (metrics, units), engine);
+        evaluate(asked, (metrics, units), &before, engine);
         before
     }
 
@@ -113,19 +128,34 @@ impl Experiments {
     }
 }
 
-/// Has the plugins turn sums into values.
-fn evaluate(asked: Vec<Asked>, (metrics, units): (&Metrics, &mut Units), engine: &mut dyn MetricEngine) {
+/// Has the plugins turn sums into values. Of a metric that cannot be reached, units keep what they had.
+fn evaluate(
+    asked: Vec<Asked>,
+    (metrics, units): (&Metrics, &mut Units),
+    before: &[Vec<Placement>],
+    engine: &mut dyn MetricEngine,
+) {
     for (metric_idx, asked) in (0..).zip(asked) {
         let Some((metric, spec)) = metrics.get(metric_idx) else { continue };
         if asked.places.is_empty() {
             continue;
         }
         let values = engine.value(*metric, &asked.sums, spec.k);
-        for ((unit, placement_idx, position), value) in asked.places.into_iter().zip(values) {
-            let state = units.get_mut(unit);
-            let placement = state.and_then(|state| state.placements.get_mut(placement_idx));
-            if let Some(unit_metric) = placement.and_then(|placement| placement.metrics.get_mut(position)) {
-                unit_metric.value = value;
+        for (idx, place) in asked.places.into_iter().enumerate() {
+            let state = units.get_mut(place.unit);
+            let Some(placement) = state.and_then(|state| state.placements.get_mut(place.placement_idx))
+            else {
+                continue;
+            };
+            let experiment = placement.experiment;
+            let Some(unit_metric) = placement.metrics.get_mut(place.metric_idx) else { continue };
+            if let Some(values) = &values {
+                unit_metric.value = values.get(idx).copied().flatten();
+            } else {
+                let old = before.get(place.touched_idx).into_iter().flatten();
+                let mut old = old.filter(|old| old.experiment == experiment);
+                let kept = old.find_map(|old| old.metrics.get(place.metric_idx));
+                *unit_metric = kept.copied().unwrap_or_default();
             }
         }
     }

@@ -30,22 +30,22 @@ fn specs() -> [(MetricId, MetricSpec); 2] {
 struct Engine;
 
 impl MetricEngine for Engine {
-    fn observe(&mut self, metric: MetricId, rows: &[Row]) -> Vec<i64> {
+    fn observe(&mut self, metric: MetricId, rows: &[Row]) -> Option<Vec<i64>> {
         let contribution = |row: &Row| match (metric, row.event_idx, row.cells.first()) {
             (NET_AOV, 0, Some(Some(Cell::Money(amount)))) => vec![*amount, 1],
             (NET_AOV, 1, Some(Some(Cell::Money(share)))) => vec![-share, 0],
             (NET_AOV, ..) => vec![0, 0],
             _ => vec![1],
         };
-        rows.iter().flat_map(contribution).collect()
+        Some(rows.iter().flat_map(contribution).collect())
     }
 
-    fn value(&mut self, metric: MetricId, sums: &[i64], k: usize) -> Vec<Option<UnitValue>> {
+    fn value(&mut self, metric: MetricId, sums: &[i64], k: usize) -> Option<Vec<Option<UnitValue>>> {
         let value = |sums: &[i64]| {
             let denominator = if metric == NET_AOV { sums[1] } else { 1 };
             UnitValue::from_f64(sums[0] as f64, denominator as f64).ok()
         };
-        sums.chunks_exact(k).map(value).collect()
+        Some(sums.chunks_exact(k).map(value).collect())
     }
 }
 
@@ -265,4 +265,53 @@ fn a_flush_that_was_not_written_leaves_nothing_behind() {
     world.projector.forget(&changes);
     world.send(&[exposure("lost", "2")]);
     assert_eq!(by_slot(&world.sums)[&("exposures".to_owned(), 0)].n, 2);
+}
+
+/// An engine one of whose metrics cannot be reached.
+struct Half;
+
+impl MetricEngine for Half {
+    fn observe(&mut self, metric: MetricId, rows: &[Row]) -> Option<Vec<i64>> {
+        if metric == NET_AOV { None } else { Engine.observe(metric, rows) }
+    }
+
+    fn value(&mut self, metric: MetricId, sums: &[i64], k: usize) -> Option<Vec<Option<UnitValue>>> {
+        if metric == NET_AOV { None } else { Engine.value(metric, sums, k) }
+    }
+}
+
+#[test]
+fn figures_of_a_metric_that_is_away_stay_as_they_are_and_others_go_on() {
+    let event = |id: &str, name: &str, second: i64, properties: &str| StoredEvent {
+        message_id: id.into(),
+        name: name.into(),
+        unit: "u".into(),
+        order_id: (name == "Order Completed").then(|| id.into()),
+        trust: Trust::Server,
+        time: Timestamp::from_micros(second * 1_000_000),
+        sighting: (name == "Experiment Viewed").then_some(Sighting {
+            experiment: EXPERIMENT,
+            variant_idx: 0,
+            exposed: true,
+            version: None,
+            propensity: None,
+        }),
+        body: format!(r#"{{"properties": {{{properties}}}}}"#).into(),
+    };
+    let mut world = World::new();
+    world.send(&[
+        event("seen", "Experiment Viewed", 0, ""),
+        event("o1", "Order Completed", 1, r#""revenue": 10.00"#),
+    ]);
+    let later = [
+        event("o2", "Order Completed", 2, r#""revenue": 5.00"#),
+        event("p", "Product Viewed", 3, r#""product_id": "p1""#),
+    ]
+    .map(Arc::new);
+    let changes = world.projector.apply(&later, &OrderBook::new(), &mut Half);
+    changes.sums.iter().for_each(|(key, sums)| world.sums.entry(*key).or_default().merge(sums));
+    let slots = by_slot(&world.sums);
+    let (aov, distinct) = (slots[&("aov".to_owned(), 0)], slots[&("distinct".to_owned(), 0)]);
+    assert_eq!((aov.n, aov.y, aov.d), (1, 1_000, 1));
+    assert_eq!((distinct.n, distinct.y), (1, 1));
 }

@@ -8,7 +8,7 @@ use crate::instance::{CreateError, MetricInstance};
 use crate::library;
 use crate::log::HostLog;
 use crate::refusal::{Failed, Refusal, Slug};
-use crate::supervised::{Launcher, Plugin, PluginStatus, Supervised};
+use crate::supervised::{Launcher, Plugin, PluginState, PluginStatus, Supervised};
 use podium_plugin_abi as abi;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -153,6 +153,21 @@ impl Registry {
     /// Lets a plugin in quarantine try again. Says whether it was in one; `None` as for [`Registry::status`].
     pub fn release(&self, plugin_id: &str) -> Option<bool> {
         self.supervised(plugin_id).map(Plugin::release)
+    }
+
+    /// Whether a metric's plugin is loaded, and not in quarantine.
+    pub fn is_up(&self, metric_id: &str) -> bool {
+        self.state(metric_id).is_some_and(|state| state != PluginState::Quarantined)
+    }
+
+    /// Whether a metric's plugin can be called right now.
+    pub fn is_running(&self, metric_id: &str) -> bool {
+        self.state(metric_id) == Some(PluginState::Running)
+    }
+
+    fn state(&self, metric_id: &str) -> Option<PluginState> {
+        let metric = self.find(metric_id)?;
+        Some(self.status(&metric.plugin_id).map_or(PluginState::Running, |status| status.state))
     }
 
     fn supervised(&self, plugin_id: &str) -> Option<&Plugin> {

@@ -7,6 +7,7 @@ pub(crate) mod keys;
 pub(crate) mod measure;
 pub(crate) mod openapi;
 pub(crate) mod operations;
+pub(crate) mod plugins;
 pub(crate) mod reports;
 mod request;
 
@@ -75,7 +76,9 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/decisions/{id}/explain", "GET").get(decide::explain))
         .service(resource("/api/v1/keys", "GET, POST").get(keys::list).post(keys::create))
         .service(resource("/api/v1/keys/{id}", "DELETE").delete(keys::revoke))
-        .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics));
+        .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics))
+        .service(resource("/api/v1/plugins", "GET").get(plugins::list))
+        .service(resource("/api/v1/plugins/{id}/release", "POST").post(plugins::release));
     config
         .service(
             resource("/api/v1/experiments", "GET, POST").get(experiments::list).post(experiments::create),

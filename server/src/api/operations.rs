@@ -8,6 +8,7 @@ use crate::store::log;
 use crate::telemetry;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
+use podium_plugin_host::{Refusal, Registry};
 use serde_json::{Value, json};
 
 /// The process turns.
@@ -57,7 +58,15 @@ pub(crate) async fn goal_metrics(app: Shared, http: HttpRequest) -> Result<HttpR
             "config_schema": serde_json::from_str::<Value>(&info.config_schema).unwrap_or_default(),
         })
     });
-    let refused = registry.refusals().iter().map(|refusal| {
+    Ok(HttpResponse::Ok().json(json!({
+        "data": offered.collect::<Vec<_>>(),
+        "refused": refused(registry),
+    })))
+}
+
+/// The plugin files that were refused, each with the reason.
+pub(crate) fn refused(registry: &Registry) -> Vec<Value> {
+    let body = |refusal: &Refusal| {
         json!({
             "file": refusal.file.file_name().map(|name| name.to_string_lossy().into_owned()),
             "slug": refusal.slug.as_str(),
@@ -66,11 +75,8 @@ pub(crate) async fn goal_metrics(app: Shared, http: HttpRequest) -> Result<HttpR
             "advice": refusal.advice,
             "line": refusal.to_string(),
         })
-    });
-    Ok(HttpResponse::Ok().json(json!({
-        "data": offered.collect::<Vec<_>>(),
-        "refused": refused.collect::<Vec<_>>(),
-    })))
+    };
+    registry.refusals().iter().map(body).collect()
 }
 
 /// What a problem's `type` leads to: 200; 404.

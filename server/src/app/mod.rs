@@ -6,7 +6,7 @@ mod explain;
 mod register;
 mod report;
 mod schedule;
-mod track;
+pub(crate) mod track;
 
 pub(crate) use decide::{DecideRequest, DecisionBody};
 pub(crate) use edit::{Change, EditError};
@@ -41,10 +41,10 @@ pub(crate) struct Published {
 }
 
 impl Published {
-    /// How the primary metric of an experiment is to be read; `None` if its plugin is not loaded.
+    /// How the primary metric of an experiment is to be read; `None` if its plugin is not loaded or in quarantine.
     pub(crate) fn primary(&self, experiment: &Experiment) -> Option<Primary> {
         let choice = &experiment.definition.primary_metric;
-        let info = self.registry.find(&choice.metric)?;
+        let info = self.registry.find(&choice.metric).filter(|info| self.registry.is_up(&info.id))?;
         let direction = choice.direction.unwrap_or_else(|| engine::direction(info));
         Some(Primary { kind: engine::kind(info), direction, window_s: window_s(choice, Some(info)) })
     }

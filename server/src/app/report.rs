@@ -159,7 +159,7 @@ impl Gather<'_> {
             unit: info.map_or(ValueUnit::Plain, engine::unit),
             direction: choice.direction.or(info.map(engine::direction)).unwrap_or_default(),
             window_s,
-            available: info.is_some(),
+            available: self.app.published.registry.is_up(&choice.metric),
             unreadable_units: (exposed - counted).max(0).unsigned_abs(),
             variants: (0..n_variants)
                 .map(|idx| VariantFigures { observed: of(&observed, idx), matured: of(&matured, idx) })

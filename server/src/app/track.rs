@@ -4,15 +4,12 @@ use super::window_s;
 use crate::engine;
 use crate::ingest::queue::NewMetric;
 use crate::ingest::rebuild;
-use crate::store::metrics::MetricUse;
+use crate::store::metrics::{MetricUse, STALE};
 use crate::store::{Store, StoreError, experiments, metrics, stats};
 use podium_core::experiment::{Experiment, MetricChoice};
 use podium_core::id::MetricId;
 use podium_core::projection::{Tracked, TrackedMetric};
 use podium_plugin_host::Registry;
-
-/// The revision noted for a metric whose plugin was away: events passed it by.
-const STALE: i64 = -1;
 
 /// An experiment as projection sees it, with those of its metrics that are loaded.
 pub(super) async fn tracked(
@@ -52,28 +49,34 @@ pub(crate) async fn tracked_metrics(
     Ok(all)
 }
 
-/// Folds the log anew if a metric has another revision than its figures were made with.
-pub(super) async fn renew_stale(store: &Store, registry: &Registry) -> Result<(), StoreError> {
+/// Folds the log anew if a metric has another revision than its figures were made with; says whether it did.
+pub(crate) async fn renew_stale(store: &Store, registry: &Registry) -> Result<bool, StoreError> {
     let mut stale = Vec::new();
     for stored in metrics::all(store.reader()).await? {
-        let revision = registry.find(&stored.used.metric).map_or(STALE, |info| i64::from(info.revision));
+        let revision = registry.find(&stored.used.metric).filter(|info| registry.is_running(&info.id));
+        let revision = revision.map_or(STALE, |info| i64::from(info.revision));
         if revision != stored.revision {
             stale.push((stored, revision));
         }
     }
-    if stale.iter().any(|(_, revision)| *revision != STALE) {
+    let renews = stale.iter().any(|(_, revision)| *revision != STALE);
+    if renews {
         let metrics: Vec<_> = stale.iter().map(|(stored, _)| stored.used.metric.as_str()).collect();
         tracing::info!(metrics = metrics.join(", "), "metrics have other revisions; folding the log anew");
         let tracked = tracked_metrics(store, registry).await?;
         let transaction = store.begin().await?;
         stats::clear(&transaction).await?;
-        rebuild::replay(store, tracked, Some(&transaction), |_| {}).await?;
+        let state = rebuild::replay(store, tracked, Some(&transaction), |_| {}).await?;
+        if !state.missed.is_empty() {
+            tracing::error!("a metric went away in the middle; the figures stay as they were");
+            return Ok(false);
+        }
         transaction.commit().await?;
     }
     for (stored, revision) in stale {
         metrics::set_revision(store.writer(), stored.id, revision).await?;
     }
-    Ok(())
+    Ok(renews)
 }
 
 /// What makes two uses of a metric the same.

@@ -5,8 +5,8 @@ use crate::auth::{KeyRecord, Scope};
 use crate::clock;
 use crate::store::{Store, keys};
 use crate::telemetry;
-use clap::Args;
-use podium_plugin_host::Registry;
+use clap::{Args, ValueEnum};
+use podium_plugin_host::{Isolation, Launcher, Registry};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -25,6 +25,16 @@ pub(crate) struct Place {
     /// A folder with plugins, besides those beside the binary and in `DATA_DIR/plugins`; may be repeated.
     #[arg(long, env = "PODIUM_PLUGIN_DIR", value_name = "DIR", value_delimiter = ':')]
     pub(crate) plugin_dir: Vec<PathBuf>,
+    /// Where plugins run: each in a process of its own, or all in the server's, which then crashes with them.
+    #[arg(long, env = "PODIUM_PLUGIN_ISOLATION", value_enum, default_value_t = IsolationArg::Child)]
+    pub(crate) plugin_isolation: IsolationArg,
+}
+
+/// Where plugins run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IsolationArg {
+    Child,
+    InProcess,
 }
 
 impl Place {
@@ -50,7 +60,14 @@ impl Place {
     }
 
     /// Loads the bundled plugins and those of the operator, and says which were refused.
-    pub(crate) fn plugins(&self) -> Registry {
+    pub(crate) fn plugins(&self) -> Result<Registry, CliError> {
+        let program = std::env::current_exe().map_err(CliError::from_display)?;
+        let isolation = match self.plugin_isolation {
+            IsolationArg::Child => {
+                Isolation::Child(Launcher { program, arguments: vec!["plugin-host".into()] })
+            }
+            IsolationArg::InProcess => Isolation::InProcess,
+        };
         let mut folders = Vec::new();
         if let Some(beside) = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_path_buf))
         {
@@ -62,14 +79,14 @@ impl Place {
             folders.push(own);
         }
         folders.extend(self.plugin_dir.iter().cloned());
-        let registry = Registry::load(&folders, &telemetry::plugin_log());
+        let registry = Registry::load_with(&folders, &isolation, &telemetry::plugin_log());
         for refusal in registry.refusals() {
             tracing::error!(slug = refusal.slug.as_str(), "plugin refused: {refusal}");
         }
         for plugin in registry.plugins() {
             tracing::info!(plugin = %plugin.id, version = %plugin.version, file = %plugin.file.display(), "plugin loaded");
         }
-        registry
+        Ok(registry)
     }
 
     /// The secret that links are signed with, made at the first start.

@@ -1,6 +1,6 @@
 //! `podium demo`.
 
-use super::config::Place;
+use super::config::{IsolationArg, Place};
 use super::serve::{Running, Serve};
 use super::{CliError, say, say_error};
 use crate::demo::{self, Keys, Shop};
@@ -53,7 +53,12 @@ impl Demo {
     }
 
     async fn run_in(&self, data_dir: &Path) -> Result<ExitCode, CliError> {
-        let place = Place { database: None, data_dir: data_dir.to_owned(), plugin_dir: Vec::new() };
+        let place = Place {
+            database: None,
+            data_dir: data_dir.to_owned(),
+            plugin_dir: Vec::new(),
+            plugin_isolation: IsolationArg::Child,
+        };
         let listen = self.listen.clone();
         let serve = Serve { place, listen, public_url: None, log_format: LogFormat::Text };
         let running = serve.start().await?;

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod experiment;
 mod key;
+mod plugin;
 mod rebuild;
 mod report;
 mod serve;
@@ -32,6 +33,14 @@ enum Command {
     Report(report::ReportCommand),
     /// Make or list API keys, in the database itself.
     Key(key::KeyCommand),
+    /// List plugins, or release one that crashed too often.
+    Plugin(plugin::PluginCommand),
+    /// Host one plugin for the server that starts this.
+    #[command(hide = true)]
+    PluginHost {
+        /// The plugin.
+        library: std::path::PathBuf,
+    },
     /// Fold the event log anew, or check that it gives what is there.
     Rebuild(rebuild::Rebuild),
     /// Print completions for a shell.
@@ -55,6 +64,16 @@ impl CliError {
     }
 }
 
+impl Cli {
+    /// The plugin to host, if this process is to do nothing else.
+    pub(crate) fn hosted(&self) -> Option<&std::path::Path> {
+        match &self.command {
+            Command::PluginHost { library } => Some(library),
+            _ => None,
+        }
+    }
+}
+
 /// Runs a command.
 pub(crate) async fn run(cli: Cli) -> Result<ExitCode, CliError> {
     match cli.command {
@@ -63,6 +82,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Experiment(command) => blocking(move || command.run()).await,
         Command::Report(command) => blocking(move || command.run()).await,
         Command::Key(command) => command.run().await,
+        Command::Plugin(command) => blocking(move || command.run()).await,
+        Command::PluginHost { .. } => Err(CliError("this is for the server to start".to_owned())),
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Completions { shell } => {
             let mut command = <Cli as clap::CommandFactory>::command();

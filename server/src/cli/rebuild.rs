@@ -26,7 +26,7 @@ impl Rebuild {
         telemetry::start(LogFormat::Text, "warn");
         let failed = |error: StoreError| CliError(error.to_string());
         let store = self.place.open().await?;
-        let registry = self.place.plugins();
+        let registry = self.place.plugins()?;
         let n_events = log::count(store.reader()).await.map_err(failed)?;
         let bar = ProgressBar::new(n_events.unsigned_abs());
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} events {eta}") {

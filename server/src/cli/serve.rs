@@ -68,7 +68,7 @@ impl Serve {
         self.place.first_keys(&store).await?;
         let public_url = self.public_url.clone().unwrap_or_else(|| url.clone());
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let app = App::start(store, self.place.plugins(), self.place.link_secret()?, public_url).await;
+        let app = App::start(store, self.place.plugins()?, self.place.link_secret()?, public_url).await;
         let app = app.map_err(CliError::from_display)?;
         let shared = web::Data::from(Arc::clone(&app));
         let server = HttpServer::new(move || {

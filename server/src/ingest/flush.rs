@@ -2,13 +2,15 @@
 
 use super::queue::Receipt;
 use crate::engine::Engine;
+use crate::store::metrics::{self, STALE};
 use crate::store::rejected::RejectedEvent;
 use crate::store::{Store, StoreError, log, rejected, stats};
+use podium_core::id::MetricId;
 use podium_core::metric::VariantSums;
 use podium_core::projection::{Changes, DECISION, Placement, Projector, StatKey, StoredEvent};
 use podium_core::time::Timestamp;
 use sea_orm::DatabaseConnection;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// What the writer keeps in memory: the fold, the plugins, and the sums of all variants.
@@ -17,6 +19,8 @@ pub(super) struct Fold {
     pub(super) projector: Projector,
     pub(super) engine: Engine,
     pub(super) totals: BTreeMap<StatKey, VariantSums>,
+    /// Whether events passed some metric by.
+    pub(super) stale: bool,
 }
 
 /// Events that are written together.
@@ -50,11 +54,14 @@ impl Fold {
         let mut placements: Vec<_> = self.projector.placements(&changes).collect();
         // Neighbours share a page.
         placements.sort_unstable_by_key(|(unit, placement)| (placement.experiment, *unit));
-        match commit(store, &fresh, &placements, &totals, (&flush.rejected, now)).await {
+        let missed = self.engine.take_missed();
+        let written = Written { fresh: &fresh, placements: &placements, totals: &totals, missed: &missed };
+        match commit(store, &written, (&flush.rejected, now)).await {
             Ok(()) => {
                 for (key, sums) in totals {
                     self.totals.insert(key, sums);
                 }
+                self.stale |= !missed.is_empty();
                 Ok(receipts)
             }
             Err(error) => {
@@ -124,20 +131,30 @@ async fn fresh(store: &Store, flush: &Flush) -> Result<(Vec<Arc<StoredEvent>>, V
     Ok((fresh, receipts))
 }
 
+/// What a flush writes.
+struct Written<'a> {
+    fresh: &'a [Arc<StoredEvent>],
+    placements: &'a [(&'a str, &'a Placement)],
+    totals: &'a [(StatKey, VariantSums)],
+    /// Metrics that its events passed by.
+    missed: &'a BTreeSet<MetricId>,
+}
+
 async fn commit(
     store: &Store,
-    fresh: &[Arc<StoredEvent>],
-    placements: &[(&str, &Placement)],
-    totals: &[(StatKey, VariantSums)],
+    written: &Written<'_>,
     (rejected, now): (&[RejectedEvent], Timestamp),
 ) -> Result<(), StoreError> {
-    if fresh.is_empty() && rejected.is_empty() {
+    if written.fresh.is_empty() && rejected.is_empty() {
         return Ok(());
     }
     let transaction = store.begin().await?;
-    log::append(&transaction, fresh, now).await?;
-    stats::place(&transaction, placements).await?;
-    stats::put_sums(&transaction, totals).await?;
+    log::append(&transaction, written.fresh, now).await?;
+    stats::place(&transaction, written.placements).await?;
+    stats::put_sums(&transaction, written.totals).await?;
+    for metric in written.missed {
+        metrics::set_revision(&transaction, *metric, STALE).await?;
+    }
     if !rejected.is_empty() {
         rejected::insert(&transaction, rejected).await?;
     }

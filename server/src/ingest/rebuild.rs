@@ -3,11 +3,12 @@
 use super::flush::Fold;
 use super::queue::NewMetric;
 use crate::store::{Store, StoreError, log, stats};
+use podium_core::id::MetricId;
 use podium_core::metric::VariantSums;
 use podium_core::projection::{StatKey, Tracked};
 use sea_orm::DatabaseTransaction;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const PAGE: u32 = 4_096;
@@ -19,6 +20,8 @@ pub(crate) struct State {
     pub(crate) sums: BTreeMap<StatKey, VariantSums>,
     /// By experiment and unit.
     pub(crate) units: BTreeMap<(i64, Box<str>), u64>,
+    /// Metrics that could not be called for all of it.
+    pub(crate) missed: BTreeSet<MetricId>,
 }
 
 impl State {
@@ -26,7 +29,7 @@ impl State {
     pub(crate) async fn read(store: &Store) -> Result<Self, StoreError> {
         let sums = stats::sums(store.reader(), None).await?;
         let sums = sums.into_iter().filter(|(_, sums)| !sums.is_empty()).collect();
-        Ok(Self { sums, units: stats::fingerprints(store.reader()).await? })
+        Ok(Self { sums, units: stats::fingerprints(store.reader()).await?, missed: BTreeSet::new() })
     }
 
     /// One line for all of it: equal states have equal digests.
@@ -78,6 +81,7 @@ pub(crate) async fn replay(
         }
         progress(n_events);
     }
+    state.missed = fold.engine.take_missed();
     state.sums = fold.totals.into_iter().filter(|(_, sums)| !sums.is_empty()).collect();
     Ok(state)
 }

@@ -3,7 +3,7 @@
 use super::allocate::Allocations;
 use super::flush::{Flush, Fold};
 use super::queue::{Job, Jobs, Receipt, Ticket};
-use crate::app::Published;
+use crate::app::{Published, track};
 use crate::clock;
 use crate::store::{Store, StoreError, stats};
 use podium_core::projection::StoredEvent;
@@ -136,12 +136,36 @@ impl Writer {
                 let _ = reply.send(());
             }
             Job::Allocate { now, reply } => {
+                self.renew().await;
                 self.allocations.run(&self.store, &self.published, &self.fold.totals, now).await;
                 let _ = reply.send(());
             }
             Job::Barrier { reply } => {
                 let _ = reply.send(());
             }
+        }
+    }
+}
+
+impl Writer {
+    /// Folds the log anew once a plugin is back whose metrics events passed by.
+    async fn renew(&mut self) {
+        if !self.fold.stale {
+            return;
+        }
+        let renewed = match track::renew_stale(&self.store, &self.published.registry).await {
+            Ok(true) => stats::sums(self.store.reader(), None).await,
+            Ok(false) => return,
+            Err(error) => Err(error),
+        };
+        match renewed {
+            Ok(sums) => {
+                self.fold.totals = sums.into_iter().collect();
+                self.fold.projector.forget_all();
+                let registry = &self.published.registry;
+                self.fold.stale = registry.metrics().iter().any(|metric| !registry.is_running(&metric.id));
+            }
+            Err(error) => tracing::error!(%error, "the log is not folded anew; it will be tried again"),
         }
     }
 }

@@ -36,6 +36,9 @@ impl From<Model> for StoredMetric {
     }
 }
 
+/// The revision noted for a metric whose plugin was away: events passed it by.
+pub(crate) const STALE: i64 = -1;
+
 /// Finds a metric, or writes it.
 pub(crate) async fn find_or_insert(
     db: &impl ConnectionTrait,

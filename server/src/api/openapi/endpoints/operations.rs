@@ -2,7 +2,7 @@
 
 use super::super::endpoint::{Endpoint, JSON, in_path, none, query};
 use super::super::examples;
-use super::super::schema::{ApiKeys, Document, Metrics, MintedKey, NewApiKey, Readiness};
+use super::super::schema::{ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugins, Readiness};
 use super::{KEYS, OPERATIONS, get, post};
 use crate::auth::Scope;
 use crate::problem::Kind;
@@ -43,6 +43,21 @@ pub(super) fn keys() -> Vec<Endpoint> {
             )
             .needs(Scope::Server)
             .answers::<Metrics>(200, "The metrics.", none),
+        get("/api/v1/plugins", "listPlugins")
+            .tag(KEYS)
+            .says("List the plugins", "How each does, and the files that were refused, with the reason.")
+            .needs(Scope::Admin)
+            .answers::<Plugins>(200, "The plugins.", none),
+        post("/api/v1/plugins/{id}/release", "releasePlugin")
+            .tag(KEYS)
+            .says(
+                "Release a plugin",
+                "A plugin that crashed too often may try again. What its metrics missed is folded from the log.",
+            )
+            .needs(Scope::Admin)
+            .param(in_path("id", "The plugin's id.", "podium.commerce-metrics"))
+            .answers_nothing(204, "It may be called.")
+            .fails(&[Kind::NotFound]),
     ]
 }
 

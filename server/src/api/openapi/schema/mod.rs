@@ -17,7 +17,7 @@ pub(super) use decision::{DecideRequest, Decisions, Explanation};
 pub(super) use event::{EventsBody, Receipt, RejectedEvents};
 pub(super) use experiment::{Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status};
 pub(super) use operations::{
-    ApiKeys, Document, Metrics, MintedKey, NewApiKey, Problem, Readiness, ReportLink,
+    ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugins, Problem, Readiness, ReportLink,
 };
 pub(super) use patch::ExperimentPatch;
 pub(super) use report::Report;

@@ -166,6 +166,55 @@ pub(in crate::api::openapi) struct Metrics {
     refused: Vec<RefusedPlugin>,
 }
 
+/// Where a plugin runs: in a process of its own, or in the server's.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum PluginIsolation {
+    Child,
+    InProcess,
+}
+
+/// Whether a plugin can be called: its process runs, is being started anew, or crashed too often to be.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum PluginState {
+    Running,
+    Restarting,
+    Quarantined,
+}
+
+/// A plugin, and how it does.
+#[derive(ToSchema)]
+struct Plugin {
+    /// Its id.
+    #[schema(examples("podium.commerce-metrics"))]
+    plugin: String,
+    /// Its version.
+    version: String,
+    /// Its file.
+    file: String,
+    /// Where it runs.
+    isolation: PluginIsolation,
+    /// Whether it can be called.
+    state: PluginState,
+    /// How often its process was started anew.
+    restarts: u64,
+    /// What its last process died of.
+    #[schema(required = true)]
+    last_crash: Option<String>,
+    /// The metrics it offers.
+    metrics: Vec<String>,
+}
+
+/// The plugins, and the plugin files that were refused.
+#[derive(ToSchema)]
+pub(in crate::api::openapi) struct Plugins {
+    /// The plugins.
+    data: Vec<Plugin>,
+    /// The files.
+    refused: Vec<RefusedPlugin>,
+}
+
 /// A link that needs no key.
 #[derive(ToSchema)]
 pub(in crate::api::openapi) struct ReportLink {
