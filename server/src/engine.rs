@@ -10,6 +10,7 @@ use podium_plugin_host::{
     self as host, Batch, CreateError, MetricFault, MetricInfo, MetricInstance, Registry, Value,
 };
 use std::collections::{BTreeSet, HashMap};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The largest sum a plugin is handed: 2^53.
 const SUM_MAX: i64 = 1 << 53;
@@ -29,6 +30,8 @@ struct Loaded {
     instance: Box<dyn MetricInstance>,
     columns: Vec<host::ColumnType>,
     metric: String,
+    /// Fingerprints of rows that ended the plugin's process.
+    fatal: Vec<i64>,
 }
 
 /// A metric whose plugin cannot be called, and why.
@@ -40,6 +43,10 @@ pub(crate) struct Engine {
     loaded: HashMap<MetricId, Loaded>,
     /// Metrics that events passed by since they were last asked for.
     missed: BTreeSet<MetricId>,
+    /// Rows that ended their plugin's process, however often it was asked.
+    unreadable: BTreeSet<(MetricId, i64)>,
+    /// Those that were found since they were last asked for.
+    found: BTreeSet<(MetricId, i64)>,
 }
 
 /// Makes an instance and reads what it wants read.
@@ -65,7 +72,17 @@ impl Engine {
         spec: &MetricSpec,
     ) {
         let columns = spec.fields.columns.iter().map(|(_, column_type)| column(*column_type)).collect();
-        self.loaded.insert(id, Loaded { instance, columns, metric: metric.to_owned() });
+        self.loaded.insert(id, Loaded { instance, columns, metric: metric.to_owned(), fatal: Vec::new() });
+    }
+
+    /// Has rows passed over that were found to end their plugin's process.
+    pub(crate) fn skip(&mut self, unreadable: BTreeSet<(MetricId, i64)>) {
+        self.unreadable = unreadable;
+    }
+
+    /// Rows that were found to end their plugin's process since the last time, by metric and fingerprint.
+    pub(crate) fn take_found(&mut self) -> BTreeSet<(MetricId, i64)> {
+        std::mem::take(&mut self.found)
     }
 
     /// The metrics that events passed by since the last time, because their plugins could not be called.
@@ -86,8 +103,31 @@ impl Engine {
 impl MetricEngine for Engine {
     fn observe(&mut self, metric: MetricId, rows: &[Row]) -> Option<Vec<i64>> {
         let loaded = self.loaded.get_mut(&metric)?;
-        let mut contributions = Vec::with_capacity(rows.len() * loaded.instance.k());
-        let reached = loaded.observe(rows, &mut contributions);
+        let k = loaded.instance.k();
+        let mut contributions = Vec::with_capacity(rows.len() * k);
+        let skips = self.unreadable.range((metric, i64::MIN)..=(metric, i64::MAX)).next().is_some();
+        let reached = if skips {
+            let is_readable = |row: &Row| !self.unreadable.contains(&(metric, fingerprint(row)));
+            let readable: Vec<bool> = rows.iter().map(is_readable).collect();
+            let kept: Vec<Row> =
+                rows.iter().zip(&readable).filter(|(_, is)| **is).map(|(row, _)| row.clone()).collect();
+            let mut of_kept = Vec::with_capacity(kept.len() * k);
+            let reached = loaded.observe(&kept, &mut of_kept);
+            let mut of_kept = of_kept.chunks_exact(k);
+            for is_readable in readable {
+                let found = if is_readable { of_kept.next() } else { None };
+                match found {
+                    Some(contribution) => contributions.extend_from_slice(contribution),
+                    None => contributions.resize(contributions.len() + k, 0),
+                }
+            }
+            reached
+        } else {
+            loaded.observe(rows, &mut contributions)
+        };
+        let fatal = std::mem::take(&mut loaded.fatal).into_iter().map(|fingerprint| (metric, fingerprint));
+        self.found.extend(fatal);
+        self.unreadable.extend(&self.found);
         self.note(metric, reached).map(|()| contributions)
     }
 
@@ -114,7 +154,12 @@ impl Loaded {
             Some(Ok(_)) | None if rows.len() == 1 => {
                 self.give_up("its answer has the wrong length", contributions);
             }
-            Some(Err(fault)) if rows.len() == 1 => self.give_up(&fault.to_string(), contributions),
+            Some(Err(fault)) if rows.len() == 1 => {
+                if matches!(fault, MetricFault::Crashed { .. }) {
+                    self.fatal.extend(rows.iter().map(fingerprint));
+                }
+                self.give_up(&fault.to_string(), contributions);
+            }
             _ => {
                 let (left, right) = rows.split_at(rows.len() / 2);
                 self.observe(left, contributions)?;
@@ -163,6 +208,11 @@ impl Loaded {
         }
         Some(batch)
     }
+}
+
+/// A number that is the same for the same row, wherever it stands.
+fn fingerprint(row: &Row) -> i64 {
+    xxh3_64(format!("{row:?}").as_bytes()).cast_signed()
 }
 
 fn value(cell: Option<&Cell>) -> Value<'_> {

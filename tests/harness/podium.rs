@@ -56,6 +56,11 @@ impl Podium {
         Client::new(&self.url, Some(&self.key(scope)))
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Everything it has printed so far, one line an entry.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()

@@ -20,6 +20,7 @@ mod durability;
 mod experiments;
 mod explain;
 mod figures;
+mod isolation;
 mod keys;
 mod migrations;
 mod operations;
@@ -40,6 +41,7 @@ fn main() -> std::process::ExitCode {
     experiments::promises(&mut book);
     explain::promises(&mut book);
     figures::promises(&mut book);
+    isolation::promises(&mut book);
     keys::promises(&mut book);
     migrations::promises(&mut book);
     operations::promises(&mut book);

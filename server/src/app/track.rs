@@ -66,6 +66,12 @@ pub(crate) async fn renew_stale(store: &Store, registry: &Registry) -> Result<bo
         let tracked = tracked_metrics(store, registry).await?;
         let transaction = store.begin().await?;
         stats::clear(&transaction).await?;
+        for (stored, revision) in &stale {
+            // Only a plugin that was away may still die of the same rows.
+            if stored.revision != STALE && *revision != STALE {
+                metrics::forget_unreadable(&transaction, stored.id).await?;
+            }
+        }
         let state = rebuild::replay(store, tracked, Some(&transaction), |_| {}).await?;
         if !state.missed.is_empty() {
             tracing::error!("a metric went away in the middle; the figures stay as they were");

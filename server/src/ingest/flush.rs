@@ -55,7 +55,14 @@ impl Fold {
         // Neighbours share a page.
         placements.sort_unstable_by_key(|(unit, placement)| (placement.experiment, *unit));
         let missed = self.engine.take_missed();
-        let written = Written { fresh: &fresh, placements: &placements, totals: &totals, missed: &missed };
+        let fatal = self.engine.take_found();
+        let written = Written {
+            fresh: &fresh,
+            placements: &placements,
+            totals: &totals,
+            missed: &missed,
+            fatal: &fatal,
+        };
         match commit(store, &written, (&flush.rejected, now)).await {
             Ok(()) => {
                 for (key, sums) in totals {
@@ -138,6 +145,8 @@ struct Written<'a> {
     totals: &'a [(StatKey, VariantSums)],
     /// Metrics that its events passed by.
     missed: &'a BTreeSet<MetricId>,
+    /// Rows that ended their plugin's process.
+    fatal: &'a BTreeSet<(MetricId, i64)>,
 }
 
 async fn commit(
@@ -152,6 +161,7 @@ async fn commit(
     log::append(&transaction, written.fresh, now).await?;
     stats::place(&transaction, written.placements).await?;
     stats::put_sums(&transaction, written.totals).await?;
+    metrics::note_unreadable(&transaction, written.fatal).await?;
     for metric in written.missed {
         metrics::set_revision(&transaction, *metric, STALE).await?;
     }

@@ -2,7 +2,7 @@
 
 use super::flush::Fold;
 use super::queue::NewMetric;
-use crate::store::{Store, StoreError, log, stats};
+use crate::store::{Store, StoreError, log, metrics, stats};
 use podium_core::id::MetricId;
 use podium_core::metric::VariantSums;
 use podium_core::projection::{StatKey, Tracked};
@@ -54,6 +54,10 @@ pub(crate) async fn replay(
     mut progress: impl FnMut(u64),
 ) -> Result<State, StoreError> {
     let mut fold = Fold::default();
+    fold.engine.skip(match into {
+        Some(transaction) => metrics::unreadable(transaction).await?,
+        None => metrics::unreadable(store.reader()).await?,
+    });
     for (tracked, metrics) in tracked {
         for metric in metrics {
             metric.install(&mut fold.engine, &mut fold.projector);
@@ -80,6 +84,9 @@ pub(crate) async fn replay(
             state.units.insert((placement.experiment.0, unit.into()), stats::fingerprint(placement));
         }
         progress(n_events);
+    }
+    if let Some(transaction) = into {
+        metrics::note_unreadable(transaction, &fold.engine.take_found()).await?;
     }
     state.missed = fold.engine.take_missed();
     state.sums = fold.totals.into_iter().filter(|(_, sums)| !sums.is_empty()).collect();

@@ -5,6 +5,7 @@ use super::flush::{Flush, Fold};
 use super::queue::{Job, Jobs, Receipt, Ticket};
 use crate::app::{Published, track};
 use crate::clock;
+use crate::store::metrics::unreadable;
 use crate::store::{Store, StoreError, stats};
 use podium_core::projection::StoredEvent;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ impl Writer {
     pub(crate) async fn new(store: Store, jobs: Jobs, published: Published) -> Result<Self, StoreError> {
         let mut fold = Fold::default();
         fold.totals.extend(stats::sums(store.reader(), None).await?);
+        fold.engine.skip(unreadable(store.reader()).await?);
         Ok(Self { store, jobs, published, fold, allocations: Allocations::default(), backlog: Vec::new() })
     }
 

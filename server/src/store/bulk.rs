@@ -58,7 +58,9 @@ impl Insert<'_> {
         }
         let others = self.columns.iter().filter(|(name, _)| !self.key.contains(name));
         let set: Vec<_> = others.map(|(name, _)| format!("{name} = excluded.{name}")).collect();
-        format!("{insert} ON CONFLICT ({}) DO UPDATE SET {}", self.key.join(", "), set.join(", "))
+        let update =
+            if set.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", set.join(", ")) };
+        format!("{insert} ON CONFLICT ({}) DO {update}", self.key.join(", "))
     }
 
     /// The columns' names, as a query lists them.

@@ -1,11 +1,14 @@
 //! Metrics with their configuration and currency: observed once for all experiments that share them.
 
 use super::StoreError;
+use super::bulk::{Insert, lists};
 use super::entity::metric::{ActiveModel, Column, Entity, Model};
 use podium_core::id::MetricId;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    Statement,
 };
+use std::collections::BTreeSet;
 
 /// What makes two uses of a metric the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -76,5 +79,35 @@ pub(crate) async fn set_revision(
 ) -> Result<(), StoreError> {
     let row = Entity::update_many().col_expr(Column::Revision, revision.into());
     row.filter(Column::Id.eq(metric.0)).exec(db).await?;
+    Ok(())
+}
+
+const UNREADABLE: Insert<'static> = Insert {
+    table: "unreadable_row",
+    columns: &[("metric_id", "bigint"), ("fingerprint", "bigint")],
+    key: &["metric_id", "fingerprint"],
+};
+
+/// Rows that metrics are not asked about any more, by the fingerprints that the engine gives them.
+pub(crate) async fn unreadable(db: &impl ConnectionTrait) -> Result<BTreeSet<(MetricId, i64)>, StoreError> {
+    let sql = "SELECT metric_id, fingerprint FROM unreadable_row";
+    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+    rows.iter().map(|row| Ok((MetricId(row.try_get_by_index(0)?), row.try_get_by_index(1)?))).collect()
+}
+
+/// Notes rows that a metric is not to be asked about again.
+pub(crate) async fn note_unreadable(
+    db: &impl ConnectionTrait,
+    rows: &BTreeSet<(MetricId, i64)>,
+) -> Result<(), StoreError> {
+    let rows = lists(rows.iter().map(|(metric, fingerprint)| (metric.0, fingerprint)))?;
+    UNREADABLE.rows(db, rows).await
+}
+
+/// Has another revision of a metric asked about everything.
+pub(crate) async fn forget_unreadable(db: &impl ConnectionTrait, metric: MetricId) -> Result<(), StoreError> {
+    let sql = "DELETE FROM unreadable_row WHERE metric_id = $1";
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [metric.0.into()]);
+    db.execute_raw(statement).await?;
     Ok(())
 }
