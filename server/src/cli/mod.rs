@@ -33,7 +33,7 @@ enum Command {
     Report(report::ReportCommand),
     /// Make or list API keys, in the database itself.
     Key(key::KeyCommand),
-    /// List plugins, or release one that crashed too often.
+    /// Write, check, list and release plugins.
     Plugin(plugin::PluginCommand),
     /// Host one plugin for the server that starts this.
     #[command(hide = true)]
@@ -41,6 +41,9 @@ enum Command {
         /// The plugin.
         library: std::path::PathBuf,
     },
+    /// Do one check of `podium plugin check`.
+    #[command(hide = true)]
+    PluginCheck(plugin::Alone),
     /// Fold the event log anew, or check that it gives what is there.
     Rebuild(rebuild::Rebuild),
     /// Print completions for a shell.
@@ -83,6 +86,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Report(command) => blocking(move || command.run()).await,
         Command::Key(command) => command.run().await,
         Command::Plugin(command) => blocking(move || command.run()).await,
+        Command::PluginCheck(alone) => Ok(alone.run()),
         Command::PluginHost { .. } => Err(CliError("this is for the server to start".to_owned())),
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Completions { shell } => {

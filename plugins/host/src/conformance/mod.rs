@@ -13,6 +13,7 @@
 //! # Ok::<(), podium_plugin_host::CreateError>(())
 //! ```
 
+pub mod alone;
 mod config;
 mod laws;
 mod rows;
@@ -55,6 +56,24 @@ impl Law {
         Self::Calm,
         Self::HonestConfig,
     ];
+
+    /// Finds a law by its number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|law| law.number() == number)
+    }
+
+    /// Tells in a few words what it asks.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pure => "equal events give equal numbers, in any instance, thread and process",
+            Self::Finite => "contributions are whole and at most 2^53, values are finite",
+            Self::Additive => "any split or order of the events gives the same numbers",
+            Self::Total => "any sums have a value, and it fits the kind",
+            Self::InBounds => "exactly the asked numbers are written",
+            Self::Calm => "empty batches, missing columns and unknown things are answered",
+            Self::HonestConfig => "wrong settings are refused with a text; instances leak nothing",
+        }
+    }
 
     /// Tells the number, 1 to 7.
     pub fn number(self) -> u8 {

@@ -1,29 +1,44 @@
-//! `podium plugin`.
+//! `podium plugin`: for authors, and for operators of a running server.
+
+mod check;
+mod new;
 
 use super::client::Remote;
 use super::{CliError, say};
+pub(crate) use check::Alone;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use std::process::ExitCode;
 
-/// List plugins, or release one that crashed too often.
+/// Write, check, list and release plugins.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PluginCommand {
-    #[command(flatten)]
-    remote: Remote,
-    /// Print JSON.
-    #[arg(long, global = true)]
-    json: bool,
     #[command(subcommand)]
     verb: Verb,
 }
 
+/// What is asked of a running server.
+#[derive(Clone, Debug, Args)]
+struct Asked {
+    #[command(flatten)]
+    remote: Remote,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Clone, Debug, Subcommand)]
 enum Verb {
+    /// Begin a plugin: a folder that builds, to be changed.
+    New(new::New),
+    /// Try a built plugin against every law of the contract, each in a process of its own.
+    Check(check::Check),
     /// List the plugins of a running server, and the files it refused.
-    List,
+    List(Asked),
     /// Let a plugin in quarantine try again; its figures are then folded anew.
     Release {
+        #[command(flatten)]
+        asked: Asked,
         /// The plugin's id.
         #[arg(id = "plugin-id", value_name = "ID")]
         id: String,
@@ -33,22 +48,26 @@ enum Verb {
 impl PluginCommand {
     /// Runs it.
     pub(crate) fn run(self) -> Result<ExitCode, CliError> {
-        match &self.verb {
-            Verb::List => self.list()?,
-            Verb::Release { id } => {
-                let answer =
-                    self.remote.send("POST", &format!("/api/v1/plugins/{id}/release"), None, None)?;
-                say(&if self.json { answer.body } else { format!("{id} may try again") });
+        match self.verb {
+            Verb::New(new) => new.run(),
+            Verb::Check(check) => check.run(),
+            Verb::List(asked) => asked.list(),
+            Verb::Release { asked, id } => {
+                let path = format!("/api/v1/plugins/{id}/release");
+                asked.remote.send("POST", &path, None, None)?;
+                say(&format!("{id} may try again"));
+                Ok(ExitCode::SUCCESS)
             }
         }
-        Ok(ExitCode::SUCCESS)
     }
+}
 
-    fn list(&self) -> Result<(), CliError> {
+impl Asked {
+    fn list(&self) -> Result<ExitCode, CliError> {
         let answer = self.remote.send("GET", "/api/v1/plugins", None, None)?;
         if self.json {
             say(&answer.body);
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         let listed: Value = serde_json::from_str(&answer.body).map_err(CliError::from_display)?;
         let text =
@@ -67,6 +86,6 @@ impl PluginCommand {
         for refused in listed.get("refused").and_then(Value::as_array).into_iter().flatten() {
             say(&format!("refused: {}", text(refused, "line")));
         }
-        Ok(())
+        Ok(ExitCode::SUCCESS)
     }
 }

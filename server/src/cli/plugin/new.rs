@@ -1,0 +1,102 @@
+//! `podium plugin new`.
+
+use super::super::{CliError, say};
+use clap::{Args, ValueEnum};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Where this program was built, if it still is there: authors then build against the same SDK.
+const SDK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/sdk");
+
+/// Begin a plugin: a folder that builds, to be changed.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct New {
+    /// The folder to make; its name becomes the plugin's.
+    folder: PathBuf,
+    /// What to write it in.
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    lang: Language,
+    /// A folder with the crate `podium-plugin`; by default that of this program's own source, else the released one.
+    #[arg(long, value_name = "DIR")]
+    sdk: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Language {
+    Rust,
+}
+
+/// Files of a new plugin, by their place in it.
+type Template = &'static [(&'static str, &'static str)];
+
+const RUST: Template = &[
+    ("Cargo.toml", include_str!("../../../templates/plugin/metric/Cargo.toml.txt")),
+    ("src/lib.rs", include_str!("../../../templates/plugin/metric/lib.rs.txt")),
+    ("README.md", include_str!("../../../templates/plugin/metric/README.md.txt")),
+    (".gitignore", "/target\n"),
+];
+
+impl New {
+    /// Runs it.
+    pub(crate) fn run(&self) -> Result<ExitCode, CliError> {
+        let name = self.name()?;
+        if self.folder.exists() {
+            return Err(CliError(format!("{} is there already; name a new folder", self.folder.display())));
+        }
+        let template = match self.lang {
+            Language::Rust => RUST,
+        };
+        for (place, text) in template {
+            let text = text
+                .replace("{{name}}", &name)
+                .replace("{{metric}}", &name.replace('-', "_"))
+                .replace("{{sdk}}", &self.dependency()?);
+            write(&self.folder.join(place), &text)?;
+        }
+        let folder = self.folder.display();
+        let library = format!("target/release/lib{}.so", name.replace('-', "_"));
+        say(&format!(
+            "made {folder}; now:\n  cd {folder}\n  cargo build --release\n  podium plugin check {library}\n  cp {library} …  # into the server's folder of plugins"
+        ));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn name(&self) -> Result<String, CliError> {
+        let name =
+            self.folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let mut letters = name.chars();
+        let begins = letters.next().is_some_and(|first| first.is_ascii_lowercase());
+        if begins && letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_')) {
+            return Ok(name);
+        }
+        let detail = "lower-case letters, digits, `-` and `_`, beginning with a letter";
+        Err(CliError(format!("`{name}` cannot name a plugin; use {detail}")))
+    }
+
+    /// The right-hand side of the SDK's line in `Cargo.toml`.
+    fn dependency(&self) -> Result<String, CliError> {
+        let ours = Path::new(SDK);
+        let folder = match &self.sdk {
+            Some(folder) if !folder.join("Cargo.toml").is_file() => {
+                return Err(CliError(format!(
+                    "{} has no Cargo.toml; name the folder of podium-plugin",
+                    folder.display()
+                )));
+            }
+            Some(folder) => Some(folder.as_path()),
+            None => Some(ours).filter(|ours| ours.join("Cargo.toml").is_file()),
+        };
+        let Some(folder) = folder else { return Ok(format!("\"{}\"", env!("CARGO_PKG_VERSION"))) };
+        let folder = folder.canonicalize().map_err(CliError::from_display)?;
+        Ok(format!("{{ path = {:?} }}", folder.display().to_string()))
+    }
+}
+
+fn write(file: &Path, text: &str) -> Result<(), CliError> {
+    let failed = |error: std::io::Error| CliError(format!("cannot write {}: {error}", file.display()));
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    fs::write(file, text).map_err(failed)
+}
