@@ -20,7 +20,7 @@ fn check(compiler: &str, language: &str, standard: &str, source: &str) {
     arguments.extend(compiler::STRICT.map(Into::into));
     arguments.extend(["-I".into(), format!("{CRATE_DIR}/include"), format!("{CRATE_DIR}/{source}")]);
     compiler::run(compiler, arguments.iter().cloned().chain(["-fsyntax-only".into()]));
-    if source.ends_with(".c") {
+    if Path::new(source).extension() == Some("c".as_ref()) {
         let linked = ["-fPIC", "-shared", "-fvisibility=hidden", "-o"].map(Into::into);
         compiler::run(compiler, arguments.into_iter().chain(linked).chain([library.display().to_string()]));
         let exported =

@@ -38,3 +38,16 @@ fn nothing_of_rust_is_left_in_the_header() {
         assert_eq!(line, None, "{rust:?}");
     }
 }
+
+/// cbindgen writes the types that others use, and those that `cbindgen.toml` lists.
+#[test]
+fn every_type_of_the_crate_is_in_the_header() {
+    let header = generated::header();
+    let types = generated::types();
+    assert!(types.len() >= 24, "{types:?}");
+    for of_rust in types {
+        let of_c = generated::name_in_c(&of_rust);
+        let is_there = header.contains(&format!("}} {of_c};\n")) || header.contains(&format!("(*{of_c})("));
+        assert!(is_there, "{of_rust} should be {of_c}");
+    }
+}

@@ -135,7 +135,8 @@ fn check_compiler(compiler: &str, language: &str, standard: &str) {
     ]);
     compiler::run(compiler, arguments.into_iter().chain(compiler::STRICT.map(Into::into)));
     let found = compiler::run(program.to_str().unwrap(), [""; 0]);
-    [source, program].iter().for_each(|file| fs::remove_file(file).unwrap());
+    fs::remove_file(source).unwrap();
+    fs::remove_file(program).unwrap();
     assert_eq!(found.lines().collect::<Vec<_>>(), as_in_rust());
 }
 

@@ -6,8 +6,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+const CRATE_DIR: &str = env!("CARGO_MANIFEST_DIR");
+
 /// The modules with what C authors see, in the order of the header.
 const MODULES: [&str; 7] = ["lib", "codes", "text", "host", "metric", "channel", "plugin"];
+
+/// The modules that mean nothing to C authors; the note is a macro for them.
+const OTHER_MODULES: [&str; 2] = ["growable", "note"];
 
 /// Where in the documentation of the crate the rules begin that hold for C as well.
 const RULES_BEGIN: &str = "//! What holds everywhere:";
@@ -19,11 +24,10 @@ const END: &str = include_str!("end.h");
 
 /// Writes the header as it must be.
 pub(crate) fn header() -> String {
-    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut config = cbindgen::Config::from_file(crate_dir.join("cbindgen.toml")).unwrap();
+    let mut config = config();
     let names = Names(config.export.rename.clone());
     let sources = MODULES.map(|module| {
-        let source = fs::read_to_string(crate_dir.join(format!("src/{module}.rs"))).unwrap();
+        let source = fs::read_to_string(format!("{CRATE_DIR}/src/{module}.rs")).unwrap();
         (module, source)
     });
     config.header = Some(front(&sources[0].1, &names));
@@ -43,6 +47,33 @@ pub(crate) fn header() -> String {
     builder.generate().unwrap().write(&mut bytes);
     fs::remove_dir_all(&translated_dir).unwrap();
     format!("{}\n{}", finish(&String::from_utf8(bytes).unwrap()), end())
+}
+
+/// Lists the types of the contract by their names in Rust.
+pub(crate) fn types() -> Vec<String> {
+    let mut types = Vec::new();
+    for file in fs::read_dir(format!("{CRATE_DIR}/src")).unwrap() {
+        let file = file.unwrap().path();
+        if OTHER_MODULES.iter().any(|module| file.file_stem() == Some(module.as_ref())) {
+            continue;
+        }
+        let source = fs::read_to_string(file).unwrap();
+        let declared = source.lines().filter_map(|line| {
+            let rest = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub type "))?;
+            rest.split(|c: char| !c.is_ascii_alphanumeric()).next().map(str::to_owned)
+        });
+        types.extend(declared);
+    }
+    types
+}
+
+/// Translates the name of a type.
+pub(crate) fn name_in_c(of_rust: &str) -> String {
+    Names(config().export.rename).of(of_rust)
+}
+
+fn config() -> cbindgen::Config {
+    cbindgen::Config::from_file(format!("{CRATE_DIR}/cbindgen.toml")).unwrap()
 }
 
 /// Makes the comment at the top.
@@ -90,16 +121,14 @@ fn without_option(line: &str) -> String {
 /// Brings what cbindgen wrote into the form that we want: `this` is a word of C++, and `x - -1` should not depend on
 /// a space.
 fn finish(header: &str) -> String {
-    let mut finished = String::new();
-    for line in header.lines() {
+    let lines = header.lines().map(|line| {
         let line = line.replace("*this,", "*self,").replace("*this)", "*self)");
         match line.strip_prefix("#define ").and_then(|define| define.split_once(" -")) {
-            Some((name, magnitude)) => finished.push_str(&format!("#define {name} (-{magnitude})")),
-            None => finished.push_str(line.trim_end()),
+            Some((name, magnitude)) => format!("#define {name} (-{magnitude})\n"),
+            None => format!("{}\n", line.trim_end()),
         }
-        finished.push('\n');
-    }
-    finished
+    });
+    lines.collect()
 }
 
 /// What things are called in C.
@@ -119,7 +148,7 @@ impl Names {
             rest.split_once("[`").and_then(|(before, rest)| Some((before, rest.split_once("`]")?)))
         {
             translated.push_str(before);
-            translated.push_str(&format!("`{}`", self.of(name)));
+            translated.extend(["`", &self.of(name), "`"]);
             rest = match after.strip_prefix('(').and_then(|target| target.split_once(')')) {
                 Some((_, after)) => after,
                 None => after,
