@@ -13,25 +13,23 @@ static int32_t init(const podium_host *table, podium_error *error) {
     return PODIUM_OK;
 }
 
-// There is nothing to set: the configuration is empty, or one pair of braces. Whoever sends more is told.
+// There is nothing to set: the configuration is empty, or one pair of braces.
+static int has_no_settings(podium_str json) {
+    size_t n_braces = 0;
+    for (size_t i = 0; i < json.len; i++) {
+        if (n_braces < 2 && json.ptr[i] == "{}"[n_braces]) n_braces++;
+        else if (json.ptr[i] == '\0' || !strchr(" \t\r\n", json.ptr[i])) return 0;
+    }
+    return json.len == 0 || n_braces == 2;
+}
+
 static int32_t create(podium_str config, void **self, podium_error *error) {
-    const char *missing = "{}";
-    for (size_t i = 0; i < config.len; i++) {
-        if (*missing != '\0' && config.ptr[i] == (uint8_t)*missing) {
-            missing++;
-        } else if (config.ptr[i] == '\0' || strchr(" \t\r\n", config.ptr[i]) == NULL) {
-            missing = "}";
-            break;
-        }
-    }
-    if (config.len > 0 && *missing != '\0') {
-        static const char text[] = "orders_per_visitor has no settings: send {}";
-        error->len = sizeof text - 1 < error->cap ? sizeof text - 1 : error->cap;
-        if (error->len > 0) memcpy(error->text, text, error->len);
-        return PODIUM_E_CONFIG;
-    }
+    static const podium_str text = PODIUM_STR("orders_per_visitor has no settings: send {}");
     *self = NULL; // no settings, no state
-    return PODIUM_OK;
+    if (has_no_settings(config)) return PODIUM_OK;
+    error->len = text.len < error->cap ? (uint32_t)text.len : error->cap;
+    if (error->len > 0) memcpy(error->text, text.ptr, error->len);
+    return PODIUM_E_CONFIG;
 }
 
 static void destroy(void *self) { (void)self; }
