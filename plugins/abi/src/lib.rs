@@ -8,8 +8,8 @@
 //! What holds everywhere:
 //!
 //! - **Append only.** A struct that can grow has a `struct_size` and is passed by pointer. A reader takes
-//!   `min(own size, struct_size)` bytes, by [`read`]; what is beyond is zero, and zero means "not provided".
-//! - **Unknown numbers have a meaning.** Each group in [`codes`] says which.
+//!   `min(own size, struct_size)` bytes; what is beyond is zero, and zero means "not provided".
+//! - **Unknown numbers have a meaning.** Each group of [`codes`] says which.
 //! - **Memory.** Arguments are borrowed for the call. Answers go into the caller's buffers or through
 //!   [`Host::write`]. Nobody frees the other's memory.
 //! - **Text** is UTF-8 by pointer and length, and distrusted.
@@ -38,7 +38,7 @@ pub use plugin::{Component, CreateFn, DestroyFn, EntryFn, InitFn, Plugin, Quiesc
 pub use text::{ErrorText, Str};
 
 /// The first four bytes of a descriptor: `POD1`.
-pub const MAGIC: u32 = u32::from_le_bytes(*b"POD1");
+pub const MAGIC: u32 = 0x3144_4f50;
 
 /// The major version of this contract; another major is another contract, with its own entry symbol.
 pub const ABI_MAJOR: u16 = 1;
@@ -54,7 +54,7 @@ pub const K_MAX: usize = 8;
 
 /// The largest magnitude of a contribution, a numerator or a denominator: 2^53, up to which `f64` holds every
 /// whole number.
-pub const MAGNITUDE_MAX: i64 = 1 << 53;
+pub const MAGNITUDE_MAX: i64 = 9_007_199_254_740_992;
 
 /// The bytes that a caller should offer for an error text.
 pub const ERROR_TEXT_CAP: usize = 1024;
