@@ -14,6 +14,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod authors;
 mod bandit;
 mod decisions;
 mod durability;
@@ -35,6 +36,7 @@ mod wrong_requests;
 
 fn main() -> std::process::ExitCode {
     let mut book = harness::Book::default();
+    authors::promises(&mut book);
     bandit::promises(&mut book);
     decisions::promises(&mut book);
     durability::promises(&mut book);

@@ -25,6 +25,7 @@ pub(crate) struct New {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Language {
     Rust,
+    C,
 }
 
 /// Files of a new plugin, by their place in it.
@@ -37,6 +38,14 @@ const RUST: Template = &[
     (".gitignore", "/target\n"),
 ];
 
+const C: Template = &[
+    ("metric.c", include_str!("../../../../examples/c-metric/orders_per_visitor.c")),
+    ("podium_plugin.h", include_str!("../../../../plugins/abi/include/podium_plugin.h")),
+    ("Makefile", include_str!("../../../templates/plugin/c/Makefile.txt")),
+    ("README.md", include_str!("../../../templates/plugin/c/README.md.txt")),
+    (".gitignore", "*.so\n"),
+];
+
 impl New {
     /// Runs it.
     pub(crate) fn run(&self) -> Result<ExitCode, CliError> {
@@ -44,8 +53,12 @@ impl New {
         if self.folder.exists() {
             return Err(CliError(format!("{} is there already; name a new folder", self.folder.display())));
         }
-        let template = match self.lang {
-            Language::Rust => RUST,
+        let (template, build, library) = match self.lang {
+            Language::Rust => {
+                let library = format!("target/release/lib{}.so", name.replace('-', "_"));
+                (RUST, "cargo build --release", library)
+            }
+            Language::C => (C, "make", format!("{name}.so")),
         };
         for (place, text) in template {
             let text = text
@@ -55,10 +68,7 @@ impl New {
             write(&self.folder.join(place), &text)?;
         }
         let folder = self.folder.display();
-        let library = format!("target/release/lib{}.so", name.replace('-', "_"));
-        say(&format!(
-            "made {folder}; now:\n  cd {folder}\n  cargo build --release\n  podium plugin check {library}\n  cp {library} …  # into the server's folder of plugins"
-        ));
+        say(&format!("made {folder}; now:\n  cd {folder}\n  {build}\n  podium plugin check {library}"));
         Ok(ExitCode::SUCCESS)
     }
 
