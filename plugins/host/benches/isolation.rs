@@ -21,7 +21,8 @@ fn main() {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::copy(target.join("libpodium_commerce_metrics.so"), folder.join("commerce.so")).unwrap();
     let program = target.join("examples/plugin_host");
-    let child = Isolation::Child(Launcher { program, arguments: Vec::new() });
+    let staging = folder.join("staged");
+    let child = Isolation::Child(Launcher { program, arguments: Vec::new(), staging });
     let load = |isolation| {
         Registry::load_with(std::slice::from_ref(&folder), isolation, &HostLog::discard())
             .create("aov", "{}")

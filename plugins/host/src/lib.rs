@@ -24,6 +24,7 @@ mod log;
 mod raw;
 mod refusal;
 mod registry;
+mod staged;
 mod supervised;
 
 pub use batch::{Batch, ColumnType, PushError, Value};

@@ -29,11 +29,15 @@ pub enum Slug {
     BadSchema,
     /// The plugin did not start.
     InitFailed,
+    /// Others could have written the file.
+    UnsafeFile,
+    /// No copy of the file could be made to load.
+    NotStaged,
 }
 
 impl Slug {
     /// Every slug.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::UnreadableFolder,
         Self::NotALibrary,
         Self::WrongCpu,
@@ -45,6 +49,8 @@ impl Slug {
         Self::DuplicateId,
         Self::BadSchema,
         Self::InitFailed,
+        Self::UnsafeFile,
+        Self::NotStaged,
     ];
 
     /// Spells the slug.
@@ -61,6 +67,8 @@ impl Slug {
             Self::DuplicateId => "duplicate-id",
             Self::BadSchema => "bad-schema",
             Self::InitFailed => "init-failed",
+            Self::UnsafeFile => "unsafe-file",
+            Self::NotStaged => "not-staged",
         }
     }
 
@@ -82,6 +90,10 @@ impl Slug {
             Self::DuplicateId => "remove one of the two, or rename it",
             Self::BadSchema => "ask the plugin's author to mend the schema of its configuration",
             Self::InitFailed => "see the plugin's own lines in the log",
+            Self::UnsafeFile => {
+                "give it to the server's user or to root, and take `others` their right to write"
+            }
+            Self::NotStaged => "make room, and let the server write to its data folder",
         }
     }
 }

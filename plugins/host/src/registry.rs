@@ -8,7 +8,8 @@ use crate::instance::{CreateError, MetricInstance};
 use crate::library;
 use crate::log::HostLog;
 use crate::refusal::{Failed, Refusal, Slug};
-use crate::supervised::{Launcher, Plugin, PluginState, PluginStatus, Supervised};
+use crate::staged;
+use crate::supervised::{Launcher, Library, Plugin, PluginState, PluginStatus, Supervised};
 use podium_plugin_abi as abi;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -185,16 +186,21 @@ impl Registry {
     }
 
     fn add_in_child(&mut self, file: &Path, launcher: &Launcher, log: &HostLog) -> Result<(), Failed> {
-        let (plugin, manifest) = Plugin::start(file, launcher, log)?;
+        let staged = staged::stage(file, &launcher.staging)?;
+        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let library = Library { file: staged.file, name, sha256: staged.sha256 };
+        let (plugin, manifest) = Plugin::start(library, launcher, log)?;
         if let Some((slug, expected, found)) = manifest.refused {
             let slug = Slug::ALL.into_iter().find(|known| known.as_str() == slug).unwrap_or(Slug::InitFailed);
             return Err(Failed::new(slug, expected, found));
         }
-        let info = manifest.plugin.ok_or_else(|| {
+        let mut info = manifest.plugin.ok_or_else(|| {
             Failed::new(Slug::InitFailed, "a plugin that starts in its own process", "nothing")
         })?;
         self.check_unique(&info.id, manifest.metrics.iter())?;
-        for metric in manifest.metrics {
+        file.clone_into(&mut info.file);
+        for mut metric in manifest.metrics {
+            file.clone_into(&mut metric.file);
             self.sources.push(Source::Supervised(Arc::clone(&plugin)));
             self.metrics.push(metric);
         }

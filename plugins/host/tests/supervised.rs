@@ -20,9 +20,10 @@ fn orders(coupons: &[&str]) -> Batch {
     batch
 }
 
-fn child() -> Isolation {
+fn child(folder: &Folder) -> Isolation {
     let program = built("plugin_host").with_file_name("plugin_host");
-    Isolation::Child(Launcher { program, arguments: Vec::new() })
+    let staging = folder.path().join("staged");
+    Isolation::Child(Launcher { program, arguments: Vec::new(), staging })
 }
 
 /// Plugins in children, and the lines they and their host log.
@@ -38,7 +39,7 @@ impl World {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&lines);
         let log = HostLog::new(Level::Info, move |line| sink.lock().unwrap().push(line.message.to_owned()));
-        let registry = Registry::load_with(&[folder.path().to_owned()], &child(), &log);
+        let registry = Registry::load_with(&[folder.path().to_owned()], &child(&folder), &log);
         assert_eq!(registry.refusals(), [], "{test}");
         Self { registry, lines, _folder: folder }
     }
@@ -166,9 +167,37 @@ fn a_child_that_dies_between_calls_is_started_anew() {
 fn a_file_is_refused_as_in_our_own_process() {
     let folder =
         Folder::new("refused").with(&["fixture_described_major", "fixture_missing_symbol", "gross_items"]);
-    let there = Registry::load_with(&[folder.path().to_owned()], &child(), &HostLog::discard());
+    let there = Registry::load_with(&[folder.path().to_owned()], &child(&folder), &HostLog::discard());
     let here = folder.load();
     assert_eq!(there.refusals(), here.refusals());
     assert_eq!(there.refusals().len(), 2);
     assert_eq!(there.metrics().len(), 1);
+}
+
+#[test]
+fn what_was_checked_is_loaded_again_whatever_becomes_of_the_original() {
+    let folder = Folder::new("original").with(&["fixture_crash"]);
+    let original = folder.path().join("fixture_crash.so");
+    let registry = Registry::load_with(&[folder.path().to_owned()], &child(&folder), &HostLog::discard());
+    let metric = registry.create("fixture_crash", "{}").unwrap();
+    std::fs::write(&original, "something else").unwrap();
+    assert!(metric.observe(&orders(&["EXIT"])).is_err());
+    assert_eq!(metric.observe(&orders(&["a"])).unwrap(), [1]);
+    assert_eq!(registry.find("fixture_crash").unwrap().file, original);
+}
+
+#[test]
+fn a_file_that_others_could_have_written_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new("unsafe").with(&["gross_items", "fixture_crash", "fixture_panic"]);
+    let [open, link] = ["gross_items.so", "fixture_panic.so"].map(|name| folder.path().join(name));
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o646)).unwrap();
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(built("fixture_panic"), &link).unwrap();
+    let registry = Registry::load_with(&[folder.path().to_owned()], &child(&folder), &HostLog::discard());
+    let found: Vec<_> =
+        registry.refusals().iter().map(|refusal| (refusal.slug.as_str(), &*refusal.found)).collect();
+    assert_eq!(found, [("unsafe-file", "a symbolic link"), ("unsafe-file", "one that anyone can write")]);
+    assert_eq!(registry.metrics().len(), 1);
 }

@@ -13,6 +13,8 @@ struct PluginBody<'a> {
     plugin: &'a str,
     version: &'a str,
     file: String,
+    /// The hash of what runs; absent for what runs in our own process.
+    sha256: Option<String>,
     /// `child` or `in_process`.
     isolation: &'static str,
     /// `running`, `restarting` or `quarantined`.
@@ -39,6 +41,7 @@ pub(crate) async fn list(app: Shared, http: HttpRequest) -> Result<HttpResponse,
             plugin: &info.id,
             version: &info.version,
             file: info.file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            sha256: status.as_ref().map(|status| status.sha256.clone()),
             isolation: if status.is_some() { "child" } else { "in_process" },
             state: status.as_ref().map_or("running", |status| status.state.as_str()),
             restarts: status.as_ref().map_or(0, |status| status.restarts),

@@ -19,6 +19,7 @@ pub use plugin::{PluginState, PluginStatus};
 
 pub(crate) use metric::Supervised;
 pub(crate) use plugin::Plugin;
+pub(crate) use process::Library;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -30,4 +31,6 @@ pub struct Launcher {
     pub program: PathBuf,
     /// Its arguments before the library.
     pub arguments: Vec<OsString>,
+    /// Where copies of plugins are kept, each under the hash of its bytes.
+    pub staging: PathBuf,
 }

@@ -1,13 +1,12 @@
 //! A plugin whose child is started, watched, started anew, and in the end left alone.
 
 use super::Launcher;
-use super::process::{Death, Process};
+use super::process::{Death, Library, Process};
 use super::wire::Kind;
 use crate::log::{HostLog, Level, LogLine};
 use crate::refusal::{Failed, Slug};
 use crate::registry::Manifest;
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
@@ -56,12 +55,14 @@ pub struct PluginStatus {
     pub restarts: u64,
     /// What the last child died of.
     pub last_crash: Option<String>,
+    /// The hash of the file that runs, in hexadecimal.
+    pub sha256: String,
 }
 
 /// A plugin with its child.
 pub(crate) struct Plugin {
     id: String,
-    library: PathBuf,
+    library: Library,
     launcher: Launcher,
     log: HostLog,
     inner: Mutex<Inner>,
@@ -95,13 +96,13 @@ pub(super) enum Away {
 impl Plugin {
     /// Starts a plugin's child for the first time, and reads what it has.
     pub(crate) fn start(
-        library: &Path,
+        library: Library,
         launcher: &Launcher,
         log: &HostLog,
     ) -> Result<(Arc<Self>, Manifest), Failed> {
         let refused =
             |found: String| Failed::new(Slug::InitFailed, "a plugin that starts in its own process", found);
-        let (process, manifest) = spawn(launcher, library, log).map_err(refused)?;
+        let (process, manifest) = spawn(launcher, &library, log).map_err(refused)?;
         let id = manifest.plugin_id().unwrap_or_default().to_owned();
         let inner = Inner {
             process: Some(process),
@@ -114,7 +115,7 @@ impl Plugin {
         };
         let plugin = Arc::new(Self {
             id,
-            library: library.to_owned(),
+            library,
             launcher: launcher.clone(),
             log: log.clone(),
             inner: Mutex::new(inner),
@@ -140,6 +141,7 @@ impl Plugin {
             pid: inner.process.as_ref().map(Process::pid),
             restarts: inner.generation - 1,
             last_crash: inner.last_crash.clone(),
+            sha256: self.library.sha256.clone(),
         }
     }
 
@@ -287,7 +289,7 @@ impl Running<'_> {
     }
 }
 
-fn spawn(launcher: &Launcher, library: &Path, log: &HostLog) -> Result<(Process, Manifest), String> {
+fn spawn(launcher: &Launcher, library: &Library, log: &HostLog) -> Result<(Process, Manifest), String> {
     let mut process = Process::start(launcher, library, log).map_err(|error| error.to_string())?;
     let ready = process.ready(START_DEADLINE).map_err(|death| death.to_string())?;
     let manifest = serde_json::from_slice(&ready).map_err(|error| error.to_string())?;

@@ -10,7 +10,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,16 @@ pub(super) enum Death {
 /// The bytes of an answer, or the JSON of a fault.
 type Answer = Result<Vec<u8>, Vec<u8>>;
 
+/// What a child loads.
+#[derive(Clone, Debug)]
+pub(crate) struct Library {
+    pub(crate) file: PathBuf,
+    /// What its lines in the log go by.
+    pub(crate) name: String,
+    /// The hash of its bytes, in hexadecimal.
+    pub(crate) sha256: String,
+}
+
 /// A child that runs.
 pub(super) struct Process {
     child: Child,
@@ -71,14 +81,14 @@ impl Process {
     /// # Errors
     ///
     /// Those of the system.
-    pub(super) fn start(launcher: &Launcher, library: &Path, log: &HostLog) -> io::Result<Self> {
+    pub(super) fn start(launcher: &Launcher, library: &Library, log: &HostLog) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_read_timeout(Some(TICK))?;
         ours.set_write_timeout(Some(SILENCE_MAX))?;
         let mut command = Command::new(&launcher.program);
         command
             .args(&launcher.arguments)
-            .arg(library)
+            .arg(&library.file)
             .env_clear()
             // The server's allocator reserves by the gigabyte, which the memory limit counts.
             .env("MIMALLOC_ARENA_RESERVE", "65536")
@@ -92,7 +102,7 @@ impl Process {
         // SAFETY: between fork and exec only system calls are made, and none of them allocates.
         unsafe { command.pre_exec(move || prepare(socket, memory)) };
         let mut child = command.spawn()?;
-        let plugin = library.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let plugin = library.name.clone();
         if let Some(stderr) = child.stderr.take() {
             pass_on(stderr, plugin.clone(), log.clone());
         }

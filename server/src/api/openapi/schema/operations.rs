@@ -193,6 +193,9 @@ struct Plugin {
     version: String,
     /// Its file.
     file: String,
+    /// The hash of the file that runs, in hexadecimal; null for one that runs in the server's process.
+    #[schema(required = true)]
+    sha256: Option<String>,
     /// Where it runs.
     isolation: PluginIsolation,
     /// Whether it can be called.
