@@ -64,7 +64,8 @@ impl Place {
         let program = std::env::current_exe().map_err(CliError::from_display)?;
         let isolation = match self.plugin_isolation {
             IsolationArg::Child => {
-                Isolation::Child(Launcher { program, arguments: vec!["plugin-host".into()] })
+                let staging = self.data_dir.join("staged-plugins");
+                Isolation::Child(Launcher { program, arguments: vec!["plugin-host".into()], staging })
             }
             IsolationArg::InProcess => Isolation::InProcess,
         };
