@@ -107,13 +107,15 @@ fn p99(mut latencies: Vec<Duration>) -> Duration {
 pub(crate) fn figures_are_those_of_a_run_in_which_no_child_was_killed(engine: Engine) {
     let (mut shop, _folder) = open(engine);
     let is_done = AtomicBool::new(false);
+    let plugin = status(&shop);
+    let library = plugin["sha256"].as_str().unwrap();
     let n_killed = std::thread::scope(|scope| {
         let (is_done, server) = (&is_done, shop.podium.pid());
         let killing = scope.spawn(move || {
             let mut n_killed = 0;
             while !is_done.load(Ordering::Relaxed) && n_killed < 4 {
                 std::thread::sleep(Duration::from_millis(60));
-                n_killed += kill_child(server, "fixture_crash");
+                n_killed += kill_child(server, library);
             }
             n_killed
         });
@@ -131,13 +133,13 @@ pub(crate) fn figures_are_those_of_a_run_in_which_no_child_was_killed(engine: En
 }
 
 /// Kills the server's child that hosts a plugin; says how many there were.
-fn kill_child(server: u32, plugin: &str) -> usize {
+fn kill_child(server: u32, library: &str) -> usize {
     let mut n_killed = 0;
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let read = |name| std::fs::read_to_string(entry.path().join(name)).unwrap_or_default();
         let (stat, command) = (read("stat"), read("cmdline"));
         let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
-        if parent == Some(server) && command.contains("plugin-host") && command.contains(plugin) {
+        if parent == Some(server) && command.contains("plugin-host") && command.contains(library) {
             let pid = entry.file_name().into_string().unwrap();
             n_killed += usize::from(
                 std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success(),
