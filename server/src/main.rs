@@ -25,7 +25,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let command = cli::Cli::parse();
     if let Some(library) = command.hosted() {
-        return podium_plugin_host::serve(library).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+        return match podium_plugin_host::serve(library) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                cli::say_error(&error.to_string());
+                ExitCode::from(cli::TROUBLE)
+            }
+        };
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

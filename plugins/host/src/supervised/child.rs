@@ -40,6 +40,12 @@ pub(super) struct Created {
 ///
 /// Those of the socket: the server is gone, or did not start this process.
 pub fn serve(library: &Path) -> io::Result<()> {
+    for fd in [SOCKET_FD, SHARED_FD] {
+        // SAFETY: a system call without pointers.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
+            return Err(io::Error::other("only a server starts this"));
+        }
+    }
     // SAFETY: the parent put the socket there for us, and nothing else in this process knows of it.
     let stream = unsafe { UnixStream::from_raw_fd(SOCKET_FD) };
     // SAFETY: as above.
