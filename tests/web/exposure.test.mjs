@@ -1,14 +1,14 @@
 // What is reported, when and how often.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { HOLD, LIMIT_MS, openShop, slot, state, until } from './harness/shop.mjs';
+import { openShop, slot, state, until } from './harness/shop.mjs';
 
 const DECIDE = '/api/v1/decide', EVENTS = '/api/v1/events';
 let shop;
 before(async () => {
   shop = await openShop();
 });
-after(() => shop.close());
+after(() => shop?.close());
 afterEach(() => [DECIDE, EVENTS].forEach((path) => shop.proxy.on(path, {})));
 
 /** The exposures that reached the proxy for one experiment. */
@@ -44,7 +44,7 @@ test('a variant that shows nothing, or the default, counts like the others', asy
   await shop.admin.register('empty', { html: '' }, { html: '' });
   await shop.admin.register('control', null, null);
   const page = await shop.visitor();
-  const head = shop.tag() + HOLD + '<style>div:empty{display:none}</style>';
+  const head = shop.tag() + shop.hold + '<style>div:empty{display:none}</style>';
   await page.goto(shop.put('/empty', { head, body: slot('empty') + slot('control', 'control') }));
   await until(() => views('empty').length && views('control').length, 'both are sent');
   await until(async () => (await shop.admin.units('empty')) === 1 && (await shop.admin.units('control')) === 1, 'both count');
@@ -65,11 +65,12 @@ test('nothing is reported before it is in view', async () => {
 
 test('nothing is reported of a default that was shown for want of an answer', async () => {
   await shop.admin.register('late', { html: 'Late' }, { html: 'Late' });
-  shop.proxy.on(DECIDE, { delayMs: LIMIT_MS + 200 });
+  const limitMs = 200;
+  shop.proxy.on(DECIDE, { delayMs: limitMs * 2 });
   const page = await shop.visitor();
-  await page.goto(shop.put('/late', { body: slot('late') }));
+  await page.goto(shop.put('/late', { head: shop.tag({ limitMs }), body: slot('late') }));
   assert.equal(await state(page), 'default');
-  await page.waitForTimeout(LIMIT_MS);
+  await page.waitForTimeout(limitMs * 2);
   await settle(page);
   assert.deepEqual(views('late'), []);
   assert.equal(await shop.admin.units('late'), 0);

@@ -14,7 +14,7 @@ before(async () => {
   podium = await startPodium();
   source = await readFile(FILE, 'utf8');
 });
-after(() => podium.close());
+after(() => podium?.close());
 
 test('it is small', (t) => {
   const size = compressed(source);

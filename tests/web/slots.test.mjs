@@ -1,7 +1,7 @@
 // All is well: the variant is there, and nothing flickers.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { HOLD, frames, openShop, slot, state, text, until } from './harness/shop.mjs';
+import { frames, openShop, slot, state, text, until } from './harness/shop.mjs';
 
 let shop;
 before(async () => {
@@ -10,13 +10,13 @@ before(async () => {
   await shop.admin.register('label', 'Buy now', 'Buy now');
   await shop.admin.register('same', null, null);
 });
-after(() => shop.close());
+after(() => shop?.close());
 
 /** The texts that were visible in a frame. */
 const seen = ({ frames }) => [...new Set(frames.filter((frame) => frame.visible).map((frame) => frame.text))];
 
 const WAYS = {
-  'loaded without blocking, behind a hold of the page': () => shop.tag() + HOLD,
+  'loaded without blocking, behind a hold of the page': () => shop.tag() + shop.hold,
   'loaded in the head, without a hold': () => shop.tag({ how: '' }),
 };
 for (const [way, head] of Object.entries(WAYS)) {
@@ -33,6 +33,18 @@ for (const [way, head] of Object.entries(WAYS)) {
     assert.deepEqual(page.faults, []);
   });
 }
+
+test('a slot is held while the answer takes its time', async () => {
+  shop.proxy.on('/api/v1/decide', { delayMs: 300 });
+  const page = await shop.visitor();
+  await page.goto(shop.put('/held', { body: slot('banner') }));
+  assert.equal(await state(page), 'shown');
+  const drawn = await frames(page);
+  assert.ok(drawn.frames.some((frame) => !frame.visible && frame.text === 'Default'), 'frames without it were drawn');
+  assert.deepEqual(seen(drawn), ['Banner']);
+  assert.deepEqual(drawn.painted, []);
+  shop.proxy.on('/api/v1/decide', {});
+});
 
 test('the frames would show a default if there were one', async () => {
   const page = await shop.visitor();
@@ -95,7 +107,7 @@ test('a visitor keeps the id from page to page', async () => {
 
 test('who is known is decided for by that name', async () => {
   const page = await shop.visitor();
-  await page.goto(shop.put('/known', { head: shop.tag({ more: 'data-user="ann"' }) + HOLD, body: slot('banner') }));
+  await page.goto(shop.put('/known', { head: shop.tag({ more: 'data-user="ann"' }) + shop.hold, body: slot('banner') }));
   await state(page);
   assert.equal(JSON.parse(shop.proxy.asked('/api/v1/decide').at(-1).body).unit, 'ann');
   await page.evaluate((html) => {

@@ -34,7 +34,7 @@ export async function startPodium() {
     child.kill('SIGKILL');
     await ended;
   };
-  return { url, key: keys.publishable, admin: api(url, keys.admin), kill, close: () => kill().then(() => rm(folder, { recursive: true })) };
+  return { url, key: keys.publishable, adminKey: keys.admin, admin: api(url, keys.admin), kill, close: () => kill().then(() => rm(folder, { recursive: true })) };
 }
 
 /** Calls of our API with a key; fails on any answer but a good one. */

@@ -6,19 +6,13 @@ import { listen } from './listen.mjs';
 import { startPodium } from './podium.mjs';
 import { startProxy } from './proxy.mjs';
 
-/** The limit of every page, in ms, unless it says otherwise. */
-export const LIMIT_MS = 400;
-/** What a frame, a timer and a busy machine may add to it. */
-export const SLACK_MS = 250;
-
-/** The page's own hold, for a script that is loaded without blocking. */
-export const HOLD = `<style>@keyframes podium-hold{from,to{visibility:hidden}}
-[data-podium]:not([data-podium-state]){animation:podium-hold ${LIMIT_MS}ms}</style>`;
+/** The limit of pages where all is well, in ms: long, so that a busy machine does not look like a slow server. */
+const PATIENCE_MS = 4_000;
 
 /** A slot that the browser can be asked about: `painted_` has `default` if its default was ever drawn. */
 export const slot = (flag, id = 'slot') => `<div id="${id}" data-podium="${flag}"><p elementtiming="default">Default</p></div>`;
 
-export async function openShop() {
+export async function openShop({ limitMs = PATIENCE_MS } = {}) {
   const podium = await startPodium();
   const proxy = await startProxy(podium.url);
   const pages = new Map();
@@ -39,12 +33,17 @@ export async function openShop() {
     proxy,
     url,
     admin: podium.admin,
+    limitMs,
+    /** The page's own hold, for a script that is loaded without blocking. */
+    hold: `<style>@keyframes podium-hold{from,to{visibility:hidden}}
+[data-podium]:not([data-podium-state]){animation:podium-hold ${limitMs}ms}</style>`,
     /** The tag of the script. */
-    tag: ({ how = 'async', base = proxy.url, limitMs = LIMIT_MS, more = '' } = {}) =>
+    tag: ({ how = 'async', base = proxy.url, more = '', limitMs = shop.limitMs } = {}) =>
       `<script ${how} src="${base}/podium.js" data-key="${podium.key}" data-timeout-ms="${limitMs}" ${more}></script>`,
-    /** Puts up a page; returns its address. */
-    put(path, { head = shop.tag() + HOLD, body, headers = {} }) {
-      pages.set(path, { html: `<!doctype html><html lang="en"><head><title>Shop</title>${head}</head><body>${body}</body></html>`, headers });
+    /** Puts up a page, whole or in parts; returns its address. */
+    put(path, { head = shop.tag() + shop.hold, body, headers = {}, html }) {
+      html ??= `<!doctype html><html lang="en"><head><title>Shop</title>${head}</head><body>${body}</body></html>`;
+      pages.set(path, { html, headers });
       return url + path;
     },
     /** A visitor whom nobody knows: a browser profile of its own. */
