@@ -219,7 +219,8 @@
       const detail = { flag, variant, value: 'json' in value ? value.json : value };
       slot.dispatchEvent(new CustomEvent('podium:decision', { bubbles: true, detail }));
     }
-    if (decision.assigned) views.observe(slot), shown.set(slot, decision);
+    shown.set(slot, decision);
+    views.observe(slot);
     return 'shown';
   };
 
