@@ -17,7 +17,7 @@
   const STATE = 'data-podium-state';
   /** What a page may call its own hold of slots, until this script is there. */
   const HOLD = 'podium-hold';
-  /** How long to leave the server alone after a failure, in ms. */
+  /** How long to wait for the server, and then to leave it alone, in ms. */
   const REST_MS = 10_000;
   /** Events that a page holds back at most, how many go in one request, and after how many ms. */
   const EVENTS_MAX = 200, BATCH_MAX = 25, BATCH_MS = 200;
@@ -69,6 +69,7 @@
       headers: { authorization: 'Bearer ' + key, 'content-type': 'application/json' },
       credentials: 'omit',
       body,
+      signal: AbortSignal.timeout(REST_MS),
       keepalive: keepalive && body.length < KEEPALIVE_MAX,
     });
 
