@@ -1,5 +1,6 @@
 //! Our API, one file per resource, and what all handlers share.
 
+mod cross_origin;
 pub(crate) mod decide;
 pub(crate) mod events;
 pub(crate) mod experiments;
@@ -10,10 +11,12 @@ pub(crate) mod operations;
 pub(crate) mod plugins;
 pub(crate) mod reports;
 mod request;
+mod script;
 
 use crate::app::App;
 use crate::auth::{self, Scope};
 use crate::problem::{Kind, Problem};
+use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -58,10 +61,23 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
             Err::<HttpResponse, _>(wrong_method(&request, methods))
         }))
     };
+    let preflight = || web::method(Method::OPTIONS).to(cross_origin::preflight);
     // Routes are tried in their order: those that shoppers wait for come first, and need no pattern.
     config
-        .service(resource("/api/v1/decide", "POST").post(decide::decide))
-        .service(resource("/api/v1/events", "POST, GET").post(events::send).get(events::rejected))
+        .service(
+            resource("/api/v1/decide", "POST, OPTIONS")
+                .post(decide::decide)
+                .route(preflight())
+                .wrap(cross_origin::readable()),
+        )
+        .service(
+            resource("/api/v1/events", "POST, GET, OPTIONS")
+                .post(events::send)
+                .get(events::rejected)
+                .route(preflight())
+                .wrap(cross_origin::readable()),
+        )
+        .service(resource("/podium.js", "GET, HEAD").get(script::podium_js).head(script::podium_js))
         .service(resource("/livez", "GET").get(operations::livez))
         .service(resource("/readyz", "GET").get(operations::readyz))
         .service(resource("/metrics", "GET").get(operations::metrics))

@@ -1,6 +1,6 @@
 //! Keys, metrics, and what operators and programs ask.
 
-use super::super::endpoint::{Endpoint, JSON, in_path, none, query};
+use super::super::endpoint::{Endpoint, JSON, in_path, none, query, text_header};
 use super::super::examples;
 use super::super::schema::{ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugins, Readiness};
 use super::{KEYS, OPERATIONS, get, post};
@@ -87,6 +87,18 @@ pub(super) fn operations() -> Vec<Endpoint> {
             "This document.",
             none,
         ),
+        get("/podium.js", "readScript")
+            .tag(OPERATIONS)
+            .says(
+                "Read the client for web pages",
+                "A script that fills the slots of a page and reports what was shown.",
+            )
+            .answers_text(200, "The script.", "text/javascript; charset=utf-8")
+            .with_header(
+                "ETag",
+                text_header("Another one for another script.", "\"9f86d081884c7d659a2feaa0c55ad015\""),
+            )
+            .answers_nothing(304, "The script is the one of `If-None-Match`."),
         get("/problems/{slug}", "readProblem")
             .tag(OPERATIONS)
             .says("Read about a problem", "Where the `type` of a problem leads.")

@@ -31,6 +31,7 @@ async fn read(server: &Server<'_>) {
         "GET /readyz?require=store",
         "GET /metrics",
         "GET /openapi.json",
+        "GET /podium.js",
         "GET /problems/edit-conflict",
         "GET /",
         "GET /assets/podium.css",
