@@ -1,8 +1,10 @@
 //! All plugins that were found.
 
 use crate::callbacks::Callbacks;
+use crate::channel_registry::Channels;
 use crate::descriptor::{self, Checked};
-use crate::in_process::{self, Loaded};
+use crate::handle;
+use crate::in_process::Loaded;
 use crate::info::{MetricInfo, PluginInfo, Skipped};
 use crate::instance::{CreateError, MetricInstance};
 use crate::library;
@@ -20,6 +22,7 @@ pub struct Registry {
     plugins: Vec<PluginInfo>,
     metrics: Vec<MetricInfo>,
     loaded: Vec<Loaded>,
+    pub(crate) channels: Channels,
     skipped: Vec<Skipped>,
     refusals: Vec<Refusal>,
 }
@@ -97,6 +100,9 @@ impl Registry {
             self.loaded.push(Loaded::new(&metric.info, metric.functions, callbacks));
             self.metrics.push(metric.info);
         }
+        for channel in checked.channels {
+            self.channels.add(channel, callbacks);
+        }
         self.skipped.extend(checked.skipped);
         self.plugins.push(checked.plugin);
         Ok(())
@@ -114,6 +120,9 @@ impl Registry {
         if let Some(plugin) = self.plugins.iter().find(|plugin| plugin.id == checked.plugin.id) {
             return Err(taken("plugin", &plugin.id, &plugin.file));
         }
+        if let Some(channel) = self.channels.same(&checked.channels) {
+            return Err(taken("channel", &channel.id, &channel.file));
+        }
         let same = checked.metrics.iter().find_map(|metric| self.find(&metric.info.id));
         same.map_or(Ok(()), |metric| Err(taken("metric", &metric.id, &metric.file)))
     }
@@ -121,10 +130,11 @@ impl Registry {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plugins, metrics, skipped, refusals, loaded: _ } = self;
+        let Self { plugins, metrics, skipped, refusals, channels, loaded: _ } = self;
         f.debug_struct("Registry")
             .field("plugins", plugins)
             .field("metrics", metrics)
+            .field("channels", &channels.infos())
             .field("skipped", skipped)
             .field("refusals", refusals)
             .finish_non_exhaustive()
@@ -156,7 +166,7 @@ fn introduce(
     let (callbacks, table) = Callbacks::leak(checked.plugin.id.clone(), log.clone());
     if let Some(init) = checked.init {
         // SAFETY: the library stays open.
-        unsafe { in_process::init(init, table) }
+        unsafe { handle::init(init, table) }
             .map_err(|text| Failed::new(Slug::InitFailed, "a plugin that starts", text))?;
     }
     introduced.insert(descriptor.addr(), callbacks);
