@@ -195,7 +195,7 @@ unsafe extern "C" fn outcome(ctx: *mut c_void, call: u64, message: u32, outcome:
     // SAFETY: null, or an outcome that the plugin lends for this call, with its texts.
     let outcome = unsafe { abi::read(outcome).map(|outcome| Outcome::from_abi(&outcome)) };
     let Ok(outcome) = outcome else { return codes::E_INVALID };
-    on_call(callbacks, call, |call| call.outcome(message, outcome))
+    on_call(callbacks, call, |call| call.outcome(message, &outcome))
 }
 
 unsafe extern "C" fn event(ctx: *mut c_void, call: u64, event_json: Str) -> i32 {
@@ -225,7 +225,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::{ANSWER_SIZE_MAX, Callbacks, LOG_LINES_MAX, LogFlow};
-    use crate::channel_calls::{OpenCall, OpenCalls, Reported, now_ms};
     use crate::log::{HostLog, Level};
     use podium_plugin_abi::{Str, codes};
     use std::sync::{Arc, Mutex};

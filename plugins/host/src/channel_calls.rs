@@ -124,7 +124,7 @@ impl OpenCall {
     }
 
     /// Notes what became of a message. The first word counts.
-    pub(crate) fn outcome(&self, message: u32, outcome: Outcome) -> i32 {
+    pub(crate) fn outcome(&self, message: u32, outcome: &Outcome) -> i32 {
         let message_idx = message as usize;
         {
             let mut reported = lock(&self.reported);
@@ -135,7 +135,7 @@ impl OpenCall {
             message.outcome = Some(outcome.clone());
         }
         if let Some(watch) = &self.watch {
-            watch.outcome(self.first_idx + message_idx, &outcome);
+            watch.outcome(self.first_idx + message_idx, outcome);
         }
         codes::OK
     }

@@ -245,8 +245,8 @@ fn placeholder(inside: &str, part: Escaping) -> Result<Segment, String> {
         return Err(format!("the fallback of {name} has a placeholder in it"));
     }
     // It may stand in an attribute, and must not end it, nor open or close an element around the value.
-    if part == Escaping::Html && fallback.contains(['<', '>', '"', '\'']) {
-        return Err(format!("the fallback of {name} has markup in it; write &lt;, &gt;, &quot; or &#39;"));
+    if part == Escaping::Html && fallback.contains(['<', '>', '"']) {
+        return Err(format!("the fallback of {name} has markup in it: no <, > or \" may stand there"));
     }
     Ok(Segment::Placeholder { name: name.to_owned(), escaping, fallback: fallback.to_owned() })
 }

@@ -353,7 +353,7 @@ fn wrong_settings_are_refused_with_a_text() {
     check_settings("[]", "the configuration must be a JSON object");
     check_settings(r#"{"tokens": 1}"#, "unknown field `tokens`, expected `token` at line 1 column 9");
     let written = r#"a secret is named, as {"secret": "NAME"}, and not written out"#;
-    check_settings(r#"{"token": "hunter2"}"#, &format!("{written} at line 1 column 19"));
+    check_settings(r#"{"token": "hunter2"}"#, &format!("{written} at line 1 column 20"));
     check_settings(r#"{"token": {"secret": "X"}}"#, "/token: there is no secret \"X\" for this plugin");
     check_settings(r#"{"token": {"secret": "X", "value": "y"}}"#, &format!("/token: {written}"));
 }

@@ -53,7 +53,7 @@ fn what_is_no_placeholder_is_refused_with_its_part() {
     check_refused("plain", "{{}}", &format!("p: \"\" {rule}"));
     check_refused("plain", "{{ a b | c }}", &format!("p: \" a b | c \" {rule}"));
     check_refused("plain", "{{ a | {{ b }} }}", "p: the fallback of a has a placeholder in it");
-    let markup = "p: the fallback of a has markup in it; write &lt;, &gt;, &quot; or &#39;";
+    let markup = "p: the fallback of a has markup in it: no <, > or \" may stand there";
     check_refused("html", "<i title=\"{{ a | \" b=\"}}\">", markup);
     check_refused("html", "{{ a | <b> }}", markup);
     check_refused("header", "a\r\nBcc: b", "p: a header is one line, without a zero byte");

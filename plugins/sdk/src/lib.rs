@@ -155,6 +155,7 @@ pub mod prelude {
     };
     pub use schemars::{self, JsonSchema};
     pub use serde::{self, Deserialize};
+    pub use serde_json;
 }
 
 /// What the macros expand to. Not for authors.

@@ -1,7 +1,7 @@
 //! One message on its way out.
 
 use crate::error::{Error, Result};
-use crate::payload::Payload;
+use crate::payload::{Part, Payload};
 use podium_plugin_abi::{self as abi, Str, codes};
 use serde::de::DeserializeOwned;
 
@@ -102,12 +102,12 @@ impl<'a> Message<'a> {
 
     /// Tells the text of the payload's first part: all there is, of a payload with one part.
     pub fn payload(&self) -> &str {
-        self.payload.parts().first().map_or("", |part| part.text())
+        self.payload.parts().first().map_or("", Part::text)
     }
 
     /// Tells the text of the part of this name, if there is one.
     pub fn part(&self, name: &str) -> Option<&str> {
-        self.payload.parts().iter().find(|part| part.name() == name).map(|part| part.text())
+        self.payload.parts().iter().find(|part| part.name() == name).map(Part::text)
     }
 
     pub(crate) fn idx(&self) -> u32 {

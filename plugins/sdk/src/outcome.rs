@@ -86,10 +86,8 @@ mod tests {
         outcome.with_abi(|abi| {
             assert_eq!((abi.status, abi.retry_after_ms), (status, retry_after_ms));
             // SAFETY: lent by `with_abi` for this closure.
-            assert_eq!(
-                unsafe { (abi.provider_id.text(), abi.detail.text()) },
-                (Some(provider_id), Some(detail))
-            );
+            let texts = unsafe { [abi.provider_id.text(), abi.detail.text()] };
+            assert_eq!(texts, [Some(provider_id), Some(detail)]);
         });
     }
 
