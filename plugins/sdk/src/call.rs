@@ -37,6 +37,11 @@ impl<'a> Call<'a> {
         Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
     }
 
+    /// Tells the time in milliseconds since 1970, by the server's clock.
+    pub fn now_ms(&self) -> i64 {
+        host::now_ms()
+    }
+
     /// Tells the W3C `traceparent` to pass on, or an empty text.
     pub fn trace(&self) -> &'a str {
         self.trace

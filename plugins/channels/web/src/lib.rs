@@ -7,9 +7,9 @@
 mod fragment;
 mod redirect;
 
-use podium_plugin::prelude::serde_json::Value;
 use podium_plugin::prelude::*;
 use redirect::Hosts;
+use serde_json::Value;
 
 export_plugin! { id: "podium.web", channels: [Web] }
 
