@@ -225,8 +225,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::{ANSWER_SIZE_MAX, Callbacks, LOG_LINES_MAX, LogFlow};
+    use crate::channel_calls::OpenCall;
+    use crate::channel_instance::ChannelCall;
     use crate::log::{HostLog, Level};
-    use podium_plugin_abi::{Str, codes};
+    use crate::outcome::OutcomeStatus;
+    use podium_plugin_abi::{self as abi, Str, codes};
+    use std::mem::size_of;
+    use std::ptr;
     use std::sync::{Arc, Mutex};
     use std::time::Instant;
 
@@ -244,6 +249,47 @@ mod tests {
         assert_eq!(callbacks.close_answer(first), b"ac");
         assert_eq!(callbacks.close_answer(second), b"b");
         assert_eq!(write(first, "late"), codes::E_INVALID);
+    }
+
+    #[test]
+    fn what_comes_late_twice_or_about_nothing_is_harmless() {
+        let (callbacks, table) = Callbacks::leak("test".into(), HostLog::discard());
+        let surroundings = |deadline_ms| ChannelCall { deadline_ms, ..ChannelCall::default() };
+        let open = |deadline_ms| callbacks.open_call(OpenCall::new(&surroundings(deadline_ms), 0, 2));
+        // SAFETY: the table's own context.
+        let begin = |call, message| unsafe { table.begin.unwrap()(table.ctx, call, message) };
+        let outcome = |call, message, status| {
+            let outcome = abi::Outcome {
+                struct_size: size_of::<abi::Outcome>() as u32,
+                status,
+                retry_after_ms: 0,
+                provider_code: 0,
+                provider_id: Str::EMPTY,
+                detail: Str::EMPTY,
+            };
+            // SAFETY: the table's own context, and an outcome that lives through the call.
+            unsafe { table.outcome.unwrap()(table.ctx, call, message, &raw const outcome) }
+        };
+        // SAFETY: the table's own context; a null outcome is the plugin's mistake to make.
+        let no_outcome = |call| unsafe { table.outcome.unwrap()(table.ctx, call, 0, ptr::null()) };
+
+        let (call, over) = (open(i64::MAX), open(0));
+        assert_eq!(
+            [begin(call, 0), begin(call, 0), begin(call, 2)],
+            [codes::OK, codes::OK, codes::E_INVALID]
+        );
+        assert_eq!(begin(over, 0), codes::E_LIMIT);
+        assert_eq!([no_outcome(call), outcome(call, 2, 1)], [codes::E_INVALID; 2]);
+        let (accepted, rejected) = (codes::OUTCOME_ACCEPTED, codes::OUTCOME_REJECTED);
+        assert_eq!(
+            [outcome(call, 0, accepted), outcome(call, 0, rejected), outcome(call, 1, 99)],
+            [codes::OK; 3]
+        );
+        let reported = callbacks.close_call(call).messages;
+        let found = reported.iter().map(|message| (message.begun, message.outcome.as_ref().unwrap().status));
+        let expected = [(true, OutcomeStatus::Accepted), (false, OutcomeStatus::Unknown)];
+        assert!(found.eq(expected), "{expected:?}");
+        assert_eq!([begin(call, 1), outcome(call, 1, accepted)], [codes::E_INVALID; 2]);
     }
 
     #[test]

@@ -248,6 +248,10 @@ fn placeholder(inside: &str, part: Escaping) -> Result<Segment, String> {
     if part == Escaping::Html && fallback.contains(['<', '>', '"']) {
         return Err(format!("the fallback of {name} has markup in it: no <, > or \" may stand there"));
     }
+    // It must not end the string that it stands in: the placeholder would reach into the document around it.
+    if part == Escaping::Json && serde_json::from_str::<String>(&format!("\"{fallback}\"")).is_err() {
+        return Err(format!("the placeholder {name} reaches beyond its string"));
+    }
     Ok(Segment::Placeholder { name: name.to_owned(), escaping, fallback: fallback.to_owned() })
 }
 

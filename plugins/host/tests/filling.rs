@@ -59,6 +59,9 @@ fn what_is_no_placeholder_is_refused_with_its_part() {
     check_refused("header", "a\r\nBcc: b", "p: a header is one line, without a zero byte");
     check_refused("url", "/a\tb", "p: a URL has no control characters");
     check_refused("json", r#"{"{{ x }}": 1}"#, "p: a placeholder in the name of a member");
+    let beyond = "p: the placeholder x reaches beyond its string";
+    check_refused("json", r#"{"a": "{{ x | ", "b": {"c": {}}}"#, beyond);
+    check_refused("json", r#"["{{ x | ", "}}"]"#, beyond);
     check_refused("json", r#"{"a": {{ x }}}"#, "p: key must be a string at line 1 column 8");
 }
 
@@ -116,6 +119,12 @@ fn nasty() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
+/// Pieces of placeholders, which may close in another text than the one they open in.
+fn torn() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec!["{{ x |", "{{ x }}", "}}", "a", " ", "\\", "\""]);
+    prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+}
+
 proptest! {
     #[test]
     fn no_value_adds_markup_to_html(value in nasty()) {
@@ -153,6 +162,20 @@ proptest! {
         let mut escaped = String::new();
         prop_assert!(Escaping::Json.append(&mut escaped, &value));
         prop_assert!(!escaped.contains(['<', '>', '&', '\u{2028}', '\u{2029}']), "{escaped}");
+    }
+
+    #[test]
+    fn whatever_the_document_and_the_value_the_result_is_json(
+        texts in prop::collection::vec(torn(), 1..5), raw in torn(), value in nasty(),
+    ) {
+        let members: Vec<_> = texts.iter().map(|text| serde_json::json!({ "a": text, "b": {} })).collect();
+        for template in [serde_json::json!(members).to_string(), format!("[\"{raw}\", {{\"b\": {{}}}}]")] {
+            for value in [value.as_str(), ""] {
+                let Ok(filled) = fill("json", &template, value) else { continue };
+                let read = serde_json::from_str::<serde_json::Value>(&filled);
+                prop_assert!(read.is_ok(), "{template} became {filled}");
+            }
+        }
     }
 
     #[test]

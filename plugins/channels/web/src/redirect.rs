@@ -6,7 +6,7 @@ use url::{Position, Url};
 /// Stands for the shop itself while a location is checked; nobody can list it.
 const OWN: &str = "https://own.invalid/";
 /// Stands for any value: values are percent-encoded, so they have no character with a meaning either.
-const ANY_VALUE: &str = "x";
+const ANY_VALUE: &str = "any-value";
 
 /// Hosts that redirects may lead to besides the shop's own, with the port if it is not the usual one.
 pub(crate) struct Hosts(Vec<String>);
@@ -38,30 +38,34 @@ impl Hosts {
         if location.contains(|c: char| c.is_control() || c.is_whitespace() && c != ' ') {
             return Err(wrong("a location has no line breaks or other control characters".into()));
         }
-        let filled = filled(&location);
-        let own = Url::parse(OWN).map_err(|error| Error::internal(error.to_string()))?;
-        let url =
-            own.join(&filled).map_err(|error| wrong(format!("{location:?} is no location: {error}")))?;
+        // A value stands where its placeholder is, or the fallback, which may be nothing: `/{{ x }}/a.example`
+        // would then lead to another host.
+        for is_known in [true, false] {
+            self.check_filled(&location, &filled(&location, is_known).map_err(wrong)?).map_err(wrong)?;
+        }
+        Ok(location)
+    }
+
+    fn check_filled(&self, location: &str, filled: &str) -> Result<(), String> {
+        let own = Url::parse(OWN).map_err(|error| error.to_string())?;
+        let url = own.join(filled).map_err(|error| format!("{location:?} is no location: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong(format!("{:?} is no scheme of a page; http or https", url.scheme())));
+            return Err(format!("{:?} is no scheme of a page; http or https", url.scheme()));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("a location has no user name or password".into()));
+            return Err("a location has no user name or password".into());
         }
         if url.origin() == own.origin() {
-            let is_plain = filled.starts_with('/') && !filled[1..].starts_with(['/', '\\']);
-            return if is_plain {
-                Ok(location)
-            } else {
-                Err(wrong(format!("{location:?} must begin with /, or with https:// and a listed host")))
-            };
+            let is_path = filled.starts_with('/') && !filled[1..].starts_with(['/', '\\']);
+            let must = || format!("{location:?} must begin with /, or with https:// and a listed host");
+            return if is_path { Ok(()) } else { Err(must()) };
         }
         let found = authority(&url);
         if self.0.iter().any(|host| host == found) {
-            return Ok(location);
+            return Ok(());
         }
         let listed = if self.0.is_empty() { "none".into() } else { self.0.join(", ") };
-        Err(wrong(format!("{found:?} is not among the hosts that redirects may lead to: {listed}")))
+        Err(format!("{found:?} is not among the hosts that redirects may lead to: {listed}"))
     }
 }
 
@@ -70,13 +74,21 @@ fn authority(url: &Url) -> &str {
     &url[Position::BeforeHost..Position::AfterPort]
 }
 
-/// Puts a value in the place of every placeholder.
-fn filled(location: &str) -> String {
+/// Puts a value in the place of every placeholder, or its fallback if the value is not known.
+fn filled(location: &str, is_known: bool) -> Result<String, String> {
     let mut filled = String::with_capacity(location.len());
     let mut rest = location;
     while let Some((before, behind)) = rest.split_once("{{") {
-        filled.extend([before, ANY_VALUE]);
-        rest = behind.split_once("}}").map_or("", |(_, rest)| rest);
+        let (inside, after) = behind.split_once("}}").unwrap_or((behind, ""));
+        let (_, fallback) = inside.split_once('|').unwrap_or((inside, ""));
+        let fallback = fallback.trim();
+        if !fallback.chars().all(|c| c.is_ascii_alphanumeric() || "-._~%".contains(c)) {
+            return Err(format!(
+                "the fallback {fallback:?} is no piece of a location: letters, digits, -._~%"
+            ));
+        }
+        filled.extend([before, if is_known { ANY_VALUE } else { fallback }]);
+        rest = after;
     }
-    filled + rest
+    Ok(filled + rest)
 }

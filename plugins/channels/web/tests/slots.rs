@@ -173,8 +173,11 @@ fn redirects_lead_nowhere_else() {
         ("\\\\evil.example", "evil.example"),
         ("https:evil.example", "own.invalid"),
         ("https://sale.example.evil.example/", "sale.example.evil.example"),
-        ("https://sale.example{{ x }}/", "sale.examplex"),
-        ("https://{{ x }}sale.example/", "xsale.example"),
+        ("https://sale.example{{ x }}/", "sale.exampleany-value"),
+        ("/{{ x }}/evil.example/", "evil.example"),
+        ("/{{ x }}\\evil.example/", "evil.example"),
+        ("https://sale{{ x | .example }}/", "saleany-value"),
+        ("https://{{ x }}sale.example/", "any-valuesale.example"),
         ("https://sale.example:8443/", "sale.example:8443"),
     ] {
         let text = format!("/redirect: {host:?} {listed}");
@@ -194,6 +197,10 @@ fn redirects_lead_nowhere_else() {
         (
             "https://sale.example:{{ x }}/",
             "\"https://sale.example:{{ x }}/\" is no location: invalid port number",
+        ),
+        (
+            "/{{ x | /evil.example }}",
+            "the fallback \"/evil.example\" is no piece of a location: letters, digits, -._~%",
         ),
         ("sale", "\"sale\" must begin with /, or with https:// and a listed host"),
         ("{{ x }}", "\"{{ x }}\" must begin with /, or with https:// and a listed host"),
