@@ -4,6 +4,7 @@
 use podium_plugin_host::{
     ChannelCall, ChannelCreateError, ChannelFault, ChannelInstance, Filled, HostLog, ProviderClass, Registry,
 };
+use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -221,5 +222,134 @@ fn what_is_no_host_cannot_be_listed() {
         let text =
             format!("`redirect_hosts`: {host:?} is no host, such as sale.example or sale.example:8443");
         assert_eq!(error, ChannelCreateError::Config { text });
+    }
+}
+
+/// HTML that somebody wrote with bad intent, or in a hurry.
+fn careless_html() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "<p>",
+        "</p>",
+        "<a href=\"/x?q={{ x }}\">",
+        "<a href='",
+        "</a>",
+        "<script>",
+        "</script>",
+        "<svg>",
+        "<math>",
+        "<style>",
+        "<mtext>",
+        "<table>",
+        "<td>",
+        "<img src=x onerror=alert(1) alt=\"",
+        "\"",
+        "'",
+        ">",
+        "<",
+        "<!--",
+        "-->",
+        "{{ x }}",
+        "{{ x | y }}",
+        "{{ url:x }}",
+        "<div title='{{ x }}' class=\"{{ x }}\">",
+        "</div>",
+        "<select>",
+        "<noscript>",
+        "<template>",
+        "&lt;",
+        "&quot;",
+        "&#39;",
+        "text",
+        " ",
+        "<b onclick=",
+        "<title>",
+        "<textarea>",
+    ]);
+    prop::collection::vec(piece, 1..14).prop_map(|pieces| pieces.concat())
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "<script>alert(1)</script>",
+        "\"",
+        "'",
+        ">",
+        "<img onerror=x>",
+        "javascript:x",
+        "/",
+        "\\",
+        "&",
+        "a",
+        "é",
+        "-->",
+        " onclick=x ",
+        "</a>",
+        "\n",
+    ]);
+    prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever was written, and whatever fills it: every tag that is shown is on the list, as it stands.
+    #[test]
+    fn what_is_shown_is_clean(html in careless_html(), value in value()) {
+        if let Ok(filled) = shown(&serde_json::json!({ "html": html }), &value) {
+            let shown = filled.part("html").unwrap();
+            prop_assert_eq!(first_unclean(shown), None, "{} became {}", html, shown);
+        }
+    }
+}
+
+/// Finds a tag that is no plain, closed, listed tag with quoted, listed attributes. Knows nothing of how the
+/// channel cleans.
+fn first_unclean(html: &str) -> Option<&str> {
+    let mut rest = html;
+    while let Some(at) = rest.find('<') {
+        let tag = &rest[at..];
+        let Some(behind) = clean_tag(&tag[1..]) else { return Some(tag) };
+        rest = behind;
+    }
+    None
+}
+
+/// Reads a tag after its `<` and returns what is behind it.
+fn clean_tag(tag: &str) -> Option<&str> {
+    let tag = tag.strip_prefix('/').unwrap_or(tag);
+    let (name, mut rest) = tag.split_at(tag.find(|c: char| !c.is_ascii_alphanumeric())?);
+    let listed = ["a", "b", "div", "img", "p", "table", "tbody", "td", "tr"];
+    if !listed.contains(&name) {
+        return None;
+    }
+    while let Some(attribute) = rest.strip_prefix(' ') {
+        let (name, value) = attribute.split_once("=\"")?;
+        let (value, behind) = value.split_once('"')?;
+        let is_link = matches!(name, "href" | "src");
+        if !is_link && !["alt", "class", "rel", "title"].contains(&name) {
+            return None;
+        }
+        // None of the pieces makes a link that leads elsewhere than to a path.
+        if is_link && value.trim_start().to_ascii_lowercase().starts_with("javascript") {
+            return None;
+        }
+        rest = behind;
+    }
+    rest.strip_prefix('>')
+}
+
+#[test]
+fn the_reader_of_tags_finds_what_is_not_clean() {
+    assert_eq!(first_unclean(r#"a <p class="x > y"><img src="/a" alt="<"></p> b"#), None);
+    for unclean in [
+        "<script>",
+        "<p onclick=\"x\">",
+        "<p class=x>",
+        "<p class=\"x\"y=\"z\">",
+        "<p",
+        "<!--",
+        "<a href=\"javascript:x\">",
+    ] {
+        assert_eq!(first_unclean(unclean), Some(unclean));
     }
 }
