@@ -1,16 +1,19 @@
 //! The host's functions that a plugin may call, and what is behind them.
 
+use crate::channel_calls::{OpenCall, OpenCalls, Reported, now_ms};
 use crate::log::{HostLog, Level, LogLine};
+use crate::outcome::Outcome;
 use podium_plugin_abi::{self as abi, Str, codes};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::mem::size_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// The longest answer to one call, in bytes.
+/// The longest answer to one call of a metric, in bytes.
 const ANSWER_SIZE_MAX: usize = 1024 * 1024;
 /// The longest text of a log line, in bytes.
 const LOG_TEXT_MAX: usize = 8 * 1024;
@@ -23,7 +26,9 @@ pub(crate) struct Callbacks {
     plugin: String,
     log: RwLock<HostLog>,
     flow: Mutex<LogFlow>,
-    answers: Mutex<Answers>,
+    last_call: AtomicU64,
+    answers: Mutex<HashMap<u64, Vec<u8>>>,
+    calls: OpenCalls,
 }
 
 /// How much was logged in the period that runs.
@@ -32,19 +37,18 @@ struct LogFlow {
     n_lines: u32,
 }
 
-/// The answers being written, by call.
-#[derive(Default)]
-struct Answers {
-    next_call: u64,
-    open: HashMap<u64, Vec<u8>>,
-}
-
 impl Callbacks {
     /// Makes the view of one plugin and the table to give it.
     pub(crate) fn leak(plugin: String, log: HostLog) -> (&'static Self, &'static abi::Host) {
         let flow = Mutex::new(LogFlow { started: Instant::now(), n_lines: 0 });
-        let callbacks: &'static Self =
-            Box::leak(Box::new(Self { plugin, log: RwLock::new(log), flow, answers: Mutex::default() }));
+        let callbacks: &'static Self = Box::leak(Box::new(Self {
+            plugin,
+            log: RwLock::new(log),
+            flow,
+            last_call: AtomicU64::new(0),
+            answers: Mutex::default(),
+            calls: OpenCalls::default(),
+        }));
         let table = Box::leak(Box::new(abi::Host {
             struct_size: size_of::<abi::Host>() as u32,
             abi_minor: u32::from(abi::ABI_MINOR),
@@ -52,10 +56,10 @@ impl Callbacks {
             log_enabled: Some(log_enabled),
             log: Some(log_line),
             write: Some(write),
-            begin: None,
-            outcome: None,
-            event: None,
-            now_ms: None,
+            begin: Some(begin),
+            outcome: Some(outcome),
+            event: Some(event),
+            now_ms: Some(tell_time),
             extension: None,
         }));
         (callbacks, table)
@@ -66,28 +70,43 @@ impl Callbacks {
         *self.log.write().unwrap_or_else(PoisonError::into_inner) = log;
     }
 
-    /// Opens an answer; the plugin writes to it by the number.
+    /// Opens an answer of a metric; the plugin writes to it by the number.
     pub(crate) fn open_answer(&self) -> u64 {
-        let mut answers = lock(&self.answers);
-        answers.next_call += 1;
-        let call = answers.next_call;
-        answers.open.insert(call, Vec::new());
+        let call = self.next_call();
+        lock(&self.answers).insert(call, Vec::new());
         call
     }
 
     /// Takes what was written.
     pub(crate) fn close_answer(&self, call: u64) -> Vec<u8> {
-        lock(&self.answers).open.remove(&call).unwrap_or_default()
+        lock(&self.answers).remove(&call).unwrap_or_default()
+    }
+
+    /// Opens a call of a channel; the plugin reports by the number.
+    pub(crate) fn open_call(&self, call: OpenCall) -> u64 {
+        let id = self.next_call();
+        self.calls.open(id, call);
+        id
+    }
+
+    /// Ends a call of a channel and takes what was reported.
+    pub(crate) fn close_call(&self, id: u64) -> Reported {
+        self.calls.close(id)
+    }
+
+    fn next_call(&self) -> u64 {
+        self.last_call.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn write(&self, call: u64, bytes: &[u8]) -> i32 {
-        let mut answers = lock(&self.answers);
-        let Some(answer) = answers.open.get_mut(&call) else { return codes::E_INVALID };
-        if answer.len().saturating_add(bytes.len()) > ANSWER_SIZE_MAX {
-            return codes::E_LIMIT;
+        if let Some(answer) = lock(&self.answers).get_mut(&call) {
+            if answer.len().saturating_add(bytes.len()) > ANSWER_SIZE_MAX {
+                return codes::E_LIMIT;
+            }
+            answer.extend_from_slice(bytes);
+            return codes::OK;
         }
-        answer.extend_from_slice(bytes);
-        codes::OK
+        self.calls.find(call).map_or(codes::E_INVALID, |call| call.write(bytes))
     }
 
     fn log_line(&self, line: &LogLine<'_>) {
@@ -164,6 +183,41 @@ unsafe extern "C" fn write(ctx: *mut c_void, call: u64, bytes: Str) -> i32 {
     callbacks.write(call, unsafe { bytes.bytes() })
 }
 
+unsafe extern "C" fn begin(ctx: *mut c_void, call: u64, message: u32) -> i32 {
+    // SAFETY: the plugin passes the context it was given, which is leaked.
+    let callbacks = unsafe { ctx.cast::<Callbacks>().as_ref() };
+    on_call(callbacks, call, |call| call.begin(message))
+}
+
+unsafe extern "C" fn outcome(ctx: *mut c_void, call: u64, message: u32, outcome: *const abi::Outcome) -> i32 {
+    // SAFETY: the plugin passes the context it was given, which is leaked.
+    let callbacks = unsafe { ctx.cast::<Callbacks>().as_ref() };
+    // SAFETY: null, or an outcome that the plugin lends for this call, with its texts.
+    let outcome = unsafe { abi::read(outcome).map(|outcome| Outcome::from_abi(&outcome)) };
+    let Ok(outcome) = outcome else { return codes::E_INVALID };
+    on_call(callbacks, call, |call| call.outcome(message, &outcome))
+}
+
+unsafe extern "C" fn event(ctx: *mut c_void, call: u64, event_json: Str) -> i32 {
+    // SAFETY: the plugin passes the context it was given, which is leaked.
+    let callbacks = unsafe { ctx.cast::<Callbacks>().as_ref() };
+    // SAFETY: the plugin lends the text for this call.
+    on_call(callbacks, call, |call| call.event(unsafe { event_json.bytes() }))
+}
+
+unsafe extern "C" fn tell_time(_ctx: *mut c_void) -> i64 {
+    now_ms()
+}
+
+/// Reports something in a call that is running.
+fn on_call(callbacks: Option<&Callbacks>, call: u64, report: impl FnOnce(&OpenCall) -> i32) -> i32 {
+    let Some(call) = callbacks.and_then(|callbacks| callbacks.calls.find(call)) else {
+        return codes::E_INVALID;
+    };
+    // A panic of whoever watches must not unwind into the plugin.
+    catch_unwind(AssertUnwindSafe(|| report(&call))).unwrap_or(codes::E_INTERNAL)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -171,8 +225,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::{ANSWER_SIZE_MAX, Callbacks, LOG_LINES_MAX, LogFlow};
+    use crate::channel_calls::OpenCall;
+    use crate::channel_instance::ChannelCall;
     use crate::log::{HostLog, Level};
-    use podium_plugin_abi::{Str, codes};
+    use crate::outcome::OutcomeStatus;
+    use podium_plugin_abi::{self as abi, Str, codes};
+    use std::mem::size_of;
+    use std::ptr;
     use std::sync::{Arc, Mutex};
     use std::time::Instant;
 
@@ -190,6 +249,47 @@ mod tests {
         assert_eq!(callbacks.close_answer(first), b"ac");
         assert_eq!(callbacks.close_answer(second), b"b");
         assert_eq!(write(first, "late"), codes::E_INVALID);
+    }
+
+    #[test]
+    fn what_comes_late_twice_or_about_nothing_is_harmless() {
+        let (callbacks, table) = Callbacks::leak("test".into(), HostLog::discard());
+        let surroundings = |deadline_ms| ChannelCall { deadline_ms, ..ChannelCall::default() };
+        let open = |deadline_ms| callbacks.open_call(OpenCall::new(&surroundings(deadline_ms), 0, 2));
+        // SAFETY: the table's own context.
+        let begin = |call, message| unsafe { table.begin.unwrap()(table.ctx, call, message) };
+        let outcome = |call, message, status| {
+            let outcome = abi::Outcome {
+                struct_size: size_of::<abi::Outcome>() as u32,
+                status,
+                retry_after_ms: 0,
+                provider_code: 0,
+                provider_id: Str::EMPTY,
+                detail: Str::EMPTY,
+            };
+            // SAFETY: the table's own context, and an outcome that lives through the call.
+            unsafe { table.outcome.unwrap()(table.ctx, call, message, &raw const outcome) }
+        };
+        // SAFETY: the table's own context; a null outcome is the plugin's mistake to make.
+        let no_outcome = |call| unsafe { table.outcome.unwrap()(table.ctx, call, 0, ptr::null()) };
+
+        let (call, over) = (open(i64::MAX), open(0));
+        assert_eq!(
+            [begin(call, 0), begin(call, 0), begin(call, 2)],
+            [codes::OK, codes::OK, codes::E_INVALID]
+        );
+        assert_eq!(begin(over, 0), codes::E_LIMIT);
+        assert_eq!([no_outcome(call), outcome(call, 2, 1)], [codes::E_INVALID; 2]);
+        let (accepted, rejected) = (codes::OUTCOME_ACCEPTED, codes::OUTCOME_REJECTED);
+        assert_eq!(
+            [outcome(call, 0, accepted), outcome(call, 0, rejected), outcome(call, 1, 99)],
+            [codes::OK; 3]
+        );
+        let reported = callbacks.close_call(call).messages;
+        let found = reported.iter().map(|message| (message.begun, message.outcome.as_ref().unwrap().status));
+        let expected = [(true, OutcomeStatus::Accepted), (false, OutcomeStatus::Unknown)];
+        assert!(found.eq(expected), "{expected:?}");
+        assert_eq!([begin(call, 1), outcome(call, 1, accepted)], [codes::E_INVALID; 2]);
     }
 
     #[test]

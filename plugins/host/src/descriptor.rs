@@ -1,5 +1,6 @@
 //! Checks a descriptor and copies what it says.
 
+use crate::channel_descriptor::{self, CheckedChannel};
 use crate::info::{Direction, MetricInfo, MetricKind, PluginInfo, Posterior, Skipped, Unit};
 use crate::library::wrong_major;
 use crate::refusal::{Failed, Slug};
@@ -13,7 +14,7 @@ use std::{any, slice};
 /// The most components of one plugin.
 const COMPONENTS_MAX: u32 = 256;
 const ID_LEN_MAX: usize = 64;
-const TEXT_LEN_MAX: usize = 4096;
+pub(crate) const TEXT_LEN_MAX: usize = 4096;
 const SCHEMA_LEN_MAX: usize = 256 * 1024;
 /// The longest window in seconds: 400 days.
 const WINDOW_S_MAX: i64 = 400 * 86_400;
@@ -23,6 +24,7 @@ pub(crate) struct Checked {
     pub(crate) plugin: PluginInfo,
     pub(crate) init: Option<InitFn>,
     pub(crate) metrics: Vec<CheckedMetric>,
+    pub(crate) channels: Vec<CheckedChannel>,
     pub(crate) skipped: Vec<Skipped>,
 }
 
@@ -66,7 +68,13 @@ pub(crate) unsafe fn check(plugin: *const Plugin, file: &Path) -> Result<Checked
     };
     // SAFETY: the descriptor says that there are so many pointers.
     let pointers = unsafe { slice::from_raw_parts(plugin.components, plugin.n_components as usize) };
-    let mut checked = Checked { plugin: info, init: plugin.init, metrics: Vec::new(), skipped: Vec::new() };
+    let mut checked = Checked {
+        plugin: info,
+        init: plugin.init,
+        metrics: Vec::new(),
+        channels: Vec::new(),
+        skipped: Vec::new(),
+    };
     for &pointer in pointers {
         // SAFETY: null, or a component of the descriptor.
         unsafe { checked.add(pointer) }?;
@@ -108,6 +116,7 @@ impl Checked {
         let component_id = unsafe { id(component.id, "component") }?;
         let ids = self.metrics.iter().map(|metric| metric.info.id.as_str());
         if ids
+            .chain(self.channels.iter().map(|channel| channel.info.id.as_str()))
             .chain(self.skipped.iter().map(|skipped| skipped.component_id.as_str()))
             .any(|id| id == component_id)
         {
@@ -120,6 +129,10 @@ impl Checked {
         if component.kind == codes::KIND_METRIC {
             // SAFETY: as the caller vouches.
             self.metrics.push(unsafe { metric(&component, component_id, &self.plugin) }?);
+        } else if component.kind == codes::KIND_CHANNEL {
+            // SAFETY: as the caller vouches.
+            let channel = unsafe { channel_descriptor::check(&component, component_id, &self.plugin) }?;
+            self.channels.push(channel);
         } else {
             let plugin_id = self.plugin.id.clone();
             self.skipped.push(Skipped { plugin_id, component_id, kind: component.kind });
@@ -186,7 +199,7 @@ unsafe fn metric(component: &Component, id: String, plugin: &PluginInfo) -> Resu
 /// # Safety
 ///
 /// `pointer` is null or points to a struct of this kind with as many bytes as it says.
-unsafe fn read<T: Growable>(pointer: *const T) -> Result<T, Failed> {
+pub(crate) unsafe fn read<T: Growable>(pointer: *const T) -> Result<T, Failed> {
     let kind = any::type_name::<T>().rsplit("::").next().unwrap_or_default().to_lowercase();
     // SAFETY: as the caller vouches.
     unsafe { abi::read(pointer) }.map_err(|unreadable| match unreadable {
@@ -202,7 +215,7 @@ unsafe fn read<T: Growable>(pointer: *const T) -> Result<T, Failed> {
 /// # Safety
 ///
 /// The text is null or readable.
-unsafe fn text(text: Str, what: &str, len_max: usize) -> Result<String, Failed> {
+pub(crate) unsafe fn text(text: Str, what: &str, len_max: usize) -> Result<String, Failed> {
     if text.len > len_max {
         return Err(bad(format!("a {what} of at most {len_max} bytes"), format!("{} bytes", text.len)));
     }
@@ -227,7 +240,7 @@ unsafe fn id(id: Str, what: &str) -> Result<String, Failed> {
 /// # Safety
 ///
 /// The text is null or readable.
-unsafe fn schema(schema: Str, id: &str) -> Result<String, Failed> {
+pub(crate) unsafe fn schema(schema: Str, id: &str) -> Result<String, Failed> {
     // SAFETY: as the caller vouches.
     let schema = unsafe { text(schema, "configuration schema", SCHEMA_LEN_MAX) }?;
     let bad = |found: String| Failed::new(Slug::BadSchema, format!("a JSON Schema for {id}"), found);
@@ -239,6 +252,6 @@ unsafe fn schema(schema: Str, id: &str) -> Result<String, Failed> {
     }
 }
 
-fn bad(expected: impl Into<String>, found: impl Into<String>) -> Failed {
+pub(crate) fn bad(expected: impl Into<String>, found: impl Into<String>) -> Failed {
     Failed::new(Slug::BadComponent, expected, found)
 }

@@ -5,14 +5,14 @@ use crate::batch::Batch;
 use crate::callbacks::Callbacks;
 use crate::descriptor::Functions;
 use crate::fields::Shape;
+use crate::handle::{Current, Failure, Handle, Maker, call};
 use crate::info::{MetricInfo, MetricKind, Posterior};
 use crate::instance::{CreateError, MetricFault, MetricInstance};
-use podium_plugin_abi::{self as abi, ERROR_TEXT_CAP, ErrorText, MAGNITUDE_MAX, Str, codes};
+use podium_plugin_abi::{MAGNITUDE_MAX, codes};
 use std::ffi::c_void;
-use std::mem::size_of;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 /// One batch in so many is observed twice: equal events must give equal numbers.
 const OBSERVED_TWICE_EVERY: u64 = 1024;
@@ -30,34 +30,9 @@ pub(crate) struct Loaded {
 /// A configured metric in our process.
 pub(crate) struct InProcess {
     loaded: Loaded,
-    config_json: String,
     fields_json: String,
-    current: RwLock<Arc<Handle>>,
+    current: Current,
     n_batches: AtomicU64,
-}
-
-/// An instance that the plugin made; destroyed with its last user.
-struct Handle {
-    this: *mut c_void,
-    functions: Functions,
-}
-
-// SAFETY: by the contract, an instance may be created, used and destroyed on any thread.
-unsafe impl Send for Handle {}
-// SAFETY: by the contract, a metric is called by several threads at a time.
-unsafe impl Sync for Handle {}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        // SAFETY: it came from `create` of the same component, and nobody else has it any more.
-        unsafe { (self.functions.destroy)(self.this) };
-    }
-}
-
-/// What the plugin answered when it was not OK.
-struct Failure {
-    code: i32,
-    text: String,
 }
 
 impl Loaded {
@@ -67,7 +42,8 @@ impl Loaded {
 
     /// Makes a configured instance.
     pub(crate) fn configure(&self, config_json: &str) -> Result<InProcess, CreateError> {
-        let handle = self.create(config_json).map_err(|failure| match failure.code {
+        let maker = Maker { create: self.functions.create, destroy: self.functions.destroy };
+        let handle = maker.make(config_json).map_err(|failure| match failure.code {
             codes::E_CONFIG => CreateError::Config { text: failure.text },
             codes::E_PANIC => CreateError::Panicked { text: failure.text },
             code => CreateError::Failed { code, text: failure.text },
@@ -76,19 +52,10 @@ impl Loaded {
         Shape::parse(&fields_json).map_err(|text| CreateError::BadFields { text })?;
         Ok(InProcess {
             loaded: self.clone(),
-            config_json: config_json.to_owned(),
             fields_json,
-            current: RwLock::new(Arc::new(handle)),
+            current: Current::new(maker, config_json.to_owned(), handle),
             n_batches: AtomicU64::new(0),
         })
-    }
-
-    fn create(&self, config_json: &str) -> Result<Handle, Failure> {
-        let mut this = ptr::null_mut();
-        // SAFETY: the text and the places for the answers live through the call.
-        call(|error| unsafe { (self.functions.create)(Str::borrow(config_json), &raw mut this, error) })?;
-        // An instance without state may well be null: the plugin gets back what it gave.
-        Ok(Handle { this, functions: self.functions })
     }
 
     fn fields(&self, handle: &Handle) -> Result<String, CreateError> {
@@ -111,7 +78,7 @@ impl InProcess {
         &self,
         attempt: impl Fn(*mut c_void) -> Result<Result<T, MetricFault>, Failure>,
     ) -> Result<T, MetricFault> {
-        let handle = self.current();
+        let handle = self.current.get();
         let failure = match attempt(handle.this) {
             Ok(answer) => return answer,
             Err(failure) => failure,
@@ -123,7 +90,7 @@ impl InProcess {
             }
             codes::E_POISONED => {
                 self.replace(&handle)?;
-                attempt(self.current().this).unwrap_or_else(|Failure { code, text }| match code {
+                attempt(self.current.get().this).unwrap_or_else(|Failure { code, text }| match code {
                     codes::E_PANIC | codes::E_POISONED => Err(MetricFault::Panicked { text }),
                     code => Err(MetricFault::Refused { code, text }),
                 })
@@ -132,17 +99,8 @@ impl InProcess {
         }
     }
 
-    fn current(&self) -> Arc<Handle> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
     fn replace(&self, poisoned: &Arc<Handle>) -> Result<(), MetricFault> {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if Arc::ptr_eq(&current, poisoned) {
-            let created = self.loaded.create(&self.config_json);
-            *current = Arc::new(created.map_err(|failure| MetricFault::Lost { text: failure.text })?);
-        }
-        Ok(())
+        self.current.replace(poisoned).map_err(|failure| MetricFault::Lost { text: failure.text })
     }
 
     fn observe_once(&self, batch: &Batch) -> Result<Vec<i64>, MetricFault> {
@@ -204,35 +162,4 @@ impl MetricInstance for InProcess {
             Ok(written.and_then(|(num, den)| answer::values(num, den, kind, posterior)))
         })
     }
-}
-
-/// Makes a call with a buffer for its error text.
-fn call(function: impl FnOnce(*mut ErrorText) -> i32) -> Result<(), Failure> {
-    let mut bytes = [0_u8; ERROR_TEXT_CAP];
-    let mut error = ErrorText {
-        struct_size: size_of::<ErrorText>() as u32,
-        cap: ERROR_TEXT_CAP as u32,
-        len: 0,
-        reserved: 0,
-        text: bytes.as_mut_ptr(),
-    };
-    let code = function(&raw mut error);
-    if code == codes::OK {
-        return Ok(());
-    }
-    let len = (error.len as usize).min(ERROR_TEXT_CAP);
-    let text = String::from_utf8_lossy(&bytes[..len]).into_owned();
-    let is_known = (codes::E_INTERNAL..codes::OK).contains(&code);
-    Err(Failure { code: if is_known { code } else { codes::E_INTERNAL }, text })
-}
-
-/// Prepares a plugin that was never prepared in this process.
-///
-/// # Safety
-///
-/// `init` is the function of a library that stays open.
-pub(crate) unsafe fn init(init: abi::InitFn, table: &'static abi::Host) -> Result<(), String> {
-    // SAFETY: the table is leaked.
-    call(|error| unsafe { init(table, error) })
-        .map_err(|Failure { code, text }| if text.is_empty() { format!("code {code}") } else { text })
 }

@@ -3,7 +3,8 @@
 //! [`Registry::load`] looks through folders for shared libraries. A file that does not keep the contract is
 //! refused with one clear line, and the others are loaded. [`Registry::create`] makes a configured
 //! [`MetricInstance`], which answers in whole numbers that were checked one by one: what comes back from a
-//! plugin is input.
+//! plugin is input. [`Registry::create_channel`] makes a configured [`ChannelInstance`], which says of every
+//! message what became of it, and whether it can have left when nobody knows.
 //!
 //! What the crate promises: no error, panic or nonsense of a plugin becomes ours; a plugin that panicked works
 //! again at the next call. With [`Isolation::Child`] that holds for crashes and endless loops too.
@@ -12,15 +13,29 @@
 mod answer;
 mod batch;
 mod callbacks;
+mod channel_calls;
+mod channel_descriptor;
+mod channel_event;
+mod channel_in_process;
+mod channel_info;
+mod channel_instance;
+mod channel_messages;
+mod channel_permits;
+mod channel_registry;
+mod channel_secrets;
 pub mod conformance;
 mod descriptor;
 mod elf;
+mod escape;
 mod fields;
+mod handle;
 mod in_process;
 mod info;
 mod instance;
 mod library;
 mod log;
+mod outcome;
+mod payload;
 mod raw;
 mod refusal;
 mod registry;
@@ -28,9 +43,19 @@ mod staged;
 mod supervised;
 
 pub use batch::{Batch, ColumnType, PushError, Value};
+pub use channel_event::{ChannelEvent, ChannelEventKind};
+pub use channel_info::{ChannelInfo, ProviderClass};
+pub use channel_instance::{
+    ChannelCall, ChannelCreateError, ChannelFault, ChannelInstance, ChannelMessage, Delivered, DeliveryWatch,
+    Purpose, WebhookRequest,
+};
+pub use channel_secrets::resolve_secrets;
+pub use escape::Escaping;
 pub use info::{Direction, MetricInfo, MetricKind, PluginInfo, Posterior, Skipped, Unit};
 pub use instance::{CreateError, MetricFault, MetricInstance};
 pub use log::{HostLog, Level, LogLine};
+pub use outcome::{Delivery, Outcome, OutcomeStatus};
+pub use payload::{BadPayload, Filled, Payload, Text, Unfillable};
 pub use refusal::{Refusal, Slug};
 pub use registry::{Isolation, Registry};
 pub use supervised::{Launcher, PluginState, PluginStatus, serve};

@@ -1,8 +1,10 @@
 //! All plugins that were found.
 
 use crate::callbacks::Callbacks;
+use crate::channel_registry::Channels;
 use crate::descriptor::{self, Checked};
-use crate::in_process::{self, Loaded};
+use crate::handle;
+use crate::in_process::Loaded;
 use crate::info::{MetricInfo, PluginInfo, Skipped};
 use crate::instance::{CreateError, MetricInstance};
 use crate::library;
@@ -24,6 +26,7 @@ pub struct Registry {
     metrics: Vec<MetricInfo>,
     sources: Vec<Source>,
     supervised: Vec<Arc<Plugin>>,
+    pub(crate) channels: Channels,
     skipped: Vec<Skipped>,
     refusals: Vec<Refusal>,
 }
@@ -215,10 +218,16 @@ impl Registry {
         // SAFETY: it is what the entry function returned, and the library stays open.
         let checked = unsafe { descriptor::check(descriptor, file) }?;
         self.check_unique(&checked.plugin.id, checked.metrics.iter().map(|metric| &metric.info))?;
+        if let Some(channel) = self.channels.same(&checked.channels) {
+            return Err(taken("channel", &channel.id, &channel.file));
+        }
         let callbacks = introduce(descriptor, &checked, log)?;
         for metric in checked.metrics {
             self.sources.push(Source::InProcess(Loaded::new(&metric.info, metric.functions, callbacks)));
             self.metrics.push(metric.info);
+        }
+        for channel in checked.channels {
+            self.channels.add(channel, callbacks);
         }
         self.skipped.extend(checked.skipped);
         self.plugins.push(checked.plugin);
@@ -230,14 +239,6 @@ impl Registry {
         plugin_id: &str,
         mut metrics: impl Iterator<Item = &'a MetricInfo>,
     ) -> Result<(), Failed> {
-        let taken = |what: &str, id: &str, by: &Path| {
-            let by = by.file_name().unwrap_or(by.as_os_str()).display();
-            Failed::new(
-                Slug::DuplicateId,
-                format!("an id that is free for the {what}"),
-                format!("{id}, as in {by}"),
-            )
-        };
         if let Some(plugin) = self.plugins.iter().find(|plugin| plugin.id == plugin_id) {
             return Err(taken("plugin", &plugin.id, &plugin.file));
         }
@@ -248,14 +249,20 @@ impl Registry {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plugins, metrics, skipped, refusals, sources: _, supervised: _ } = self;
+        let Self { plugins, metrics, skipped, refusals, channels, sources: _, supervised: _ } = self;
         f.debug_struct("Registry")
             .field("plugins", plugins)
             .field("metrics", metrics)
+            .field("channels", &channels.infos())
             .field("skipped", skipped)
             .field("refusals", refusals)
             .finish_non_exhaustive()
     }
+}
+
+fn taken(what: &str, id: &str, by: &Path) -> Failed {
+    let by = by.file_name().unwrap_or(by.as_os_str()).display();
+    Failed::new(Slug::DuplicateId, format!("an id that is free for the {what}"), format!("{id}, as in {by}"))
 }
 
 /// Lists the libraries of a folder by name, so that every start loads them in the same order.
@@ -283,7 +290,7 @@ fn introduce(
     let (callbacks, table) = Callbacks::leak(checked.plugin.id.clone(), log.clone());
     if let Some(init) = checked.init {
         // SAFETY: the library stays open.
-        unsafe { in_process::init(init, table) }
+        unsafe { handle::init(init, table) }
             .map_err(|text| Failed::new(Slug::InitFailed, "a plugin that starts", text))?;
     }
     introduced.insert(descriptor.addr(), callbacks);

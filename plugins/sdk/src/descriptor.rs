@@ -1,5 +1,8 @@
 //! Builds the descriptor, once, when the host asks for it.
 
+use crate::channel::Channel;
+use crate::channel_entry;
+use crate::channel_info::Class;
 use crate::entry;
 use crate::metric::{Metric, Sums};
 use podium_plugin_abi::{self as abi, Component, Plugin, Str, codes};
@@ -90,6 +93,37 @@ pub fn metric<M: Metric>() -> Component {
         channel: ptr::null(),
         create: Some(entry::create::<M>),
         destroy: Some(entry::destroy::<M>),
+    }
+}
+
+/// Builds the component of a channel.
+pub fn channel<C: Channel>() -> Component {
+    let info = C::INFO;
+    let schema = schemars::schema_for!(C::Config).to_value().to_string();
+    let pushes = info.class != Class::Pull;
+    let channel = abi::Channel {
+        struct_size: size_of::<abi::Channel>() as u32,
+        provider_class: info.class.code(),
+        key_ttl_s: info.class.key_ttl_s(),
+        max_batch: info.batch_max,
+        max_parallel: info.parallel_max,
+        payload_limit: info.payload_limit,
+        render: Some(channel_entry::render::<C>),
+        deliver: if pushes { Some(channel_entry::deliver::<C>) } else { None },
+        ingest: Some(channel_entry::ingest::<C>),
+        health: Some(channel_entry::health::<C>),
+    };
+    Component {
+        struct_size: size_of::<Component>() as u32,
+        kind: codes::KIND_CHANNEL,
+        id: Str::from_static(info.id),
+        title: Str::from_static(info.title),
+        description: Str::from_static(info.description),
+        config_schema: Str::from_static(schema.leak()),
+        metric: ptr::null(),
+        channel: leak(channel),
+        create: Some(channel_entry::create::<C>),
+        destroy: Some(channel_entry::destroy::<C>),
     }
 }
 

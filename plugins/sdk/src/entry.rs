@@ -2,21 +2,19 @@
 
 use crate::error::{Error, Result};
 use crate::event::{Columns, Event};
-use crate::guard;
+use crate::guard::{self, Guarded, no_pointer};
 use crate::host;
 use crate::metric::{Metric, Sums};
 use podium_plugin_abi::{self as abi, Batch, ErrorText, Host, Str, codes};
 use serde::de::DeserializeOwned;
 use std::ffi::c_void;
 use std::slice;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A configured metric, with what never changes.
 struct Instance<M> {
     metric: M,
     fields_json: String,
     n_events: usize,
-    is_poisoned: AtomicBool,
 }
 
 pub(crate) unsafe extern "C" fn init(host: *const Host, error: *mut ErrorText) -> i32 {
@@ -42,22 +40,16 @@ pub(crate) unsafe extern "C" fn create<M: Metric>(
         let fields_json =
             serde_json::to_string(&fields).map_err(|wrong| Error::internal(wrong.to_string()))?;
         let n_events = fields.n_events();
-        let instance =
-            Box::new(Instance { metric, fields_json, n_events, is_poisoned: AtomicBool::new(false) });
         // SAFETY: null, or the place that the host wants the instance in.
-        let slot = unsafe { this.as_mut() }.ok_or_else(no_pointer)?;
-        *slot = Box::into_raw(instance).cast();
-        Ok(())
+        unsafe { Guarded::hand_over(Instance { metric, fields_json, n_events }, this) }
     };
     // SAFETY: the host gives a valid buffer.
     unsafe { guard::run(error, body) }
 }
 
 pub(crate) unsafe extern "C" fn destroy<M: Metric>(this: *mut c_void) {
-    if !this.is_null() {
-        // SAFETY: it came from `create` of the same component, and the host destroys it once.
-        guard::run_silently(|| drop(unsafe { Box::from_raw(this.cast::<Instance<M>>()) }));
-    }
+    // SAFETY: it came from `create` of the same component, and the host destroys it once.
+    unsafe { Guarded::<Instance<M>>::end(this) };
 }
 
 pub(crate) unsafe extern "C" fn fields<M: Metric>(
@@ -66,7 +58,7 @@ pub(crate) unsafe extern "C" fn fields<M: Metric>(
     error: *mut ErrorText,
 ) -> i32 {
     // SAFETY: the host passes an instance of this component and a valid buffer.
-    unsafe { with_instance::<M>(this, error, |instance| host::write(call, &instance.fields_json)) }
+    unsafe { Guarded::with(this, error, |instance: &Instance<M>| host::write(call, &instance.fields_json)) }
 }
 
 pub(crate) unsafe extern "C" fn observe<M: Metric>(
@@ -76,7 +68,7 @@ pub(crate) unsafe extern "C" fn observe<M: Metric>(
     error: *mut ErrorText,
 ) -> i32 {
     // SAFETY: the host passes an instance of this component, a valid buffer, a batch, and room for n·k doubles.
-    unsafe { with_instance::<M>(this, error, |instance| observe_batch(instance, batch, out)) }
+    unsafe { Guarded::with(this, error, |instance: &Instance<M>| observe_batch(instance, batch, out)) }
 }
 
 pub(crate) unsafe extern "C" fn value<M: Metric>(
@@ -109,11 +101,11 @@ pub(crate) unsafe extern "C" fn value<M: Metric>(
         Ok(())
     };
     // SAFETY: the host passes an instance of this component and a valid buffer.
-    unsafe { with_instance::<M>(this, error, body) }
+    unsafe { Guarded::with(this, error, body) }
 }
 
 /// Reads the configuration: an object. Serde alone would take a list for a struct, too.
-fn config_from<C: DeserializeOwned>(config_json: &str) -> Result<C> {
+pub(crate) fn config_from<C: DeserializeOwned>(config_json: &str) -> Result<C> {
     let config_json = match config_json.trim() {
         "" => "{}",
         trimmed if trimmed.starts_with('{') => trimmed,
@@ -162,35 +154,4 @@ unsafe fn observe_batch<M: Metric>(instance: &Instance<M>, batch: *const Batch, 
         out.copy_from_slice(sums.numbers());
     }
     Ok(())
-}
-
-/// Runs `body` unless an earlier call panicked; a panic now is remembered.
-///
-/// # Safety
-///
-/// `this` is null or came from `create::<M>` and is not destroyed; `error` is null or a valid buffer.
-unsafe fn with_instance<M: Metric>(
-    this: *mut c_void,
-    error: *mut ErrorText,
-    body: impl FnOnce(&Instance<M>) -> Result<()>,
-) -> i32 {
-    // SAFETY: an instance of this component, shared: nothing in it changes but an atomic.
-    let instance = unsafe { this.cast::<Instance<M>>().as_ref() };
-    let guarded = || {
-        let instance = instance.ok_or_else(no_pointer)?;
-        if instance.is_poisoned.load(Ordering::Acquire) {
-            return Err(Error::new(codes::E_POISONED, "an earlier call panicked"));
-        }
-        body(instance)
-    };
-    // SAFETY: the caller vouches for the buffer.
-    let code = unsafe { guard::run(error, guarded) };
-    if let (codes::E_PANIC, Some(instance)) = (code, instance) {
-        instance.is_poisoned.store(true, Ordering::Release);
-    }
-    code
-}
-
-fn no_pointer() -> Error {
-    Error::new(codes::E_INVALID, "a pointer is null or a struct is too short")
 }

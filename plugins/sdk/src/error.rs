@@ -19,6 +19,11 @@ impl Error {
         Self { code: codes::E_CONFIG, text: text.into() }
     }
 
+    /// Says that content or an address cannot be used; the text names the place and what would be right.
+    pub fn content(text: impl Into<String>) -> Self {
+        Self { code: codes::E_CONFIG, text: text.into() }
+    }
+
     /// Says that something is wrong that no configuration mends.
     pub fn internal(text: impl Into<String>) -> Self {
         Self { code: codes::E_INTERNAL, text: text.into() }

@@ -3,7 +3,74 @@
 use crate::error::{Error, Result};
 use podium_plugin_abi::{ErrorText, codes};
 use std::any::Any;
+use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// An instance that the host holds by a pointer. After a panic it is not used any more.
+pub(crate) struct Guarded<T> {
+    inner: T,
+    is_poisoned: AtomicBool,
+}
+
+impl<T> Guarded<T> {
+    /// Gives `inner` to the host.
+    ///
+    /// # Safety
+    ///
+    /// `slot` is null or the place that the host wants the instance in.
+    pub(crate) unsafe fn hand_over(inner: T, slot: *mut *mut c_void) -> Result<()> {
+        // SAFETY: as the caller vouches.
+        let slot = unsafe { slot.as_mut() }.ok_or_else(no_pointer)?;
+        *slot = Box::into_raw(Box::new(Self { inner, is_poisoned: AtomicBool::new(false) })).cast();
+        Ok(())
+    }
+
+    /// Takes the instance back and ends it.
+    ///
+    /// # Safety
+    ///
+    /// `this` is null or came from `hand_over` of the same type, and nobody uses it any more.
+    pub(crate) unsafe fn end(this: *mut c_void) {
+        if !this.is_null() {
+            // SAFETY: as the caller vouches.
+            run_silently(|| drop(unsafe { Box::from_raw(this.cast::<Self>()) }));
+        }
+    }
+
+    /// Runs `body` unless an earlier call panicked; a panic now is remembered.
+    ///
+    /// # Safety
+    ///
+    /// `this` is null or came from `hand_over` of the same type and was not ended; `error` is null or a valid
+    /// buffer.
+    pub(crate) unsafe fn with(
+        this: *mut c_void,
+        error: *mut ErrorText,
+        body: impl FnOnce(&T) -> Result<()>,
+    ) -> i32 {
+        // SAFETY: as the caller vouches; shared, as nothing in it changes but an atomic.
+        let instance = unsafe { this.cast::<Self>().as_ref() };
+        let guarded = || {
+            let instance = instance.ok_or_else(no_pointer)?;
+            if instance.is_poisoned.load(Ordering::Acquire) {
+                return Err(Error::new(codes::E_POISONED, "an earlier call panicked"));
+            }
+            body(&instance.inner)
+        };
+        // SAFETY: the caller vouches for the buffer.
+        let code = unsafe { run(error, guarded) };
+        if let (codes::E_PANIC, Some(instance)) = (code, instance) {
+            instance.is_poisoned.store(true, Ordering::Release);
+        }
+        code
+    }
+}
+
+/// The host broke the contract.
+pub(crate) fn no_pointer() -> Error {
+    Error::new(codes::E_INVALID, "a pointer is null or a struct is too short")
+}
 
 /// Runs `body` and says how it went; the text goes into the caller's buffer.
 ///
@@ -22,7 +89,7 @@ pub(crate) unsafe fn run(error: *mut ErrorText, body: impl FnOnce() -> Result<()
 }
 
 /// Runs `body`, which has nobody to tell.
-pub(crate) fn run_silently(body: impl FnOnce()) {
+fn run_silently(body: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(body)) {
         panic_text(payload);
     }

@@ -1,0 +1,119 @@
+//! Cleans a fragment of HTML by a list of what is allowed.
+
+use ammonia::Builder;
+use podium_plugin::prelude::*;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+const OPEN: &str = "{{";
+const CLOSE: &str = "}}";
+/// Makes the server escape a value as a piece of a URL.
+const AS_URL: &str = "url:";
+
+/// Elements besides those that `ammonia` allows: structure, no behavior.
+const TAGS: [&str; 3] = ["main", "section", "tfoot"];
+/// Where links and images may lead.
+const SCHEMES: [&str; 4] = ["http", "https", "mailto", "tel"];
+/// Attributes that name a place nobody follows; they are not checked like links.
+const UNCHECKED: [&str; 4] = ["blockquote", "del", "ins", "q"];
+
+/// Keeps of `html` what is allowed: text, structure, images and links, with classes and ARIA attributes.
+///
+/// Scripts, styles, forms, frames and every attribute that runs code are gone, together with links that lead
+/// elsewhere than to a page, a mailbox or a telephone. A placeholder in a link is escaped as a piece of a URL.
+pub(crate) fn clean(html: &str) -> Result<String> {
+    let refused = Arc::new(Mutex::new(None));
+    let noted = Arc::clone(&refused);
+    let mut builder = Builder::default();
+    builder
+        .add_tags(TAGS)
+        .url_schemes(HashSet::from(SCHEMES))
+        .add_generic_attributes(["class", "role", "dir"])
+        .add_generic_attribute_prefixes(["aria-"])
+        // The referrer stays: the shop's own pages count visits by it.
+        .link_rel(Some("noopener"));
+    for tag in UNCHECKED {
+        builder.rm_tag_attributes(tag, ["cite"]);
+    }
+    builder.attribute_filter(move |element, attribute, value| {
+        if !matches!(attribute, "href" | "src") || !value.contains(OPEN) {
+            return Some(value.into());
+        }
+        if !leads_somewhere_fixed(value) {
+            let place = format!("/html: <{element} {attribute}={value:?}>");
+            let text = format!(
+                "{place}: a placeholder may not decide where it leads; begin with /path or https://host/"
+            );
+            noted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
+        }
+        Some(as_url(value))
+    });
+    let cleaned = builder.clean(html).to_string();
+    drop(builder);
+    if let Some(text) = refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        return Err(Error::content(text));
+    }
+    if cleaned.trim().is_empty() && !html.trim().is_empty() {
+        return Err(Error::content(
+            "/html: nothing of it is allowed; scripts, styles and forms are taken out",
+        ));
+    }
+    Ok(cleaned)
+}
+
+/// Whether the text before the first placeholder decides scheme and host.
+fn leads_somewhere_fixed(link: &str) -> bool {
+    let (start, _) = link.split_once(OPEN).unwrap_or((link, ""));
+    let start = start.trim_start();
+    let is_path = start.starts_with('/') && !start[1..].starts_with(['/', '\\']);
+    let has_host = ["http://", "https://"].iter().any(|scheme| {
+        let behind = start.strip_prefix(scheme);
+        behind.is_some_and(|behind| behind.find(['/', '?', '#']).is_some_and(|len| len > 0))
+    });
+    let is_address = start.starts_with("mailto:") || start.starts_with("tel:");
+    is_path || has_host || is_address || start.starts_with(['?', '#'])
+}
+
+/// Makes every placeholder of a link a piece of a URL.
+fn as_url(link: &str) -> Cow<'_, str> {
+    let mut rewritten = String::with_capacity(link.len() + AS_URL.len());
+    let mut rest = link;
+    while let Some((before, inside)) = rest.split_once(OPEN) {
+        let inside = inside.trim_start().strip_prefix(AS_URL).unwrap_or(inside);
+        let len = inside.find(CLOSE).map_or(inside.len(), |at| at + CLOSE.len());
+        rewritten.extend([before, OPEN, AS_URL, inside[..len].trim_start()]);
+        rest = &inside[len..];
+    }
+    rewritten.push_str(rest);
+    rewritten.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{as_url, leads_somewhere_fixed};
+
+    #[test]
+    fn placeholders_of_links_become_pieces_of_urls() {
+        assert_eq!(as_url("/{{ a }}/{{b|c}}?{{ url:d }}"), "/{{url:a }}/{{url:b|c}}?{{url:d }}");
+        assert_eq!(as_url("/{{ a"), "/{{url:a");
+    }
+
+    #[test]
+    fn a_link_leads_where_its_beginning_says() {
+        for link in ["/{{x}}", "https://a.example/{{x}}", "http://a?{{x}}", "?{{x}}", "#{{x}}", "tel:{{x}}"] {
+            assert!(leads_somewhere_fixed(link), "{link}");
+        }
+        for link in [
+            "{{x}}",
+            "//{{x}}/",
+            "/\\{{x}}",
+            "https://{{x}}/",
+            "https:///{{x}}",
+            "https://a.{{x}}/",
+            "j{{x}}",
+        ] {
+            assert!(!leads_somewhere_fixed(link), "{link}");
+        }
+    }
+}

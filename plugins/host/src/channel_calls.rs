@@ -1,0 +1,152 @@
+//! The calls of channels that are running, and what the plugin reported in them so far.
+
+use crate::channel_instance::{ChannelCall, DeliveryWatch};
+use crate::outcome::Outcome;
+use podium_plugin_abi::codes;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The longest answer to one call, in bytes.
+const ANSWER_SIZE_MAX: usize = 8 * 1024 * 1024;
+/// The most events of one call.
+const EVENTS_MAX: usize = 10_000;
+/// The most bytes of the events of one call.
+const EVENTS_SIZE_MAX: usize = 8 * 1024 * 1024;
+
+/// The calls of one plugin that are running.
+#[derive(Default)]
+pub(crate) struct OpenCalls(Mutex<HashMap<u64, Arc<OpenCall>>>);
+
+/// A call that is running. A plugin may report from any of its threads.
+pub(crate) struct OpenCall {
+    deadline_ms: i64,
+    watch: Option<Arc<dyn DeliveryWatch>>,
+    /// The index of the call's first message among those that the watcher knows.
+    first_idx: usize,
+    reported: Mutex<Reported>,
+}
+
+/// What the plugin reported in one call.
+#[derive(Default)]
+pub(crate) struct Reported {
+    /// What it wrote.
+    pub(crate) answer: Vec<u8>,
+    /// What it emitted.
+    pub(crate) events: Vec<Vec<u8>>,
+    events_size: usize,
+    /// What it said of each message.
+    pub(crate) messages: Vec<ReportedMessage>,
+    /// The limit that it ran into, whatever it did then.
+    pub(crate) limit: Option<&'static str>,
+}
+
+/// What the plugin reported of one message.
+#[derive(Clone, Default)]
+pub(crate) struct ReportedMessage {
+    pub(crate) begun: bool,
+    pub(crate) outcome: Option<Outcome>,
+}
+
+impl OpenCalls {
+    /// Opens a call under a number that no other has.
+    pub(crate) fn open(&self, id: u64, call: OpenCall) {
+        lock(&self.0).insert(id, Arc::new(call));
+    }
+
+    /// Finds a call that is running.
+    pub(crate) fn find(&self, id: u64) -> Option<Arc<OpenCall>> {
+        lock(&self.0).get(&id).cloned()
+    }
+
+    /// Ends a call and takes what was reported; whatever comes later has no call.
+    pub(crate) fn close(&self, id: u64) -> Reported {
+        let call = lock(&self.0).remove(&id);
+        call.map(|call| std::mem::take(&mut *lock(&call.reported))).unwrap_or_default()
+    }
+}
+
+impl OpenCall {
+    /// Prepares a call about `n_messages` messages, of which the first is the caller's `first_idx`.
+    pub(crate) fn new(call: &ChannelCall, first_idx: usize, n_messages: usize) -> Self {
+        let messages = vec![ReportedMessage::default(); n_messages];
+        Self {
+            deadline_ms: call.deadline_ms,
+            watch: call.watch.clone(),
+            first_idx,
+            reported: Mutex::new(Reported { messages, ..Reported::default() }),
+        }
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8]) -> i32 {
+        let mut reported = lock(&self.reported);
+        if reported.answer.len().saturating_add(bytes.len()) > ANSWER_SIZE_MAX {
+            reported.limit = Some("an answer of 8 MiB");
+            return codes::E_LIMIT;
+        }
+        reported.answer.extend_from_slice(bytes);
+        codes::OK
+    }
+
+    pub(crate) fn event(&self, bytes: &[u8]) -> i32 {
+        let mut reported = lock(&self.reported);
+        if reported.events.len() == EVENTS_MAX {
+            reported.limit = Some("10,000 events");
+            return codes::E_LIMIT;
+        }
+        if reported.events_size.saturating_add(bytes.len()) > EVENTS_SIZE_MAX {
+            reported.limit = Some("8 MiB of events");
+            return codes::E_LIMIT;
+        }
+        reported.events_size += bytes.len();
+        reported.events.push(bytes.to_vec());
+        codes::OK
+    }
+
+    /// Notes that a message may leave, unless it is too late for that.
+    pub(crate) fn begin(&self, message: u32) -> i32 {
+        let message_idx = message as usize;
+        {
+            let mut reported = lock(&self.reported);
+            let Some(message) = reported.messages.get_mut(message_idx) else { return codes::E_INVALID };
+            if message.begun {
+                return codes::OK;
+            }
+            if self.deadline_ms <= now_ms() {
+                return codes::E_LIMIT;
+            }
+            message.begun = true;
+        }
+        if let Some(watch) = &self.watch {
+            watch.begun(self.first_idx + message_idx);
+        }
+        codes::OK
+    }
+
+    /// Notes what became of a message. The first word counts.
+    pub(crate) fn outcome(&self, message: u32, outcome: &Outcome) -> i32 {
+        let message_idx = message as usize;
+        {
+            let mut reported = lock(&self.reported);
+            let Some(message) = reported.messages.get_mut(message_idx) else { return codes::E_INVALID };
+            if message.outcome.is_some() {
+                return codes::OK;
+            }
+            message.outcome = Some(outcome.clone());
+        }
+        if let Some(watch) = &self.watch {
+            watch.outcome(self.first_idx + message_idx, outcome);
+        }
+        codes::OK
+    }
+}
+
+/// Tells the time in milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,143 @@
+//! What a variant's content becomes: texts that say how values are to be escaped in them.
+
+use crate::error::{Error, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The name of the part of a payload that has only one.
+const BODY: &str = "body";
+
+/// A variant's content, as its author saved it.
+#[derive(Clone, Copy, Debug)]
+pub struct Content<'a> {
+    json: &'a str,
+}
+
+impl<'a> Content<'a> {
+    pub(crate) fn new(json: &'a str) -> Self {
+        Self { json }
+    }
+
+    /// Reads the content as any JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::content`] if it is none.
+    pub fn json(&self) -> Result<Value> {
+        self.read()
+    }
+
+    /// Reads the content as what the channel expects. The error names the place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::content`] if it has another form.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_str(self.json).map_err(|wrong| Error::content(wrong.to_string()))
+    }
+
+    /// Lends the JSON text.
+    pub fn as_str(&self) -> &'a str {
+        self.json
+    }
+}
+
+/// How the values that replace placeholders are escaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Escaping {
+    /// As text of an HTML document or a quoted attribute.
+    Html,
+    /// As a piece of a URL: everything but letters, digits, `-`, `.`, `_`, `~` is percent-encoded.
+    Url,
+    /// As a piece of a string in a JSON document.
+    Json,
+    /// Not at all; a line break or a zero byte in a value fails the message.
+    Header,
+    /// Not at all.
+    Plain,
+}
+
+/// One text of a payload. Placeholders in it are left for the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    name: String,
+    escaping: Escaping,
+    text: String,
+}
+
+/// What is sent: one or more named texts, each with its escaping.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    parts: Vec<Part>,
+}
+
+impl Payload {
+    /// Makes a payload of parts with different names, at least one.
+    pub fn new(parts: impl IntoIterator<Item = Part>) -> Self {
+        Self { parts: parts.into_iter().collect() }
+    }
+
+    /// Makes a payload that is one JSON document.
+    pub fn json(document: impl Into<Value>) -> Self {
+        Self::new([Part::json(BODY, document)])
+    }
+
+    /// Makes a payload that is one piece of HTML.
+    pub fn html(text: impl Into<String>) -> Self {
+        Self::new([Part::html(BODY, text)])
+    }
+
+    /// Makes a payload that is one text without markup.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self::new([Part::plain(BODY, text)])
+    }
+
+    /// Lists the parts.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+}
+
+impl Part {
+    /// Makes a piece of HTML.
+    pub fn html(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), escaping: Escaping::Html, text: text.into() }
+    }
+
+    /// Makes a URL.
+    pub fn url(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), escaping: Escaping::Url, text: text.into() }
+    }
+
+    /// Makes a JSON document; placeholders may stand in its strings.
+    pub fn json(name: impl Into<String>, document: impl Into<Value>) -> Self {
+        Self { name: name.into(), escaping: Escaping::Json, text: document.into().to_string() }
+    }
+
+    /// Makes the value of a header, one line.
+    pub fn header(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), escaping: Escaping::Header, text: text.into() }
+    }
+
+    /// Makes a text without markup.
+    pub fn plain(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { name: name.into(), escaping: Escaping::Plain, text: text.into() }
+    }
+
+    /// Tells the name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Tells how values are escaped.
+    pub fn escaping(&self) -> Escaping {
+        self.escaping
+    }
+
+    /// Tells the text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
