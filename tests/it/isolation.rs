@@ -11,6 +11,7 @@ const PLUGIN: &str = "com.example.fixture-crash";
 pub(crate) fn promises(book: &mut Book) {
     book.both(named!(what_ends_a_plugin_costs_one_event_of_one_metric_and_no_decision));
     book.both(named!(figures_are_those_of_a_run_in_which_no_child_was_killed));
+    book.once(named!(children_go_when_their_server_is_killed));
     book.both(named!(after_five_crashes_figures_wait_until_the_plugin_is_released));
 }
 
@@ -132,21 +133,39 @@ pub(crate) fn figures_are_those_of_a_run_in_which_no_child_was_killed(engine: En
     shop.check_rebuild();
 }
 
+fn children_go_when_their_server_is_killed() {
+    let (mut shop, _folder) = open(Engine::Sqlite);
+    let plugin = status(&shop);
+    let library = plugin["sha256"].as_str().unwrap();
+    let children = children(shop.podium.pid(), library);
+    assert_eq!(children.len(), 1, "{children:?}");
+    shop.podium.kill9();
+    let is_gone = |pid: &String| {
+        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        !command.contains(library)
+    };
+    soon("the children are gone", || children.iter().all(is_gone).then_some(()));
+}
+
 /// Kills the server's child that hosts a plugin; says how many there were.
 fn kill_child(server: u32, library: &str) -> usize {
-    let mut n_killed = 0;
+    let kill =
+        |pid: &String| std::process::Command::new("kill").args(["-9", pid]).status().unwrap().success();
+    children(server, library).iter().filter(|pid| kill(pid)).count()
+}
+
+/// The server's children that host a plugin.
+fn children(server: u32, library: &str) -> Vec<String> {
+    let mut children = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let read = |name| std::fs::read_to_string(entry.path().join(name)).unwrap_or_default();
         let (stat, command) = (read("stat"), read("cmdline"));
         let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
         if parent == Some(server) && command.contains("plugin-host") && command.contains(library) {
-            let pid = entry.file_name().into_string().unwrap();
-            n_killed += usize::from(
-                std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success(),
-            );
+            children.push(entry.file_name().into_string().unwrap());
         }
     }
-    n_killed
+    children
 }
 
 pub(crate) fn after_five_crashes_figures_wait_until_the_plugin_is_released(engine: Engine) {

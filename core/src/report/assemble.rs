@@ -2,7 +2,7 @@
 
 use super::compare::{Compared, ComparedVariant};
 use super::estimate::{Estimate, LEVEL, Range, fraction};
-use super::figures::{Interval, Lift, MetricReport, Report, VariantReport, VariantSummary};
+use super::figures::{Gain, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary};
 use super::health;
 use super::input::{MetricFigures, ReportInput, Role};
 use super::quotient::quotient;
@@ -110,6 +110,7 @@ impl MetricReport {
             window_s: metric.window_s,
             available: metric.available,
             unreadable_units: metric.unreadable_units,
+            gain: Gain::of(input, metric, compared),
             variants: variants.map(report).collect(),
         }
     }

@@ -171,6 +171,18 @@ impl Estimate {
         exact().unwrap_or(self.value - control.value)
     }
 
+    /// Σ cᵢ mᵢ, and the radius of its normal interval, z √(Σ cᵢ² vᵢ); none where a figure has fewer than ten rewards
+    /// or no variance.
+    pub(super) fn weighted_sum(terms: &[(f64, Self)]) -> (f64, Option<f64>) {
+        let value = terms.iter().map(|(weight, estimate)| weight * estimate.value).sum();
+        let variance = terms.iter().map(|(weight, estimate)| {
+            let variance = estimate.variance.filter(|_| estimate.is_approximately_normal())?;
+            Some(weight * weight * variance)
+        });
+        let radius = variance.sum::<Option<f64>>().map(|variance| Z * variance.sqrt());
+        (value, radius.filter(|radius| 0.0 < *radius))
+    }
+
     /// Wilson's score interval of a proportion.
     fn wilson(&self) -> (f64, f64) {
         let (p, n) = (self.value, self.sums.n as f64);

@@ -148,8 +148,24 @@ pub struct MetricReport {
     pub available: bool,
     /// Exposed units whose value it could not tell; they are in no figure.
     pub unreadable_units: u64,
+    /// What moving the traffic earned; none where weights do not move, and for ratios.
+    pub gain: Option<Gain>,
     /// The variants, in the order of the definition.
     pub variants: Vec<VariantReport>,
+}
+
+/// What all units earned beyond what an equal split would have earned, in the metric's unit (for proportions, units
+/// with a result). Positive is good, whichever way is better.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gain {
+    /// The gain.
+    pub value: f64,
+    /// The lower end of its interval; none where it cannot be trusted.
+    pub low: Option<f64>,
+    /// The upper end.
+    pub high: Option<f64>,
+    /// The share of repetitions whose interval holds the truth.
+    pub level: f64,
 }
 
 /// One variant in one metric.

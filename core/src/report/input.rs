@@ -17,6 +17,9 @@ pub struct ReportInput<'a> {
     pub watermark: Watermark,
     /// Units exposed to each variant.
     pub exposures: Vec<Exposures>,
+    /// Units that each variant would have got, had the units of every stratum been split equally among the variants
+    /// that were in the test then.
+    pub equal_units: Vec<f64>,
     /// When the first unit was exposed.
     pub first_exposed_at: Option<Timestamp>,
     /// When the last unit was exposed.

@@ -15,6 +15,7 @@ mod assemble;
 mod compare;
 mod estimate;
 mod figures;
+mod gain;
 mod health;
 mod input;
 mod quotient;
@@ -24,7 +25,7 @@ pub mod wording;
 
 pub use estimate::{LEVEL, Method};
 pub use figures::{
-    Health, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary, Warning, WarningCode,
+    Gain, Health, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary, Warning, WarningCode,
 };
 pub use input::{
     CurrentWeights, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures, Watermark,

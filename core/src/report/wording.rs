@@ -83,6 +83,16 @@ impl Style {
         with_sign(value, &self.gap(value))
     }
 
+    /// A sum that was computed and not counted, with its sign: whole things, or money.
+    pub fn amount(self, value: f64) -> String {
+        match self {
+            Self::Money(_) => self.difference(value),
+            Self::Percent | Self::Milliseconds | Self::Number => {
+                with_sign(value, &count(value.abs().round() as i128))
+            }
+        }
+    }
+
     /// A sum: exact, in major units for money.
     pub fn total(self, numerator: i128) -> String {
         match self {

@@ -175,6 +175,10 @@ pub(crate) async fn list(
     allow(&app, &http, Scope::Server)?;
     let limit = request::limit(query.limit, 50, 500)?;
     let after = query.cursor.unwrap_or(0);
+    if after < 0 {
+        let detail = format!("`cursor` is what `next_cursor` said, not {after}");
+        return Err(Problem::new(Kind::InvalidQuery, detail));
+    }
     let page = experiments::page(app.store.reader(), after, limit + 1, query.status).await?;
     let has_more = limit < page.len() as u64;
     let shown: Vec<_> = page.into_iter().take(limit as usize).collect();

@@ -18,6 +18,11 @@ pub(super) async fn body(payload: web::Payload) -> Result<Bytes, Problem> {
 
 /// Reads JSON; a fault names its field as a JSON pointer.
 pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // A list would be taken for the members in their order.
+    let is_object = body.trim_ascii_start().first().is_none_or(|first| *first == b'{');
+    if !is_object && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+        return Err(Problem::field(Kind::InvalidField, "", "the body is a JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let at = pointer(error.path());

@@ -7,12 +7,13 @@ use crate::ingest::allocate::{Totals, matured};
 use crate::store::{StoreError, experiments, log, stats};
 use podium_core::experiment::{Experiment, MetricChoice};
 use podium_core::metric::{MetricKind, ValueUnit, VariantSums};
-use podium_core::projection::{MetricSlot, bucket_width_us};
+use podium_core::projection::{MetricSlot, Stratum, bucket_width_us};
 use podium_core::report::{
     CurrentWeights, Exposures, MetricFigures, Report, ReportInput, Role, Rules, VariantFigures, Watermark,
 };
 use podium_core::time::Timestamp;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,7 @@ impl App {
                 }),
             },
             exposures: counts,
+            equal_units: gather.equal_units(),
             first_exposed_at: buckets().min().map(|first| gather.not_before_start(first)),
             last_exposed_at: buckets().max(),
             quarantined_units: quarantined.unsigned_abs(),
@@ -125,6 +127,38 @@ impl Gather<'_> {
             }
         }
         counts
+    }
+
+    /// Units that each variant would have got from equal splits, stratum by stratum. A variant is in the test from
+    /// the first stratum in which it got a unit to the last.
+    fn equal_units(&self) -> Vec<f64> {
+        let n_variants = self.experiment.definition.variants.len();
+        let mut strata: BTreeMap<Stratum, Vec<i64>> = BTreeMap::new();
+        for (key, sums) in self.totals.iter().filter(|(key, _)| key.slot == MetricSlot::Exposures) {
+            let units = strata.entry(key.stratum).or_insert_with(|| vec![0; n_variants]);
+            if let Some(units) = units.get_mut(usize::from(key.variant_idx)) {
+                *units += sums.n;
+            }
+        }
+        let got = |variant_idx: usize| {
+            let units = |stratum: &Vec<i64>| stratum.get(variant_idx).is_some_and(|n| 0 < *n);
+            let mut served = strata.values().enumerate().filter(move |(_, stratum)| units(stratum));
+            let first = served.next()?.0;
+            Some(first..=served.next_back().map_or(first, |(last, _)| last))
+        };
+        let spans: Vec<_> = (0..n_variants).map(got).collect();
+        let mut equal = vec![0.0; n_variants];
+        for (stratum_idx, units) in strata.values().enumerate() {
+            let is_in = |span: &Option<RangeInclusive<usize>>| {
+                span.as_ref().is_some_and(|span| span.contains(&stratum_idx))
+            };
+            let n_in = spans.iter().filter(|span| is_in(span)).count();
+            let each = units.iter().sum::<i64>() as f64 / n_in.max(1) as f64;
+            for (equal, _) in equal.iter_mut().zip(&spans).filter(|(_, span)| is_in(span)) {
+                *equal += each;
+            }
+        }
+        equal
     }
 
     fn metric(&self, metric_idx: u16, choice: &MetricChoice, role: Role) -> MetricFigures {

@@ -30,6 +30,9 @@ pub(super) struct MetricView {
     /// What to think of figures in italics; none if there are none.
     pub(super) early_note: Option<String>,
     pub(super) chart: Option<IntervalChart>,
+    /// What moving the traffic earned.
+    pub(super) gain: Option<Cell>,
+    pub(super) gain_ends: Option<Ends>,
     pub(super) rows: Vec<Row>,
 }
 
@@ -99,6 +102,11 @@ impl MetricView {
             primary: metric.role == Role::Primary,
             any_immature: metric.variants.iter().any(|variant| variant.matured_units != variant.units),
             early_note: rows.iter().any(|row| row.early).then(|| early_note(report, words)),
+            gain: metric.gain.map(|gain| gain_cell(Style::of(metric), gain.value)),
+            gain_ends: metric.gain.and_then(|gain| {
+                let cell = |value| gain_cell(Style::of(metric), value);
+                Some(Ends { low: cell(gain.low?), high: cell(gain.high?) })
+            }),
             chart: IntervalChart::of(report, metric, id.clone()),
             rows,
             id,
@@ -142,6 +150,10 @@ impl Row {
                 .map(|weight| Cell { text: wording::percent(weight), exact: digits(weight) }),
         }
     }
+}
+
+fn gain_cell(style: Style, value: f64) -> Cell {
+    Cell { text: style.amount(value), exact: digits(value) }
 }
 
 fn role(metric: &MetricReport) -> String {

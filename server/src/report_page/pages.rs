@@ -59,6 +59,7 @@ pub(crate) fn html(report: &Report, extras: &Extras) -> Result<String, askama::E
         badge: Badge::of(report.state),
         tiles: tiles(report),
         metrics: metrics.map(|(metric_idx, metric)| MetricView::of(report, metric, metric_idx)).collect(),
+        any_gain: report.metrics.iter().any(|metric| metric.gain.is_some()),
         shares: SharesChart::of(report, &extras.shares_over_time),
         links: &extras.links,
         words: Words::of(report.unit),
@@ -98,6 +99,8 @@ struct ReportPage<'a> {
     badge: Badge,
     tiles: Vec<Tile>,
     metrics: Vec<MetricView>,
+    /// Whether some metric says what moving the traffic earned.
+    any_gain: bool,
     shares: Option<SharesChart>,
     links: &'a Links,
     words: Words,

@@ -5,7 +5,7 @@ use csv::{Error, Terminator, WriterBuilder};
 use podium_core::report::{Lift, Method, MetricReport, Report, VariantReport, VariantSummary};
 use serde::Serialize;
 
-const COLUMNS: [&str; 48] = [
+const COLUMNS: [&str; 52] = [
     "experiment",
     "version",
     "name",
@@ -54,6 +54,10 @@ const COLUMNS: [&str; 48] = [
     "lift_absolute_low",
     "lift_absolute_high",
     "lift_absolute_method",
+    "gain_value",
+    "gain_low",
+    "gain_high",
+    "gain_level",
 ];
 
 /// Writes the report as CSV (RFC 4180, UTF-8), with the digits that its JSON has.
@@ -124,6 +128,13 @@ fn row(
         optional(variant.chance_to_beat_control),
     ];
     row.extend(lift(variant.lift.as_ref()));
+    let gain = metric.gain;
+    row.extend([
+        optional(gain.map(|gain| gain.value)),
+        optional(gain.and_then(|gain| gain.low)),
+        optional(gain.and_then(|gain| gain.high)),
+        optional(gain.map(|gain| gain.level)),
+    ]);
     row
 }
 

@@ -62,6 +62,7 @@ fn report(n_variants: usize, name: &str) -> Report {
         now: start.plus_seconds(21 * 86_400),
         watermark: Watermark { position: 99, at: Some(start.plus_seconds(20 * 86_400)) },
         exposures: vec![Exposures { observed: 1_000, matured: 900 }; n_variants],
+        equal_units: (0..n_variants).map(|idx| 800.0 + 200.0 * idx as f64).collect(),
         first_exposed_at: Some(start),
         last_exposed_at: Some(start.plus_seconds(19 * 86_400)),
         quarantined_units: 0,
@@ -151,6 +152,17 @@ fn json_csv_and_page_agree_to_the_last_digit() {
     assert_eq!(rows.len(), 9);
     let mut n_compared = 0;
     for (metric_idx, metric) in json["metrics"].as_array().unwrap().iter().enumerate() {
+        let mut gain = Vec::new();
+        numbers(&metric["gain"], "gain", &mut gain);
+        for (path, digits) in gain {
+            let column = path.replace('/', "_");
+            let at = header.iter().position(|name| name == column).expect(&column);
+            let same = rows[3 * metric_idx..3 * metric_idx + 3].iter().all(|row| row[at] == digits);
+            assert!(same, "{column} is {digits} in every row of its metric");
+            let cell = format!("<data value=\"{digits}\" title=\"{digits}\">");
+            assert!(column == "gain_level" || page.contains(&cell), "the page lacks {column} = {digits}");
+            n_compared += 1;
+        }
         for (variant_idx, variant) in metric["variants"].as_array().unwrap().iter().enumerate() {
             let row = &rows[3 * metric_idx + variant_idx];
             let mut found = Vec::new();

@@ -1,5 +1,6 @@
 //! Numbers against references, laws, and what is said of them.
 
+mod gain;
 mod laws;
 mod reference;
 mod sentences;
@@ -94,6 +95,7 @@ fn input(experiment: &Experiment, metrics: Vec<MetricFigures>) -> ReportInput<'_
         now: Timestamp::from_micros(21 * DAY_US),
         watermark: Watermark { position: 1_234, at: Some(Timestamp::from_micros(20 * DAY_US)) },
         exposures: exposures.unwrap_or_default(),
+        equal_units: Vec::new(),
         first_exposed_at: Some(Timestamp::from_micros(0)),
         last_exposed_at: Some(Timestamp::from_micros(16 * DAY_US)),
         quarantined_units: 0,

@@ -122,6 +122,22 @@ struct Interval {
     method: Method,
 }
 
+/// What all units earned beyond what an equal split would have earned, in the metric's unit (for proportions, units
+/// with a result). Positive is good, whichever way is better.
+#[derive(ToSchema)]
+struct Gain {
+    /// The gain.
+    value: f64,
+    /// The lower end of its interval; none where it cannot be trusted.
+    #[schema(required = true)]
+    low: Option<f64>,
+    /// The upper end.
+    #[schema(required = true)]
+    high: Option<f64>,
+    /// The share of repetitions whose interval holds the truth.
+    level: Share,
+}
+
 /// How a variant differs from the control, over matured units. An interval is absent where none can be trusted.
 #[derive(ToSchema)]
 struct Lift {
@@ -223,6 +239,9 @@ struct MetricReport {
     available: bool,
     /// Exposed units whose value it could not tell; they are in no figure.
     unreadable_units: u64,
+    /// What moving the traffic earned; none where weights do not move, and for ratios.
+    #[schema(required = true)]
+    gain: Option<Gain>,
     /// The variants, in the order of the definition.
     variants: Vec<VariantReport>,
 }

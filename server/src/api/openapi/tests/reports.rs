@@ -79,6 +79,7 @@ fn report_of(kind: MetricKind, sums: [VariantSums; 2], available: bool) -> Repor
         exposures: sums
             .map(|sums| Exposures { observed: sums.n.unsigned_abs(), matured: sums.n.unsigned_abs() })
             .into(),
+        equal_units: Vec::new(),
         first_exposed_at: Some(Timestamp::from_micros(0)),
         last_exposed_at: None,
         quarantined_units: 50_000,
