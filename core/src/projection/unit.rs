@@ -56,7 +56,7 @@ pub struct Accumulators {
 }
 
 impl Accumulators {
-    /// Zeros; `k` beyond [`K_MAX`] counts as that.
+    /// Zeros; `k` beyond 8 counts as 8.
     pub fn zeros(k: usize) -> Self {
         Self { k: k.min(K_MAX) as u8, sums: [0; K_MAX] }
     }
