@@ -165,7 +165,9 @@ fn money(minor: f64, currency: Currency) -> String {
         0.0 | 1.0.. => 0,
         0.1.. => 3,
         0.01.. => 4,
-        _ => 5,
+        0.000_005.. => 5,
+        // Nothing, as far as money goes.
+        _ => 0,
     };
     prefixed(major < 0.0, currency, &decimal(magnitude, places.max(finer)))
 }
