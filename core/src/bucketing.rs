@@ -11,34 +11,34 @@
 //! 6(1), 1–14, <https://doi.org/10.1109/90.663936>; the weighted form by exponential draws: Schindelhauer &
 //! Schomaker (2005), *Weighted distributed hash tables*, SPAA, <https://doi.org/10.1145/1073970.1074008>.
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use twox_hash::XxHash3_64;
 
 /// Where a family of draws begins: the same seed and unit give the same draw on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seed(u64);
 
 impl Seed {
-    /// The seed of a variant's draws: `xxh3_64("<salt>/<variant key>")`.
+    /// The seed of a variant's draws: `XxHash3_64::oneshot("<salt>/<variant key>")`.
     pub fn of_variant(salt: &str, variant: &str) -> Self {
-        Self(xxh3_64(format!("{salt}/{variant}").as_bytes()))
+        Self(XxHash3_64::oneshot(format!("{salt}/{variant}").as_bytes()))
     }
 
-    /// The seed that decides whether a unit is in the experiment's traffic: `xxh3_64("<salt>#traffic")`.
+    /// The seed that decides whether a unit is in the experiment's traffic: `XxHash3_64::oneshot("<salt>#traffic")`.
     pub fn of_traffic(salt: &str) -> Self {
-        Self(xxh3_64(format!("{salt}#traffic").as_bytes()))
+        Self(XxHash3_64::oneshot(format!("{salt}#traffic").as_bytes()))
     }
 
-    /// The seed that places a unit in an exclusion group: `xxh3_64("<group>#group")`.
+    /// The seed that places a unit in an exclusion group: `XxHash3_64::oneshot("<group>#group")`.
     pub fn of_group(group: &str) -> Self {
-        Self(xxh3_64(format!("{group}#group").as_bytes()))
+        Self(XxHash3_64::oneshot(format!("{group}#group").as_bytes()))
     }
 
     /// The unit's draw: uniform on (0, 1), never 0 and never 1.
     ///
-    /// The upper 53 bits of `xxh3_64(unit, seed)`, plus a half, times 2⁻⁵³.
+    /// The upper 53 bits of `XxHash3_64::oneshot(unit, seed)`, plus a half, times 2⁻⁵³.
     pub fn draw(self, unit: &str) -> f64 {
         const TWO_POW_MINUS_53: f64 = 1.0 / 9_007_199_254_740_992.0;
-        let hash = xxh3_64_with_seed(unit.as_bytes(), self.0);
+        let hash = XxHash3_64::oneshot_with_seed(self.0, unit.as_bytes());
         ((hash >> 11) as f64 + 0.5) * TWO_POW_MINUS_53
     }
 }

@@ -10,7 +10,8 @@ use podium_plugin_host::{
     self as host, Batch, CreateError, MetricFault, MetricInfo, MetricInstance, Registry, Value,
 };
 use std::collections::{BTreeSet, HashMap};
-use xxhash_rust::xxh3::xxh3_64;
+use std::sync::Arc;
+use twox_hash::XxHash3_64;
 
 /// The largest sum a plugin is handed: 2^53.
 const SUM_MAX: i64 = 1 << 53;
@@ -49,17 +50,22 @@ pub(crate) struct Engine {
     found: BTreeSet<(MetricId, i64)>,
 }
 
-/// Makes an instance and reads what it wants read.
-pub(crate) fn instantiate(
-    registry: &Registry,
+/// Makes an instance and reads what it wants read. A plugin may take its time: nobody else waits for it.
+pub(crate) async fn instantiate(
+    registry: &Arc<Registry>,
     metric: &str,
     config: &str,
     currency: Currency,
 ) -> Result<(Box<dyn MetricInstance>, MetricSpec), MetricUnusable> {
-    let instance = registry.create(metric, config)?;
-    let fields = FieldSpec::parse(instance.fields_json())?;
-    let spec = MetricSpec { fields, k: instance.k(), currency };
-    Ok((instance, spec))
+    let (registry, metric, config) = (Arc::clone(registry), metric.to_owned(), config.to_owned());
+    let make = move || {
+        let instance = registry.create(&metric, &config)?;
+        let fields = FieldSpec::parse(instance.fields_json())?;
+        let spec = MetricSpec { fields, k: instance.k(), currency };
+        Ok((instance, spec))
+    };
+    let made = tokio::task::spawn_blocking(make).await;
+    made.unwrap_or_else(|error| Err(CreateError::Lost { text: error.to_string() }.into()))
 }
 
 impl Engine {
@@ -212,7 +218,7 @@ impl Loaded {
 
 /// A number that is the same for the same row, wherever it stands.
 fn fingerprint(row: &Row) -> i64 {
-    xxh3_64(format!("{row:?}").as_bytes()).cast_signed()
+    XxHash3_64::oneshot(format!("{row:?}").as_bytes()).cast_signed()
 }
 
 fn value(cell: Option<&Cell>) -> Value<'_> {

@@ -6,7 +6,7 @@ use crate::metric::fields::{FieldSpec, Read};
 use crate::metric::json::plain_text;
 use crate::money::Currency;
 use crate::time::Timestamp;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use twox_hash::XxHash3_64;
 
 /// The property whose value is one thing in the whole project, whoever reports it.
 pub const ORDER_ID: &str = "order_id";
@@ -39,11 +39,11 @@ pub(super) struct Group(pub(super) u64);
 
 impl Group {
     pub(super) fn of_event(message_id: &str) -> Self {
-        Self(xxh3_64(message_id.as_bytes()))
+        Self(XxHash3_64::oneshot(message_id.as_bytes()))
     }
 
     pub(super) fn of_property(property: &str, value: &str) -> Self {
-        Self(xxh3_64_with_seed(value.as_bytes(), xxh3_64(property.as_bytes())))
+        Self(XxHash3_64::oneshot_with_seed(XxHash3_64::oneshot(property.as_bytes()), value.as_bytes()))
     }
 }
 

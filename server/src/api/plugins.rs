@@ -3,10 +3,11 @@
 use super::{Shared, allow, operations};
 use crate::auth::Scope;
 use crate::problem::{Kind, Problem};
-use actix_web::web::Path;
+use actix_web::web::{self, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::Value;
+use std::sync::Arc;
 
 #[derive(Serialize)]
 struct PluginBody<'a> {
@@ -60,7 +61,9 @@ pub(crate) async fn release(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Admin)?;
-    match app.published.registry.release(&id) {
+    let (registry, plugin) = (Arc::clone(&app.published.registry), id.clone());
+    let released = web::block(move || registry.release(&plugin)).await;
+    match released.map_err(|error| Problem::new(Kind::Unavailable, error.to_string()))? {
         Some(_) => Ok(HttpResponse::NoContent().finish()),
         None => Err(Problem::new(Kind::NotFound, format!("no plugin `{id}` runs in a process of its own"))),
     }

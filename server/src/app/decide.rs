@@ -10,8 +10,8 @@ use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use twox_hash::XxHash3_64;
 use uuid::Uuid;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The most units in one call.
 pub(crate) const UNITS_MAX: usize = 1_000;
@@ -146,7 +146,7 @@ impl DecideRequest<'_> {
 
 /// Names what a unit was assigned first in an experiment.
 pub(super) fn sticky_key(experiment: ExperimentId, unit: &str) -> u64 {
-    xxh3_64_with_seed(unit.as_bytes(), experiment.0 as u64)
+    XxHash3_64::oneshot_with_seed(experiment.0 as u64, unit.as_bytes())
 }
 
 impl App {

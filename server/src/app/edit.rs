@@ -73,7 +73,7 @@ impl App {
             return Err(EditError::Stale { revision: experiment.revision });
         }
         let before = experiment.clone();
-        self.apply(&mut experiment, change(&before)?)?;
+        self.apply(&mut experiment, change(&before)?).await?;
         experiment.updated_at = now();
         experiments::update(&transaction, &mut experiment).await?;
         if let Some(stored) = next_weights_of_edit(&transaction, &before, &experiment).await? {
@@ -94,9 +94,9 @@ impl App {
         Ok(experiment)
     }
 
-    fn apply(&self, experiment: &mut Experiment, change: Change) -> Result<(), EditError> {
+    async fn apply(&self, experiment: &mut Experiment, change: Change) -> Result<(), EditError> {
         match change {
-            Change::Define(definition) => self.define(experiment, *definition),
+            Change::Define(definition) => self.define(experiment, *definition).await,
             Change::Act(action, served) => {
                 experiment.apply(action, now())?;
                 if let Some(key) = served {
@@ -118,7 +118,7 @@ impl App {
                 let mut definition = experiment.definition.clone();
                 let at = format!("/variants/{}", definition.variants.len());
                 definition.variants.push(Variant { removed_at: None, ..*variant });
-                experiment.definition = self.checked(definition).map_err(|error| below(&at, error))?;
+                experiment.definition = self.checked(definition).await.map_err(|error| below(&at, error))?;
                 Ok(())
             }
             Change::RemoveVariant(key) => {
@@ -128,11 +128,11 @@ impl App {
         }
     }
 
-    fn define(&self, experiment: &mut Experiment, definition: Definition) -> Result<(), EditError> {
+    async fn define(&self, experiment: &mut Experiment, definition: Definition) -> Result<(), EditError> {
         changeable(experiment)?;
         let is_draft = experiment.status == Status::Draft;
-        let checked = if is_draft { self.checked_draft(definition) } else { self.checked(definition) };
-        let mut definition = checked?;
+        let mut definition =
+            if is_draft { self.checked_draft(definition).await? } else { self.checked(definition).await? };
         if is_draft {
             self.place_in_group(&experiment.key, &mut definition)?;
         } else if let Some(pointer) = breaking(&experiment.definition, &definition) {

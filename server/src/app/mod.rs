@@ -82,9 +82,10 @@ impl App {
         link_secret: [u8; 32],
         public_url: String,
     ) -> Result<Arc<Self>, StoreError> {
+        let registry = Arc::new(registry);
         track::renew_stale(&store, &registry).await?;
         let (queue, jobs) = Queue::new();
-        let published = Published { catalog: Arc::default(), registry: Arc::new(registry) };
+        let published = Published { catalog: Arc::default(), registry };
         let writer = Writer::new(store.clone(), jobs, published.clone()).await?;
         tokio::spawn(writer.run());
         let app = Arc::new(Self {

@@ -44,7 +44,7 @@ impl App {
         definition: Definition,
     ) -> Result<Experiment, RegisterError> {
         let _editing = self.edits.lock().await;
-        let definition = self.checked_draft(definition)?;
+        let definition = self.checked_draft(definition).await?;
         if experiments::find(self.store.writer(), key.as_str(), None).await?.is_some() {
             return Err(RegisterError::KeyTaken(key.to_string()));
         }
@@ -58,26 +58,26 @@ impl App {
         definition: Definition,
     ) -> Result<Experiment, RegisterError> {
         let _editing = self.edits.lock().await;
-        let definition = self.checked_draft(definition)?;
+        let definition = self.checked_draft(definition).await?;
         self.insert(former.key.clone(), former.version + 1, definition).await
     }
 
     /// Checks a definition by itself and against the plugins.
-    pub(super) fn checked(&self, definition: Definition) -> Result<Definition, RegisterError> {
+    pub(super) async fn checked(&self, definition: Definition) -> Result<Definition, RegisterError> {
         let definition = definition.checked().map_err(RegisterError::Invalid)?;
-        self.check_metrics(&definition)?;
+        self.check_metrics(&definition).await?;
         Ok(definition)
     }
 
     /// The same for one that never ran: no variant of it was taken out.
-    pub(super) fn checked_draft(&self, definition: Definition) -> Result<Definition, RegisterError> {
+    pub(super) async fn checked_draft(&self, definition: Definition) -> Result<Definition, RegisterError> {
         let removed_idx = definition.variants.iter().position(|variant| !variant.is_active());
         if let Some(variant_idx) = removed_idx {
             let pointer = format!("/variants/{variant_idx}/removed_at");
             let detail = "a new variant is not removed yet".to_owned();
             return Err(RegisterError::Invalid(vec![Fault { pointer, detail }]));
         }
-        self.checked(definition)
+        self.checked(definition).await
     }
 
     async fn insert(
@@ -117,14 +117,17 @@ impl App {
         Ok(experiment)
     }
 
-    fn check_metrics(&self, definition: &Definition) -> Result<(), RegisterError> {
+    async fn check_metrics(&self, definition: &Definition) -> Result<(), RegisterError> {
         let secondary = |list: &'static str| move |idx: usize| format!("/{list}/{idx}");
         let pointers = std::iter::once("/primary_metric".to_owned())
             .chain((0..definition.secondary_metrics.len()).map(secondary("secondary_metrics")))
             .chain((0..definition.guardrail_metrics.len()).map(secondary("guardrail_metrics")));
         for (choice, pointer) in definition.metrics().zip(pointers) {
             let config = serde_json::Value::Object(choice.config.clone()).to_string();
-            let made = instantiate(&self.published.registry, &choice.metric, &config, definition.currency);
+            let made =
+                instantiate(&self.published.registry, &choice.metric, &config, definition.currency).await;
+            // To end an instance is a call, too.
+            let made = made.map(|made| drop(tokio::task::spawn_blocking(move || drop(made))));
             if let Err(unusable) = made {
                 let member = match unusable {
                     MetricUnusable::Create(podium_plugin_host::CreateError::UnknownMetric { .. }) => "metric",

@@ -10,11 +10,12 @@ use podium_core::experiment::{Experiment, MetricChoice};
 use podium_core::id::MetricId;
 use podium_core::projection::{Tracked, TrackedMetric};
 use podium_plugin_host::Registry;
+use std::sync::Arc;
 
 /// An experiment as projection sees it, with those of its metrics that are loaded.
 pub(super) async fn tracked(
     store: &Store,
-    registry: &Registry,
+    registry: &Arc<Registry>,
     experiment: &Experiment,
 ) -> Result<(Tracked, Vec<NewMetric>), StoreError> {
     let definition = &experiment.definition;
@@ -26,7 +27,7 @@ pub(super) async fn tracked(
         let revision = info.map_or(STALE, |info| i64::from(info.revision));
         let id = metrics::find_or_insert(store.writer(), &used, revision).await?;
         tracked.push(TrackedMetric { metric: id, window_s: window_s(choice, info) });
-        loaded.extend(instance(registry, id, &used, experiment));
+        loaded.extend(instance(registry, id, &used, experiment).await);
     }
     let tracked = Tracked {
         experiment: experiment.id,
@@ -40,7 +41,7 @@ pub(super) async fn tracked(
 /// Every experiment as projection sees it.
 pub(crate) async fn tracked_metrics(
     store: &Store,
-    registry: &Registry,
+    registry: &Arc<Registry>,
 ) -> Result<Vec<(Tracked, Vec<NewMetric>)>, StoreError> {
     let mut all = Vec::new();
     for experiment in experiments::all(store.reader()).await? {
@@ -50,7 +51,7 @@ pub(crate) async fn tracked_metrics(
 }
 
 /// Folds the log anew if a metric has another revision than its figures were made with; says whether it did.
-pub(crate) async fn renew_stale(store: &Store, registry: &Registry) -> Result<bool, StoreError> {
+pub(crate) async fn renew_stale(store: &Store, registry: &Arc<Registry>) -> Result<bool, StoreError> {
     let mut stale = Vec::new();
     for stored in metrics::all(store.reader()).await? {
         let revision = registry.find(&stored.used.metric).filter(|info| registry.is_running(&info.id));
@@ -92,14 +93,14 @@ fn metric_use(experiment: &Experiment, choice: &MetricChoice) -> MetricUse {
     MetricUse { metric: choice.metric.clone(), config, currency }
 }
 
-fn instance(
-    registry: &Registry,
+async fn instance(
+    registry: &Arc<Registry>,
     id: MetricId,
     used: &MetricUse,
     experiment: &Experiment,
 ) -> Option<NewMetric> {
     let currency = experiment.definition.currency;
-    match engine::instantiate(registry, &used.metric, &used.config, currency) {
+    match engine::instantiate(registry, &used.metric, &used.config, currency).await {
         Ok((instance, spec)) => Some(NewMetric { id, name: used.metric.clone(), instance, spec }),
         Err(error) => {
             let metric = &used.metric;

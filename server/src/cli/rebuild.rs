@@ -9,6 +9,7 @@ use crate::telemetry::{self, LogFormat};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Fold the event log anew, or check that it gives what is there. Stop the server first.
 #[derive(Clone, Debug, Args)]
@@ -26,7 +27,7 @@ impl Rebuild {
         telemetry::start(LogFormat::Text, "warn");
         let failed = |error: StoreError| CliError(error.to_string());
         let store = self.place.open().await?;
-        let registry = self.place.plugins()?;
+        let registry = Arc::new(self.place.plugins()?);
         let n_events = log::count(store.reader()).await.map_err(failed)?;
         let bar = ProgressBar::new(n_events.unsigned_abs());
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} events {eta}") {

@@ -10,7 +10,7 @@ use podium_core::time::Timestamp;
 use sea_orm::{ConnectionTrait, QueryResult, Statement};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 const PLACE: Insert<'static> = Insert {
     table: "unit_stat",
@@ -102,7 +102,7 @@ impl From<&Placement> for PlacementRow {
 
 impl PlacementRow {
     fn fingerprint(&self) -> u64 {
-        xxh3_64(format!("{self:?}").as_bytes())
+        XxHash3_64::oneshot(format!("{self:?}").as_bytes())
     }
 }
 

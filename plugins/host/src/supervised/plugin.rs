@@ -65,7 +65,10 @@ pub(crate) struct Plugin {
     library: Library,
     launcher: Launcher,
     log: HostLog,
+    /// Held during a call.
     inner: Mutex<Inner>,
+    /// What there is to see, for those who must not wait for a call.
+    shown: Mutex<PluginStatus>,
 }
 
 struct Inner {
@@ -113,12 +116,14 @@ impl Plugin {
             failed_starts: 0,
             not_before: None,
         };
+        let shown = Mutex::new(inner.status(&library.sha256));
         let plugin = Arc::new(Self {
             id,
             library,
             launcher: launcher.clone(),
             log: log.clone(),
             inner: Mutex::new(inner),
+            shown,
         });
         watch(Arc::downgrade(&plugin), &plugin.id);
         Ok((plugin, manifest))
@@ -128,21 +133,13 @@ impl Plugin {
         &self.id
     }
 
-    /// How it does.
+    /// How it does. Never waits for a call.
     pub(crate) fn status(&self) -> PluginStatus {
-        let inner = self.lock();
-        let state = match (&inner.process, inner.is_quarantined) {
-            (_, true) => PluginState::Quarantined,
-            (Some(_), false) => PluginState::Running,
-            (None, false) => PluginState::Restarting,
-        };
-        PluginStatus {
-            state,
-            pid: inner.process.as_ref().map(Process::pid),
-            restarts: inner.generation - 1,
-            last_crash: inner.last_crash.clone(),
-            sha256: self.library.sha256.clone(),
-        }
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn show(&self, inner: &Inner) {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = inner.status(&self.library.sha256);
     }
 
     /// Lets a plugin in quarantine try again; says whether it was in one.
@@ -151,6 +148,7 @@ impl Plugin {
         let was = std::mem::take(&mut inner.is_quarantined);
         inner.crashes.clear();
         (inner.failed_starts, inner.not_before) = (0, None);
+        self.show(&inner);
         was
     }
 
@@ -187,6 +185,7 @@ impl Plugin {
             Ok((process, _)) => {
                 inner.process = Some(process);
                 (inner.failed_starts, inner.not_before) = (0, None);
+                self.show(inner);
                 self.say(Level::Info, &format!("runs again after {} ms", begun.elapsed().as_millis()));
                 Ok(())
             }
@@ -220,6 +219,7 @@ impl Plugin {
                 &format!("crashed {n} times and is left alone until it is released; the last time {what}"),
             );
         }
+        self.show(inner);
     }
 
     fn look_after(&self) {
@@ -257,6 +257,23 @@ impl Plugin {
     }
 }
 
+impl Inner {
+    fn status(&self, sha256: &str) -> PluginStatus {
+        let state = match (&self.process, self.is_quarantined) {
+            (_, true) => PluginState::Quarantined,
+            (Some(_), false) => PluginState::Running,
+            (None, false) => PluginState::Restarting,
+        };
+        PluginStatus {
+            state,
+            pid: self.process.as_ref().map(Process::pid),
+            restarts: self.generation - 1,
+            last_crash: self.last_crash.clone(),
+            sha256: sha256.to_owned(),
+        }
+    }
+}
+
 impl Running<'_> {
     /// Which child it is.
     pub(super) fn generation(&self) -> u64 {
@@ -277,6 +294,7 @@ impl Running<'_> {
             Err(death) => {
                 self.inner.process = None;
                 self.inner.last_crash = Some(death.to_string());
+                self.plugin.show(&self.inner);
                 self.plugin.say(Level::Error, &death.to_string());
             }
         }
