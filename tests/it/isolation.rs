@@ -11,6 +11,7 @@ const PLUGIN: &str = "com.example.fixture-crash";
 pub(crate) fn promises(book: &mut Book) {
     book.both(named!(what_ends_a_plugin_costs_one_event_of_one_metric_and_no_decision));
     book.both(named!(figures_are_those_of_a_run_in_which_no_child_was_killed));
+    book.once(named!(nobody_waits_while_a_plugin_hangs_over_its_settings));
     book.once(named!(children_go_when_their_server_is_killed));
     book.both(named!(after_five_crashes_figures_wait_until_the_plugin_is_released));
 }
@@ -131,6 +132,25 @@ pub(crate) fn figures_are_those_of_a_run_in_which_no_child_was_killed(engine: En
     assert!(0 < n_killed, "no child was killed");
     check(&shop, 6_000, 6_000);
     shop.check_rebuild();
+}
+
+fn nobody_waits_while_a_plugin_hangs_over_its_settings() {
+    let (shop, _folder) = open(Engine::Sqlite);
+    let mut definition = experiment("endless", &["control", "b"]);
+    definition["primary_metric"] = json!({"metric": "fixture_crash", "config": {"hangs": true}});
+    std::thread::scope(|scope| {
+        let registering = scope.spawn(|| shop.admin.post("/api/v1/experiments", &definition));
+        let mut n_decided = 0;
+        while !registering.is_finished() {
+            let slowest = latencies(&shop, 20).into_iter().max().unwrap();
+            assert!(slowest < Duration::from_secs(2), "a decision waited {slowest:?} for the plugin");
+            assert_eq!(status(&shop)["plugin"], PLUGIN);
+            n_decided += 20;
+        }
+        let refused = registering.join().unwrap();
+        assert_eq!(refused.problem(422).pointers, ["/primary_metric/config"], "{refused}");
+        assert!(100 < n_decided, "{n_decided} decisions while the plugin hung");
+    });
 }
 
 fn children_go_when_their_server_is_killed() {

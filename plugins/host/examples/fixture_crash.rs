@@ -6,7 +6,11 @@
 use podium_plugin::prelude::*;
 
 #[derive(Deserialize, JsonSchema)]
-struct Settings {}
+struct Settings {
+    /// Whether it never becomes an instance.
+    #[serde(default)]
+    hangs: bool,
+}
 
 struct Crash;
 
@@ -15,7 +19,10 @@ impl Metric for Crash {
     type Sums = [f64; 1];
     const INFO: MetricInfo = MetricInfo::mean("fixture_crash", "Crash");
 
-    fn create(_: Settings) -> Result<Self> {
+    fn create(settings: Settings) -> Result<Self> {
+        while settings.hangs {
+            std::hint::spin_loop();
+        }
         Ok(Self)
     }
 
