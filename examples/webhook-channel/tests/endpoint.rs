@@ -106,10 +106,13 @@ fn channel(endpoint: &str) -> Box<dyn ChannelInstance> {
 
 /// Renders, fills and delivers one message.
 fn deliver(endpoint: &str, address_json: &str, time: Duration) -> Delivery {
-    let end = (SystemTime::now() + time).duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    let call = ChannelCall { deadline_ms: end.as_millis() as i64, ..ChannelCall::default() };
+    let within = |time: Duration| {
+        let end = (SystemTime::now() + time).duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        ChannelCall { deadline_ms: end.as_millis() as i64, ..ChannelCall::default() }
+    };
     let channel = channel(endpoint);
-    let payload: Payload = channel.render(r#"{"note": "Hi {{ name }}"}"#, &call).unwrap();
+    let payload: Payload =
+        channel.render(r#"{"note": "Hi {{ name }}"}"#, &within(Duration::from_secs(20))).unwrap();
     let message = ChannelMessage {
         purpose: Purpose::Marketing,
         attempt: 1,
@@ -121,7 +124,7 @@ fn deliver(endpoint: &str, address_json: &str, time: Duration) -> Delivery {
         payload: &payload.fill(|_| Some("\"Ann\"")).unwrap(),
         unsubscribe_url: "",
     };
-    let delivered = channel.deliver(&[message], &call);
+    let delivered = channel.deliver(&[message], &within(time));
     assert_eq!(delivered.fault, None);
     delivered.deliveries.into_iter().next().unwrap()
 }
@@ -130,7 +133,7 @@ fn deliver(endpoint: &str, address_json: &str, time: Duration) -> Delivery {
 fn check(does: Does, status: OutcomeStatus, retry_after_s: Option<u64>, detail: &str) {
     let (endpoint, got) = endpoint(does);
     let is_short = matches!(does, Does::Hangs);
-    let time = if is_short { Duration::from_millis(300) } else { Duration::from_secs(20) };
+    let time = if is_short { Duration::from_secs(1) } else { Duration::from_secs(20) };
     let delivery = deliver(&endpoint, "\"desk\"", time);
     assert!(delivery.begun);
     let outcome = delivery.outcome;

@@ -49,9 +49,13 @@ impl Channel for Desk {
             "closed" => Outcome::Deferred { after_s: 30 },
             "busy" => Outcome::RateLimited { after_s: 0 },
             "nowhere" => Outcome::TargetGone,
-            "asleep" => {
-                thread::sleep(Duration::from_millis(50));
+            "late" => {
+                thread::sleep(call.remaining() + Duration::from_millis(2));
                 Outcome::Unknown(format!("{} ms left", call.remaining().as_millis()))
+            }
+            "asleep" => {
+                thread::sleep(Duration::from_millis(20));
+                Outcome::Unknown("it slept".into())
             }
             _ => {
                 let purpose = if message.purpose() == Purpose::Transactional { "wanted" } else { "offered" };

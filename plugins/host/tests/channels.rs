@@ -243,8 +243,8 @@ fn nothing_begins_after_the_deadline() {
     let registry = load();
     let desk = channel(&registry, "fixture_desk");
     let payload = payload("x");
-    let (asleep, awake) = (message(r#""asleep""#, &payload), message(r#""front""#, &payload));
-    let delivered = desk.deliver(&[asleep, awake], &within(Duration::from_millis(20)));
+    let (late, front) = (message(r#""late""#, &payload), message(r#""front""#, &payload));
+    let delivered = desk.deliver(&[late, front], &within(Duration::from_millis(500)));
     assert_eq!(summary(&delivered), [(true, OutcomeStatus::Unknown), (false, OutcomeStatus::Cancelled)]);
     assert_eq!(delivered.deliveries[0].outcome.detail, "0 ms left");
 }
@@ -266,10 +266,11 @@ fn calls_beyond_the_limit_wait_for_their_turn() {
     assert_eq!(*outcomes.lock().unwrap(), [(true, OutcomeStatus::Unknown); 6]);
 
     let (entered, seen) = std::sync::mpsc::channel();
-    let slow = ChannelCall { watch: Some(Arc::new(Entered(Mutex::new(entered)))), ..soon() };
+    let slow =
+        ChannelCall { watch: Some(Arc::new(Entered(Mutex::new(entered)))), ..within(Duration::from_secs(1)) };
     thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| desk.deliver(&[message(r#""asleep""#, &payload)], &slow));
+            scope.spawn(|| desk.deliver(&[message(r#""late""#, &payload)], &slow));
             seen.recv().unwrap();
         }
         // Both calls are taken, and the time is over.
