@@ -20,8 +20,10 @@ impl Metric for Crash {
     const INFO: MetricInfo = MetricInfo::mean("fixture_crash", "Crash");
 
     fn create(settings: Settings) -> Result<Self> {
-        while settings.hangs {
-            std::hint::spin_loop();
+        if settings.hangs {
+            loop {
+                std::hint::spin_loop();
+            }
         }
         Ok(Self)
     }
