@@ -4,17 +4,15 @@
 //! closed to pages of other origins.
 
 use actix_web::HttpResponse;
-use actix_web::http::header;
-use actix_web::middleware::DefaultHeaders;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
 /// How long a browser may remember the answer to a preflight, in seconds; browsers cap it at about that.
 const REMEMBERED_S: &str = "7200";
 
 /// Lets the page read the answer, errors too.
-pub(crate) fn readable() -> DefaultHeaders {
-    DefaultHeaders::new()
-        .add((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .add((header::ACCESS_CONTROL_EXPOSE_HEADERS, "retry-after"))
+pub(crate) fn make_readable(headers: &mut HeaderMap) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));
 }
 
 /// Answers a preflight, which carries no key: 204.

@@ -1,8 +1,10 @@
 //! How long requests take, by route.
 
+use super::cross_origin;
 use crate::problem::INSTANCE;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header;
 use actix_web::middleware::Next;
 use metrics::Histogram;
 use std::borrow::Cow;
@@ -26,9 +28,15 @@ pub(crate) async fn duration(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let begun = Instant::now();
     let hot = HOT.into_iter().find(|path| *path == request.path()).map(Cow::Borrowed);
-    let route = hot.or_else(|| request.match_pattern().map(Cow::Owned)).unwrap_or(Cow::Borrowed("unknown"));
+    let route =
+        hot.clone().or_else(|| request.match_pattern().map(Cow::Owned)).unwrap_or(Cow::Borrowed("unknown"));
+    // Only pages send an origin, and only these paths are for pages.
+    let is_page = hot.is_some() && request.headers().contains_key(header::ORIGIN);
     let instance = request.path().to_owned();
-    let response = INSTANCE.scope(instance, next.call(request)).await?;
+    let mut response = INSTANCE.scope(instance, next.call(request)).await?;
+    if is_page {
+        cross_origin::make_readable(response.headers_mut());
+    }
     let key = (route, response.status().as_u16() / 100);
     DURATIONS.with_borrow_mut(|durations| {
         let histogram = durations.entry(key).or_insert_with_key(|(route, class)| {

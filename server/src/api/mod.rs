@@ -64,18 +64,12 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     let preflight = || web::method(Method::OPTIONS).to(cross_origin::preflight);
     // Routes are tried in their order: those that shoppers wait for come first, and need no pattern.
     config
-        .service(
-            resource("/api/v1/decide", "POST, OPTIONS")
-                .post(decide::decide)
-                .route(preflight())
-                .wrap(cross_origin::readable()),
-        )
+        .service(resource("/api/v1/decide", "POST, OPTIONS").post(decide::decide).route(preflight()))
         .service(
             resource("/api/v1/events", "POST, GET, OPTIONS")
                 .post(events::send)
                 .get(events::rejected)
-                .route(preflight())
-                .wrap(cross_origin::readable()),
+                .route(preflight()),
         )
         .service(resource("/podium.js", "GET, HEAD").get(script::podium_js).head(script::podium_js))
         .service(resource("/livez", "GET").get(operations::livez))
