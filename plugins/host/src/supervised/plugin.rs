@@ -62,7 +62,7 @@ pub struct PluginStatus {
 /// A plugin with its child.
 pub(crate) struct Plugin {
     id: String,
-    library: Library,
+    source: Library,
     launcher: Launcher,
     log: HostLog,
     /// Held during a call.
@@ -119,7 +119,7 @@ impl Plugin {
         let shown = Mutex::new(inner.status(&library.sha256));
         let plugin = Arc::new(Self {
             id,
-            library,
+            source: library,
             launcher: launcher.clone(),
             log: log.clone(),
             inner: Mutex::new(inner),
@@ -139,7 +139,7 @@ impl Plugin {
     }
 
     fn show(&self, inner: &Inner) {
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = inner.status(&self.library.sha256);
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = inner.status(&self.source.sha256);
     }
 
     /// Lets a plugin in quarantine try again; says whether it was in one.
@@ -181,7 +181,7 @@ impl Plugin {
         }
         let begun = Instant::now();
         inner.generation += 1;
-        match spawn(&self.launcher, &self.library, &self.log) {
+        match spawn(&self.launcher, &self.source, &self.log) {
             Ok((process, _)) => {
                 inner.process = Some(process);
                 (inner.failed_starts, inner.not_before) = (0, None);
