@@ -91,6 +91,11 @@ impl Engine {
         std::mem::take(&mut self.found)
     }
 
+    /// Gives back what was not written down.
+    pub(crate) fn give_back(&mut self, found: BTreeSet<(MetricId, i64)>) {
+        self.found.extend(found);
+    }
+
     /// The metrics that events passed by since the last time, because their plugins could not be called.
     pub(crate) fn take_missed(&mut self) -> BTreeSet<MetricId> {
         std::mem::take(&mut self.missed)

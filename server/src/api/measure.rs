@@ -1,4 +1,5 @@
-//! How long requests take, by route.
+//! What surrounds every request: how long it takes, by route; its path, for problems; and whether a page of another
+//! origin may read the answer.
 
 use super::cross_origin;
 use crate::problem::INSTANCE;

@@ -73,6 +73,7 @@ impl Fold {
             }
             Err(error) => {
                 self.projector.forget(&changes);
+                self.engine.give_back(fatal);
                 Err(error)
             }
         }

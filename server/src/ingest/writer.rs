@@ -5,7 +5,7 @@ use super::flush::{Flush, Fold};
 use super::queue::{Job, Jobs, Receipt, Ticket};
 use crate::app::{Published, track};
 use crate::clock;
-use crate::store::metrics::unreadable;
+use crate::store::metrics::{self as stored_metrics, StoredMetric};
 use crate::store::{Store, StoreError, stats};
 use podium_core::projection::StoredEvent;
 use std::sync::Arc;
@@ -43,7 +43,9 @@ impl Writer {
     pub(crate) async fn new(store: Store, jobs: Jobs, published: Published) -> Result<Self, StoreError> {
         let mut fold = Fold::default();
         fold.totals.extend(stats::sums(store.reader(), None).await?);
-        fold.engine.skip(unreadable(store.reader()).await?);
+        fold.engine.skip(stored_metrics::unreadable(store.reader()).await?);
+        let is_stale = |metric: &StoredMetric| metric.revision == stored_metrics::STALE;
+        fold.stale = stored_metrics::all(store.reader()).await?.iter().any(is_stale);
         Ok(Self { store, jobs, published, fold, allocations: Allocations::default(), backlog: Vec::new() })
     }
 
@@ -147,28 +149,30 @@ impl Writer {
             }
         }
     }
-}
 
-impl Writer {
     /// Folds the log anew once a plugin is back whose metrics events passed by.
     async fn renew(&mut self) {
         if !self.fold.stale {
             return;
         }
-        let renewed = match track::renew_stale(&self.store, &self.published.registry).await {
-            Ok(true) => stats::sums(self.store.reader(), None).await,
-            Ok(false) => return,
-            Err(error) => Err(error),
-        };
-        match renewed {
-            Ok(sums) => {
-                self.fold.totals = sums.into_iter().collect();
-                self.fold.projector.forget_all();
-                let registry = &self.published.registry;
-                self.fold.stale = registry.metrics().iter().any(|metric| !registry.is_running(&metric.id));
-            }
+        match self.renewed().await {
+            Ok(is_current) => self.fold.stale = !is_current,
             Err(error) => tracing::error!(%error, "the log is not folded anew; it will be tried again"),
         }
+    }
+
+    /// Whether every metric that is loaded has seen every event, after what can be done about it.
+    async fn renewed(&mut self) -> Result<bool, StoreError> {
+        let registry = &self.published.registry;
+        if track::renew_stale(&self.store, registry).await? {
+            self.fold.totals = stats::sums(self.store.reader(), None).await?.into_iter().collect();
+            self.fold.engine.skip(stored_metrics::unreadable(self.store.reader()).await?);
+            self.fold.projector.forget_all();
+        }
+        let waits = |metric: &StoredMetric| {
+            metric.revision == stored_metrics::STALE && registry.find(&metric.used.metric).is_some()
+        };
+        Ok(!stored_metrics::all(self.store.reader()).await?.iter().any(waits))
     }
 }
 

@@ -64,7 +64,8 @@ impl Supervised {
     /// call is made again; the last death is the fault.
     fn compute<T: Plain>(&self, kind: Kind, is_single: bool, parts: &[&[u8]]) -> Result<Vec<T>, MetricFault> {
         let mut survived = None;
-        for n_deaths in 1.. {
+        let mut n_deaths = 0;
+        loop {
             let mut running = self.plugin.running().map_err(|away| away.fault(self.plugin.id()))?;
             let instance = self.instance_in(&mut running);
             let answer = instance.and_then(|instance| match instance {
@@ -84,6 +85,7 @@ impl Supervised {
                 }
                 Err(Death::TooLarge(text)) => return Err(MetricFault::TooLarge { text }),
                 Err(death) => {
+                    n_deaths += 1;
                     // A loop takes as long every time; only a crash may have had another reason.
                     let gives_up = CHILDREN_PER_BATCH <= n_deaths || matches!(death, Death::Late(_));
                     // Of a batch of many, it is still to be found out which event it was.
@@ -97,7 +99,6 @@ impl Supervised {
                 }
             }
         }
-        Err(MetricFault::Lost { text: String::new() })
     }
 
     /// The instance's number in the child that runs.

@@ -2,7 +2,7 @@
 
 use super::Launcher;
 use super::shared::Shared;
-use super::wire::{Head, Kind, linger, read_head, write_frame, write_shared};
+use super::wire::{Head, Kind, is_readable, linger, read_head, write_frame, write_shared};
 use crate::log::{HostLog, Level, LogLine};
 use crate::raw::Plain;
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,7 @@ pub(super) struct Process {
     log: HostLog,
     last_call: u32,
     heard: Instant,
+    is_ended: bool,
 }
 
 impl Process {
@@ -93,9 +94,9 @@ impl Process {
             // The server's allocator reserves by the gigabyte, which the memory limit counts.
             .env("MIMALLOC_ARENA_RESERVE", "65536")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            // And standard output goes there too.
             .stderr(Stdio::piped())
+            // Until it is made to go where standard error goes.
+            .stdout(Stdio::null())
             .process_group(0);
         let (shared, shared_fd) = Shared::make()?;
         let (socket, memory) = (theirs.as_raw_fd(), shared_fd.as_raw_fd());
@@ -114,6 +115,7 @@ impl Process {
             log: log.clone(),
             last_call: 0,
             heard: Instant::now(),
+            is_ended: false,
         })
     }
 
@@ -165,28 +167,19 @@ impl Process {
     }
 
     /// Waits for the frame that answers a call.
-    fn answer(&mut self, kind: Kind, call: u32, deadline: Duration) -> Result<(Head, Answer), Death> {
+    fn answer(&mut self, kind: Kind, call: u32, patience: Duration) -> Result<(Head, Answer), Death> {
         let begun = Instant::now();
-        let deadline = begun + deadline;
+        let deadline = begun + patience;
         loop {
-            let Self { child, stream, .. } = self;
-            let mut patient = Patient { stream, child, deadline };
-            let frame = read_head(&mut patient).and_then(|head| {
-                let head = head.ok_or(io::ErrorKind::UnexpectedEof)?;
-                let len = if head.kind.is_shared() { 0 } else { head.len };
-                Ok((head, read_bytes(&mut patient, len)?))
-            });
-            let (head, bytes) = frame.map_err(|error| self.end(&error, begun))?;
-            self.heard = Instant::now();
+            let (head, bytes) = self.frame(begun, deadline)?;
             match head.kind {
                 _ if head.call == call && head.kind == kind => return Ok((head, Ok(bytes))),
                 Kind::Fault if head.call == call => return Ok((head, Err(bytes))),
-                Kind::Log => self.log_line(&bytes),
-                Kind::Heartbeat => {}
-                _ => {
-                    let error = super::wire::nonsense(format!("a frame of kind {:?}", head.kind));
-                    return Err(self.end(&error, begun));
-                }
+                _ => self.unasked(head, &bytes, begun)?,
+            }
+            // One that talks all the time never lets us wait.
+            if deadline < Instant::now() {
+                return Err(self.end(&io::ErrorKind::TimedOut.into(), begun));
             }
         }
     }
@@ -194,34 +187,45 @@ impl Process {
     /// Takes what came without being asked for; an error if the child is gone or silent for too long.
     pub(super) fn look_after(&mut self) -> Result<(), Death> {
         let begun = Instant::now();
-        loop {
-            let Self { child, stream, .. } = self;
-            let mut patient = Patient { stream, child, deadline: begun };
-            match read_head(&mut patient) {
-                Ok(Some(head)) if matches!(head.kind, Kind::Heartbeat | Kind::Log) => {
-                    let deadline = Instant::now() + SILENCE_MAX;
-                    let mut patient = Patient { stream: &mut self.stream, child: &mut self.child, deadline };
-                    match read_bytes(&mut patient, head.len) {
-                        Ok(bytes) if head.kind == Kind::Log => self.log_line(&bytes),
-                        Ok(_) => {}
-                        Err(error) => return Err(self.end(&error, begun)),
-                    }
-                    self.heard = Instant::now();
-                }
-                Ok(Some(head)) => {
-                    let error = super::wire::nonsense(format!("a frame of kind {:?}", head.kind));
-                    return Err(self.end(&error, begun));
-                }
-                Ok(None) => return Err(self.end(&io::ErrorKind::UnexpectedEof.into(), begun)),
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    if SILENCE_MAX < self.heard.elapsed() {
-                        return Err(self.end(&error, self.heard));
-                    }
-                    return Ok(());
-                }
-                Err(error) => return Err(self.end(&error, begun)),
+        // A call may want the child meanwhile: so nothing is waited for that has not begun to come.
+        while is_readable(&self.stream) {
+            let (head, bytes) = self.frame(begun, begun + SILENCE_MAX)?;
+            self.unasked(head, &bytes, begun)?;
+        }
+        if has_exited(&self.child) {
+            return Err(self.end(&io::ErrorKind::UnexpectedEof.into(), begun));
+        }
+        if SILENCE_MAX < self.heard.elapsed() {
+            return Err(self.end(&io::ErrorKind::TimedOut.into(), self.heard));
+        }
+        Ok(())
+    }
+
+    /// Reads the next frame; the bytes of one whose bytes stand in shared memory are left there.
+    fn frame(&mut self, begun: Instant, deadline: Instant) -> Result<(Head, Vec<u8>), Death> {
+        let Self { child, stream, .. } = self;
+        let mut patient = Patient { stream, child, deadline };
+        let frame = read_head(&mut patient).and_then(|head| {
+            let head = head.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let mut bytes = vec![0; if head.kind.is_shared() { 0 } else { head.len }];
+            patient.read_exact(&mut bytes)?;
+            Ok((head, bytes))
+        });
+        self.heard = Instant::now();
+        frame.map_err(|error| self.end(&error, begun))
+    }
+
+    /// Takes a frame that answers no call.
+    fn unasked(&mut self, head: Head, bytes: &[u8], begun: Instant) -> Result<(), Death> {
+        match head.kind {
+            Kind::Log => self.log_line(bytes),
+            Kind::Heartbeat => {}
+            kind => {
+                let error = super::wire::nonsense(format!("a frame of kind {kind:?}"));
+                return Err(self.end(&error, begun));
             }
         }
+        Ok(())
     }
 
     /// The child's process id.
@@ -231,38 +235,36 @@ impl Process {
 
     /// Ends the child and whatever it started, and says what it died of.
     fn end(&mut self, error: &io::Error, begun: Instant) -> Death {
-        // A crash closes the socket a moment before the process can be asked what it died of.
         let is_late = matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock);
-        let status = match error.kind() {
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock | io::ErrorKind::InvalidData => None,
-            _ => self.wait_a_moment(),
-        };
-        self.kill();
-        match (error.kind(), status) {
-            (io::ErrorKind::InvalidData, _) => Death::Nonsense(error.to_string()),
-            _ if is_late => Death::Late(begun.elapsed().as_millis()),
-            (_, Some(status)) => Death::Crashed(how(status)),
-            (_, None) => Death::Crashed("it closed its socket".to_owned()),
-        }
-    }
-
-    fn wait_a_moment(&mut self) -> Option<ExitStatus> {
+        let is_nonsense = error.kind() == io::ErrorKind::InvalidData;
+        // A crash closes the socket a moment before the process has ended.
         for _ in 0..50 {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Some(status);
+            if is_late || is_nonsense || has_exited(&self.child) {
+                break;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        None
+        let ended_itself = has_exited(&self.child);
+        let status = self.kill();
+        match status {
+            _ if is_nonsense => Death::Nonsense(error.to_string()),
+            _ if is_late => Death::Late(begun.elapsed().as_millis()),
+            Some(status) if ended_itself => Death::Crashed(how(status)),
+            _ => Death::Crashed("it closed its socket".to_owned()),
+        }
     }
 
-    fn kill(&mut self) {
+    /// Ends the child's group, once.
+    fn kill(&mut self) -> Option<ExitStatus> {
+        if std::mem::replace(&mut self.is_ended, true) {
+            return None;
+        }
         if let Ok(group) = i32::try_from(self.child.id()) {
-            // SAFETY: a system call without pointers. The group is the child's own, and while it is not waited for,
-            // its number is nobody else's.
+            // SAFETY: a system call without pointers. Nobody has waited for the child yet, so that the number of its
+            // group is nobody else's.
             unsafe { libc::kill(-group, libc::SIGKILL) };
         }
-        drop(self.child.wait());
+        self.child.wait().ok()
     }
 
     fn log_line(&self, bytes: &[u8]) {
@@ -275,14 +277,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.kill();
+        let _ = self.kill();
     }
 }
 
 /// Reads until the deadline, as long as the child lives.
 struct Patient<'a> {
     stream: &'a mut UnixStream,
-    child: &'a mut Child,
+    child: &'a Child,
     deadline: Instant,
 }
 
@@ -296,7 +298,7 @@ impl Read for Patient<'_> {
                     if is_gone {
                         return Ok(0);
                     }
-                    is_gone = !matches!(self.child.try_wait(), Ok(None));
+                    is_gone = has_exited(self.child);
                     if !is_gone && self.deadline <= Instant::now() {
                         return Err(io::ErrorKind::TimedOut.into());
                     }
@@ -308,10 +310,15 @@ impl Read for Patient<'_> {
     }
 }
 
-fn read_bytes(stream: &mut (impl Read + ?Sized), len: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; len];
-    stream.read_exact(&mut bytes)?;
-    Ok(bytes)
+/// Whether a child has ended. It is not waited for, so that its number stays its own.
+fn has_exited(child: &Child) -> bool {
+    // SAFETY: all zeros are a valid value of a struct of integers.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let how = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the struct lives through the call.
+    let outcome = unsafe { libc::waitid(libc::P_PID, child.id(), &raw mut info, how) };
+    // SAFETY: the system filled it for a child, or left it zero.
+    outcome == -1 || unsafe { info.si_pid() } != 0
 }
 
 /// Gives the child its socket and its limits. Runs between fork and exec.

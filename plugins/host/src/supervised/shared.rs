@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 
 /// How much there is, in bytes. Pages that are never used cost nothing.
-pub(super) const SHARED_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const SHARED_BYTES: usize = super::wire::FRAME_BYTES_MAX;
 
 /// A mapping of the shared memory.
 ///

@@ -118,13 +118,18 @@ pub(super) fn write_shared(stream: &mut impl Write, head: Head, len: usize) -> i
     stream.write_all(&head.to_bytes(len))
 }
 
+/// Whether bytes or the end of the stream can be read at once.
+pub(super) fn is_readable(stream: &UnixStream) -> bool {
+    let mut poll = libc::pollfd { fd: stream.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: the struct lives through the call, and there is one of it.
+    unsafe { libc::poll(&raw mut poll, 1, 0) != 0 }
+}
+
 /// Waits a moment for bytes without going to sleep: to be woken takes longer than a metric takes to answer.
 pub(super) fn linger(stream: &UnixStream) {
     const MOMENT: Duration = Duration::from_micros(60);
     let begun = Instant::now();
-    let mut poll = libc::pollfd { fd: stream.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: the struct lives through the call, and there is one of it.
-    while unsafe { libc::poll(&raw mut poll, 1, 0) } == 0 && begun.elapsed() < MOMENT {
+    while !is_readable(stream) && begun.elapsed() < MOMENT {
         // Where there is only one processor, the other side needs it.
         std::thread::yield_now();
     }
