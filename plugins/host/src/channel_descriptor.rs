@@ -1,7 +1,7 @@
 //! Checks the channels of a descriptor and copies what they say.
 
 use crate::channel_info::{ChannelInfo, ProviderClass};
-use crate::descriptor::{TEXT_LEN_MAX, bad, read, schema, text};
+use crate::descriptor::{bad, read, texts};
 use crate::info::PluginInfo;
 use crate::refusal::Failed;
 use podium_plugin_abi::{Component, CreateFn, DeliverFn, DestroyFn, HealthFn, IngestFn, RenderFn};
@@ -63,13 +63,7 @@ pub(crate) unsafe fn check(
         health: channel.health,
     };
     // SAFETY: the component's texts are constant.
-    let [title, description, config_schema] = unsafe {
-        [
-            text(component.title, "title", TEXT_LEN_MAX)?,
-            text(component.description, "description", TEXT_LEN_MAX)?,
-            schema(component.config_schema, &id)?,
-        ]
-    };
+    let [title, description, config_schema] = unsafe { texts(component, &id) }?;
     let info = ChannelInfo {
         id,
         title,

@@ -14,7 +14,7 @@ use std::{any, slice};
 /// The most components of one plugin.
 const COMPONENTS_MAX: u32 = 256;
 const ID_LEN_MAX: usize = 64;
-pub(crate) const TEXT_LEN_MAX: usize = 4096;
+const TEXT_LEN_MAX: usize = 4096;
 const SCHEMA_LEN_MAX: usize = 256 * 1024;
 /// The longest window in seconds: 400 days.
 const WINDOW_S_MAX: i64 = 400 * 86_400;
@@ -169,13 +169,7 @@ unsafe fn metric(component: &Component, id: String, plugin: &PluginInfo) -> Resu
         value: metric.value.ok_or_else(|| missing("value"))?,
     };
     // SAFETY: the component's texts are constant.
-    let [title, description, config_schema] = unsafe {
-        [
-            text(component.title, "title", TEXT_LEN_MAX)?,
-            text(component.description, "description", TEXT_LEN_MAX)?,
-            schema(component.config_schema, &id)?,
-        ]
-    };
+    let [title, description, config_schema] = unsafe { texts(component, &id) }?;
     let info = MetricInfo {
         id,
         title,
@@ -212,10 +206,26 @@ pub(crate) unsafe fn read<T: Growable>(pointer: *const T) -> Result<T, Failed> {
     })
 }
 
+/// The title, the description and the schema of the configuration.
+///
+/// # Safety
+///
+/// The texts are null or readable.
+pub(crate) unsafe fn texts(component: &Component, id: &str) -> Result<[String; 3], Failed> {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        Ok([
+            text(component.title, "title", TEXT_LEN_MAX)?,
+            text(component.description, "description", TEXT_LEN_MAX)?,
+            schema(component.config_schema, id)?,
+        ])
+    }
+}
+
 /// # Safety
 ///
 /// The text is null or readable.
-pub(crate) unsafe fn text(text: Str, what: &str, len_max: usize) -> Result<String, Failed> {
+unsafe fn text(text: Str, what: &str, len_max: usize) -> Result<String, Failed> {
     if text.len > len_max {
         return Err(bad(format!("a {what} of at most {len_max} bytes"), format!("{} bytes", text.len)));
     }
@@ -240,7 +250,7 @@ unsafe fn id(id: Str, what: &str) -> Result<String, Failed> {
 /// # Safety
 ///
 /// The text is null or readable.
-pub(crate) unsafe fn schema(schema: Str, id: &str) -> Result<String, Failed> {
+unsafe fn schema(schema: Str, id: &str) -> Result<String, Failed> {
     // SAFETY: as the caller vouches.
     let schema = unsafe { text(schema, "configuration schema", SCHEMA_LEN_MAX) }?;
     let bad = |found: String| Failed::new(Slug::BadSchema, format!("a JSON Schema for {id}"), found);
