@@ -220,8 +220,9 @@
       const detail = { flag, variant, value: 'json' in value ? value.json : value };
       slot.dispatchEvent(new CustomEvent('podium:decision', { bubbles: true, detail }));
     }
-    shown.set(slot, decision);
-    views.observe(slot);
+    const place = slot.getClientRects().length ? slot : mark(slot);
+    shown.set(place, decision);
+    views.observe(place);
     return 'shown';
   };
 
@@ -277,18 +278,28 @@
 
   // ---- What was really shown.
 
-  /** @type {WeakMap<Element, Decision>} */
+  /**
+   * Marks where a slot would stand that has no place on the page, since its variant shows nothing: it is to be seen when
+   * the other variants would be. @param {Element} slot
+   */
+  const mark = (slot) => {
+    const place = document.createElement('span');
+    place.style.position = 'absolute';
+    slot.before(place);
+    return place;
+  };
+
+  /** @type {WeakMap<Element, Decision>} what is seen once this comes into view */
   const shown = new WeakMap();
   /** @type {Set<string | undefined>} */
   const exposed = new Set();
   const views = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
       const decision = shown.get(target);
-      // A variant that shows nothing is seen at once: it can never come into view.
-      if (decision && (isIntersecting || !target.childNodes.length)) {
-        views.unobserve(target);
-        expose(decision);
-      }
+      if (!decision || !isIntersecting) continue;
+      views.unobserve(target);
+      if (!target.hasAttribute(SLOT)) target.remove();
+      expose(decision);
     }
   });
 

@@ -63,6 +63,21 @@ test('nothing is reported before it is in view', async () => {
   await until(async () => (await shop.admin.units('below')) === 1, 'and counts');
 });
 
+test('a variant that shows nothing is seen no sooner than the others would be', async () => {
+  await shop.admin.register('hollow', { html: '' }, { html: '' });
+  const page = await shop.visitor();
+  const head = shop.tag() + shop.hold + '<style>div:empty{display:none}</style>';
+  const body = '<p style="height:5000px">far</p>' + slot('hollow') + '<p style="height:3000px">below</p>';
+  await page.goto(shop.put('/hollow', { head, body }));
+  const isShown = () => document.getElementById('slot').getAttribute('data-podium-state') === 'shown';
+  await until(() => page.evaluate(isShown), 'the slot has its content');
+  await settle(page);
+  assert.deepEqual(views('hollow'), []);
+  await page.evaluate(() => scrollTo(0, 4900));
+  await until(() => views('hollow').length === 1, 'then it is');
+  assert.equal(await page.evaluate(() => document.querySelectorAll('span').length), 0, 'nothing is left on the page');
+});
+
 test('nothing is reported of a default that was shown for want of an answer', async () => {
   await shop.admin.register('late', { html: 'Late' }, { html: 'Late' });
   const limitMs = 200;
