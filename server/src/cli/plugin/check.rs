@@ -5,8 +5,10 @@ use clap::Args;
 use podium_plugin_host::conformance::{Law, alone};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ChildStdout, Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 /// How long one check may take.
@@ -154,6 +156,7 @@ fn ask(file: &Path, arguments: &[&str]) -> Result<Said, CliError> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
     let mut child = command.spawn().map_err(CliError::from_display)?;
+    let printed = child.stdout.take().map(last_line);
     let begun = Instant::now();
     let status = loop {
         match child.try_wait().map_err(CliError::from_display)? {
@@ -166,11 +169,20 @@ fn ask(file: &Path, arguments: &[&str]) -> Result<Said, CliError> {
             None => std::thread::sleep(Duration::from_millis(2)),
         }
     };
-    let output = child.wait_with_output().map_err(CliError::from_display)?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    // A plugin may print, too: the last line is ours.
-    let said = text.lines().next_back().and_then(|line| serde_json::from_str(line).ok());
+    // A copy that the plugin made of the process may keep the pipe open.
+    let line = printed.and_then(|line| line.recv_timeout(Duration::from_secs(1)).ok()).unwrap_or_default();
+    let said = serde_json::from_slice(&line).ok();
     Ok(said.unwrap_or_else(|| Said::Fault(format!("the process ended: {status}"))))
+}
+
+/// Reads a pipe to its end, so that nobody waits for room in it, and gives the last line: a plugin may print, too.
+fn last_line(pipe: ChildStdout) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let lines = BufReader::new(pipe).split(b'\n').map_while(Result::ok);
+        let _ = sender.send(lines.last().unwrap_or_default());
+    });
+    receiver
 }
 
 /// Law 1 across processes: two of them must get the same numbers.
