@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::ingest::event::{DEPTH_MAX, depth};
+use metrics::Counter;
 use podium_core::experiment::{ExposureSource, Stickiness};
 use podium_core::id::{ExperimentId, UNIT_LENGTH_MAX};
 use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
@@ -10,8 +11,12 @@ use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::sync::LazyLock;
 use twox_hash::XxHash3_64;
 use uuid::Uuid;
+
+/// Found once: to look a counter up by its name takes longer than to decide.
+static DECISIONS: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("podium_decisions_total"));
 
 /// The most units in one call.
 pub(crate) const UNITS_MAX: usize = 1_000;
@@ -183,7 +188,7 @@ impl App {
                 bodies.push(DecisionBody::known(key, unit, flag, &decision, id));
             }
         }
-        metrics::counter!("podium_decisions_total").increment(n_decisions as u64);
+        DECISIONS.increment(n_decisions as u64);
         if !logged.is_empty() {
             let n_logged = logged.len() as u64;
             if self.queue.decisions(logged).is_err() {
