@@ -62,8 +62,9 @@ impl fmt::Debug for ChannelCall {
 
 /// Is told at once what a channel reports during `deliver`, on the channel's threads.
 pub trait DeliveryWatch: Send + Sync {
-    /// The message may have been sent from now on; it is not sent before this returns.
-    fn begun(&self, message_idx: usize);
+    /// The message may have been sent from now on; it is not sent before this returns, and not at all if this says
+    /// `false`.
+    fn begun(&self, message_idx: usize) -> bool;
 
     /// What became of the message, once.
     fn outcome(&self, message_idx: usize, outcome: &Outcome);
