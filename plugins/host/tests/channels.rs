@@ -284,8 +284,8 @@ fn calls_beyond_the_limit_wait_for_their_turn() {
 struct Entered(Mutex<std::sync::mpsc::Sender<()>>);
 
 impl DeliveryWatch for Entered {
-    fn begun(&self, _message_idx: usize) {
-        self.0.lock().unwrap().send(()).unwrap();
+    fn begun(&self, _message_idx: usize) -> bool {
+        self.0.lock().unwrap().send(()).is_ok()
     }
 
     fn outcome(&self, _message_idx: usize, _outcome: &Outcome) {}
@@ -295,8 +295,9 @@ impl DeliveryWatch for Entered {
 struct Diary(Mutex<Vec<String>>);
 
 impl DeliveryWatch for Diary {
-    fn begun(&self, message_idx: usize) {
+    fn begun(&self, message_idx: usize) -> bool {
         self.0.lock().unwrap().push(format!("{message_idx} begun"));
+        true
     }
 
     fn outcome(&self, message_idx: usize, outcome: &Outcome) {

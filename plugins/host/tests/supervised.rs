@@ -76,7 +76,7 @@ fn a_child_answers_as_our_own_process_does() {
 fn a_crash_is_a_fault_and_the_next_call_works() {
     let world = World::new("crashes", &["fixture_crash", "gross_items"]);
     let other = world.instance("gross_items");
-    let other_pid = world.registry.status("com.example.gross-items").map(|status| status.pid);
+    let other_pid = world.registry.status("com.example.gross-items").map(|status| status.pids);
     for (coupon, said) in
         [("SEGV", "signal 11"), ("ABORT", "signal 6"), ("EXIT", "exited with code 0"), ("STACK", "signal")]
     {
@@ -91,7 +91,7 @@ fn a_crash_is_a_fault_and_the_next_call_works() {
         world.registry.release("com.example.fixture-crash");
     }
     assert_eq!(other.value(&[3]).unwrap(), [(3.0, 1.0)]);
-    assert_eq!(world.registry.status("com.example.gross-items").map(|status| status.pid), other_pid);
+    assert_eq!(world.registry.status("com.example.gross-items").map(|status| status.pids), other_pid);
 }
 
 #[test]
@@ -152,10 +152,10 @@ fn after_five_crashes_it_is_left_alone_until_it_is_released() {
 fn a_child_that_dies_between_calls_is_started_anew() {
     let world = World::new("idle", &["fixture_crash"]);
     let metric = world.instance("fixture_crash");
-    let pid = world.registry.status("com.example.fixture-crash").unwrap().pid.unwrap();
+    let pid = world.registry.status("com.example.fixture-crash").unwrap().pids[0];
     std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
     let begun = Instant::now();
-    while world.registry.status("com.example.fixture-crash").unwrap().pid.is_none_or(|now| now == pid) {
+    while world.registry.status("com.example.fixture-crash").unwrap().pids.iter().all(|now| *now == pid) {
         assert!(begun.elapsed() < Duration::from_secs(1), "it is not back");
         std::thread::sleep(Duration::from_millis(5));
     }
