@@ -178,7 +178,7 @@ impl Registry {
 
     fn state(&self, metric_id: &str) -> Option<PluginState> {
         let metric = self.find(metric_id)?;
-        Some(self.status(&metric.plugin_id).map_or(PluginState::Running, |status| status.state))
+        Some(self.supervised(&metric.plugin_id).map_or(PluginState::Running, Plugin::metrics_state))
     }
 
     fn supervised(&self, plugin_id: &str) -> Option<&Plugin> {

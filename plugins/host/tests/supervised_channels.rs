@@ -326,6 +326,12 @@ fn what_metrics_do_to_their_child_does_not_concern_channels() {
     let desk = world.registry.create_channel("fixture_desk", "{}").unwrap();
     let status = || world.registry.status("com.example.fixture-channels").unwrap();
     let [metrics, channels] = status().pids[..] else { panic!("two children") };
+    kill(channels);
+    wait_until(
+        "it is back",
+        || matches!(status().pids[..], [same, now] if now != channels && same == metrics),
+    );
+    let [_, channels] = status().pids[..] else { panic!("two children") };
     kill(metrics);
     wait_until(
         "it is back",

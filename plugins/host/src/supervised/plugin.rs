@@ -2,7 +2,7 @@
 
 use super::Launcher;
 use super::process::{Death, Library, Process};
-use super::record::{PluginStatus, Record, Role};
+use super::record::{PluginState, PluginStatus, Record, Role};
 use super::switchboard::Switchboard;
 use crate::log::{HostLog, Level, LogLine};
 use crate::refusal::{Failed, Slug};
@@ -95,6 +95,11 @@ impl Plugin {
     /// How it does. Never waits for a call.
     pub(crate) fn status(&self) -> PluginStatus {
         self.record().status(&self.source.sha256)
+    }
+
+    /// Whether its metrics can be called, whatever its channels do.
+    pub(crate) fn metrics_state(&self) -> PluginState {
+        self.record().state(&[Role::Metrics])
     }
 
     /// Lets a plugin in quarantine try again; says whether it was in one.

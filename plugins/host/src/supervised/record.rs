@@ -92,21 +92,25 @@ impl Record {
     }
 
     pub(super) fn status(&self, sha256: &str) -> PluginStatus {
-        let state = match self.seats {
-            _ if self.is_quarantined => PluginState::Quarantined,
-            [Seat::Empty, _] | [_, Seat::Empty] => PluginState::Restarting,
-            _ => PluginState::Running,
-        };
         let pids = self.seats.iter().filter_map(|seat| match seat {
             Seat::Taken(pid) => Some(*pid),
             Seat::Unused | Seat::Empty => None,
         });
         PluginStatus {
-            state,
+            state: self.state(&[Role::Metrics, Role::Channels]),
             pids: pids.collect(),
             restarts: self.restarts,
             last_crash: self.last_crash.clone(),
             sha256: sha256.to_owned(),
+        }
+    }
+
+    /// Whether the children for `roles` can be called.
+    pub(super) fn state(&self, roles: &[Role]) -> PluginState {
+        match roles.iter().any(|role| self.is_empty(*role)) {
+            _ if self.is_quarantined => PluginState::Quarantined,
+            true => PluginState::Restarting,
+            false => PluginState::Running,
         }
     }
 
