@@ -14,6 +14,7 @@ mod answer;
 mod batch;
 mod callbacks;
 mod channel_calls;
+mod channel_configured;
 mod channel_descriptor;
 mod channel_event;
 mod channel_in_process;
