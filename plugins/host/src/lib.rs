@@ -42,6 +42,7 @@ mod refusal;
 mod registry;
 mod staged;
 mod supervised;
+mod template;
 
 pub use batch::{Batch, ColumnType, PushError, Value};
 pub use channel_event::{ChannelEvent, ChannelEventKind};

@@ -202,7 +202,8 @@ impl Sender {
             let own = ours.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str());
             own.or_else(|| message.fields.get(name).map(String::as_str))
         };
-        payload.fill(value).map_err(|wrong| format!("bad_field: {wrong}"))
+        let link = |_: usize, target: &str| self.links.click(message.id, target);
+        payload.fill(value, link).map_err(|wrong| format!("bad_field: {wrong}"))
     }
 
     /// Makes the call, on a thread that may wait.

@@ -61,7 +61,7 @@ fn payload(text: &str) -> Filled {
     let json = serde_json::json!({ "parts": [
         { "name": "body", "escaping": "json", "text": serde_json::json!(text).to_string() },
     ] });
-    Payload::from_json(&json.to_string()).unwrap().fill(|_| None).unwrap()
+    Payload::from_json(&json.to_string()).unwrap().fill(|_| None, |_, to| to.into()).unwrap()
 }
 
 fn message<'a>(address_json: &'a str, payload: &'a Filled) -> ChannelMessage<'a> {
@@ -124,7 +124,7 @@ fn content_is_rendered_filled_and_delivered() {
     let desk = channel(&registry, "fixture_desk");
     let payload = desk.render(r#"{"note": "Hi {{ name | friend }}"}"#, &soon()).unwrap();
     assert_eq!(payload.placeholders(), ["name"]);
-    let filled = payload.fill(|name| (name == "name").then_some("Ann \"A\"")).unwrap();
+    let filled = payload.fill(|name| (name == "name").then_some("Ann \"A\""), |_, to| to.into()).unwrap();
     let delivered = desk.deliver(&[message(r#""front""#, &filled)], &soon());
     assert_eq!(delivered.fault, None);
     assert_eq!(summary(&delivered), [(true, OutcomeStatus::Accepted)]);
