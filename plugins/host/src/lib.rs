@@ -45,7 +45,7 @@ mod supervised;
 mod template;
 
 pub use batch::{Batch, ColumnType, PushError, Value};
-pub use channel_event::{ChannelEvent, ChannelEventKind};
+pub use channel_event::{ChannelEvent, Feedback, FeedbackKind, Track};
 pub use channel_info::{ChannelInfo, ProviderClass};
 pub use channel_instance::{
     ChannelCall, ChannelCreateError, ChannelFault, ChannelInstance, ChannelMessage, Delivered, DeliveryWatch,

@@ -5,13 +5,14 @@ use super::message::Message;
 use super::tokens::LinkKind;
 use crate::app::App;
 use crate::clock;
+use crate::ingest::body;
 use crate::ingest::queue::IngestError;
 use crate::store::outbox::Effects;
 use crate::store::suppressions::{Suppression, SuppressionScope};
 use crate::store::{StoreError, messages};
 use podium_core::projection::{StoredEvent, Trust};
 use podium_core::time::Timestamp;
-use podium_plugin_host::{ChannelEvent, ChannelEventKind, ChannelFault, WebhookRequest};
+use podium_plugin_host::{ChannelEvent, ChannelFault, Feedback, FeedbackKind, WebhookRequest};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -50,14 +51,14 @@ impl MessageEvent {
         }
     }
 
-    fn of_feedback(kind: ChannelEventKind) -> Self {
+    fn of_feedback(kind: FeedbackKind) -> Self {
         match kind {
-            ChannelEventKind::Delivered => Self::Delivered,
-            ChannelEventKind::Bounced => Self::Bounced,
-            ChannelEventKind::Complained => Self::Complained,
-            ChannelEventKind::Unsubscribed => Self::Unsubscribed,
-            ChannelEventKind::Opened => Self::Opened,
-            ChannelEventKind::Clicked => Self::Clicked,
+            FeedbackKind::Delivered => Self::Delivered,
+            FeedbackKind::Bounced => Self::Bounced,
+            FeedbackKind::Complained => Self::Complained,
+            FeedbackKind::Unsubscribed => Self::Unsubscribed,
+            FeedbackKind::Opened => Self::Opened,
+            FeedbackKind::Clicked => Self::Clicked,
         }
     }
 
@@ -151,7 +152,7 @@ impl App {
         let suppressed = vec![suppression(message, SuppressionScope::Marketing, "unsubscribed")];
         let effects = Effects { suppressed, ..Effects::default() };
         let event = message_event(message, MessageEvent::Unsubscribed, now);
-        self.queue.write(vec![event], effects, 0).await?;
+        self.queue.write(vec![event], Vec::new(), effects, 0).await?;
         Ok(())
     }
 
@@ -166,7 +167,7 @@ impl App {
         let (channel, address) = (channel.to_owned(), spelled(address));
         let suppression = Suppression { channel, address, scope, reason, created_at: clock::now() };
         let effects = Effects { suppressed: vec![suppression.clone()], ..Effects::default() };
-        self.queue.write(Vec::new(), effects, 0).await?;
+        self.queue.write(Vec::new(), Vec::new(), effects, 0).await?;
         Ok(suppression)
     }
 
@@ -177,7 +178,7 @@ impl App {
             let Some(message) = found else { return Ok::<_, FeedbackError>(()) };
             let event_id = Uuid::now_v7().to_string();
             let event = event_with(&message, (event, event_id), &extra, clock::now());
-            self.queue.write(vec![event], Effects::default(), 256).await?;
+            self.queue.write(vec![event], Vec::new(), Effects::default(), 256).await?;
             Ok(())
         };
         if let Err(error) = noted.await {
@@ -191,7 +192,7 @@ impl App {
     /// # Errors
     ///
     /// [`FeedbackError`]; nothing of it counts, and the provider may send it again.
-    pub(crate) async fn take_webhook(&self, channel: &str, request: Webhook) -> Result<usize, FeedbackError> {
+    pub(crate) async fn take_webhook(&self, channel: &str, request: Webhook) -> Result<(), FeedbackError> {
         let missing = || FeedbackError::NotFound(format!("no channel `{channel}` is set up"));
         let configured = self.channels.find(channel).ok_or_else(missing)?;
         let read = configured.blocking(INGEST_S, move |instance, call| {
@@ -208,20 +209,29 @@ impl App {
             }
             fault => FeedbackError::Away(fault.to_string()),
         })?;
-        let n_events = events.len();
-        let mut effects = Effects::default();
-        let mut stored = Vec::with_capacity(n_events);
+        let (mut stored, mut rejected, mut effects) = (Vec::new(), Vec::new(), Effects::default());
         for event in events {
-            let message = self.message_of(channel, &event).await?;
-            stored.extend(message.as_ref().map(|message| told(message, &event)));
-            effects.suppressed.extend(suppressed(channel, message.as_ref(), &event));
+            match event {
+                ChannelEvent::Feedback(feedback) => {
+                    let message = self.message_of(channel, &feedback).await?;
+                    stored.extend(message.as_ref().map(|message| told(message, &feedback)));
+                    effects.suppressed.extend(suppressed(channel, message.as_ref(), &feedback));
+                }
+                ChannelEvent::Track(track) => {
+                    let (json, now) = (track.as_json().as_bytes(), clock::now());
+                    let read = body::read(json, &self.published.catalog.load(), Trust::Server, now);
+                    let intake = read.map_err(|bad| FeedbackError::Refused(bad.to_string()))?;
+                    stored.extend(intake.events);
+                    rejected.extend(intake.rejected.iter().map(|rejected| rejected.to_record(now)));
+                }
+            }
         }
         let bytes = stored.iter().map(|event| event.body.len()).sum();
-        self.queue.write(stored, effects, bytes).await?;
-        Ok(n_events)
+        self.queue.write(stored, rejected, effects, bytes).await?;
+        Ok(())
     }
 
-    async fn message_of(&self, channel: &str, event: &ChannelEvent) -> Result<Option<Message>, StoreError> {
+    async fn message_of(&self, channel: &str, event: &Feedback) -> Result<Option<Message>, StoreError> {
         let db = self.store.reader();
         if let Ok(id) = event.idempotency_key.parse::<Uuid>() {
             let found = messages::find(db, id).await?;
@@ -243,7 +253,7 @@ pub(crate) struct Webhook {
 }
 
 /// What a provider told of a message. Told again, it has the same id.
-fn told(message: &Message, event: &ChannelEvent) -> StoredEvent {
+fn told(message: &Message, event: &Feedback) -> StoredEvent {
     let now = clock::now();
     let time = event.time_ms.map_or(now, |ms| Timestamp::from_micros(ms.saturating_mul(1_000)));
     let kind = MessageEvent::of_feedback(event.kind);
@@ -257,11 +267,11 @@ fn told(message: &Message, event: &ChannelEvent) -> StoredEvent {
 }
 
 /// Whom a provider's word is to be believed not to be contacted any more.
-fn suppressed(channel: &str, message: Option<&Message>, event: &ChannelEvent) -> Option<Suppression> {
+fn suppressed(channel: &str, message: Option<&Message>, event: &Feedback) -> Option<Suppression> {
     let (scope, reason) = match event.kind {
-        ChannelEventKind::Bounced if event.for_good => (SuppressionScope::All, "bounced"),
-        ChannelEventKind::Complained => (SuppressionScope::Marketing, "complained"),
-        ChannelEventKind::Unsubscribed => (SuppressionScope::Marketing, "unsubscribed"),
+        FeedbackKind::Bounced if event.for_good => (SuppressionScope::All, "bounced"),
+        FeedbackKind::Complained => (SuppressionScope::Marketing, "complained"),
+        FeedbackKind::Unsubscribed => (SuppressionScope::Marketing, "unsubscribed"),
         _ => return None,
     };
     let address = match message {

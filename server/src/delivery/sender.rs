@@ -290,7 +290,7 @@ impl Sender {
         let settled = Settled { id: message.id, epoch: message.epoch, at: now, outcome, detail, next };
         let effects = Effects { settled: vec![settled], suppressed, ..Effects::default() };
         loop {
-            match self.queue.write(events.clone(), effects.clone(), 1_024).await {
+            match self.queue.write(events.clone(), Vec::new(), effects.clone(), 1_024).await {
                 Ok(_) => return,
                 Err(crate::ingest::queue::IngestError::Closed) => return,
                 Err(error) => {

@@ -196,7 +196,7 @@ impl App {
         let Submission { effects, events, key, .. } = submission;
         let messages = effects.queued.clone();
         crash_point("before-queued");
-        match self.queue.write(events, effects, body.len()).await {
+        match self.queue.write(events, Vec::new(), effects, body.len()).await {
             Ok(_) => {}
             // The same request, at the same time, was faster.
             Err(IngestError::Store(StoreError::Conflict(_))) => {

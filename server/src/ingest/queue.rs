@@ -163,7 +163,7 @@ impl Queue {
         rejected: Vec<RejectedEvent>,
         bytes: usize,
     ) -> Result<Receipt, IngestError> {
-        self.hand_over(events, rejected, Effects::default(), bytes).await
+        self.write(events, rejected, Effects::default(), bytes).await
     }
 
     /// Hands over what is known of messages, with the events that tell of it, and waits until all of it is on disk.
@@ -172,15 +172,6 @@ impl Queue {
     ///
     /// [`IngestError`]; then none of it is known to be on disk.
     pub(crate) async fn write(
-        &self,
-        events: Vec<StoredEvent>,
-        effects: Effects,
-        bytes: usize,
-    ) -> Result<Receipt, IngestError> {
-        self.hand_over(events, Vec::new(), effects, bytes).await
-    }
-
-    async fn hand_over(
         &self,
         events: Vec<StoredEvent>,
         rejected: Vec<RejectedEvent>,

@@ -3,9 +3,9 @@
 use crate::folder::Folder;
 use crate::isolation;
 use podium_plugin_host::{
-    ChannelCall, ChannelCreateError, ChannelEventKind, ChannelFault, ChannelInfo, ChannelInstance,
-    ChannelMessage, Delivered, DeliveryWatch, Filled, HostLog, Level, Outcome, OutcomeStatus, Payload,
-    ProviderClass, Purpose, Registry, Slug, WebhookRequest,
+    ChannelCall, ChannelCreateError, ChannelEvent, ChannelFault, ChannelInfo, ChannelInstance,
+    ChannelMessage, Delivered, DeliveryWatch, FeedbackKind, Filled, HostLog, Level, Outcome, OutcomeStatus,
+    Payload, ProviderClass, Purpose, Registry, Slug, WebhookRequest,
 };
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -386,10 +386,18 @@ fn secrets_are_looked_up_and_never_shown() {
             WebhookRequest { method: "POST", path: "/w", query: "a=1", headers: &headers, body: b"m-1\nm-2" };
         desk.ingest(&request, &soon())
     };
-    let events = request("hunter2").unwrap();
-    let about: Vec<_> = events.iter().map(|event| (event.kind, event.provider_id.as_str())).collect();
-    assert_eq!(about, [(ChannelEventKind::Bounced, "m-1"), (ChannelEventKind::Bounced, "m-2")]);
-    assert_eq!((events[0].detail.as_str(), events[0].for_good), ("a=1", true));
+    let [first, second, track] = &request("hunter2").unwrap()[..] else { panic!("not three events") };
+    let (ChannelEvent::Feedback(first), ChannelEvent::Feedback(second)) = (first, second) else {
+        panic!("no feedback: {first:?}, {second:?}");
+    };
+    let about = [first, second].map(|feedback| (feedback.kind, feedback.provider_id.as_str()));
+    assert_eq!(about, [(FeedbackKind::Bounced, "m-1"), (FeedbackKind::Bounced, "m-2")]);
+    assert_eq!((first.detail.as_str(), first.for_good), ("a=1", true));
+    let ChannelEvent::Track(track) = track else { panic!("no track event: {track:?}") };
+    assert_eq!(
+        track.as_json(),
+        r#"{"type":"track","event":"Desk Told","messageId":"w-1","anonymousId":"c-1","properties":{"lines":2}}"#
+    );
     let fault = request("guess").unwrap_err();
     assert_eq!(fault.to_string(), "it answered with code -7: the signature is wrong");
 }
