@@ -116,21 +116,31 @@ fn another_file_takes_over_with_the_same_instances() {
     }
 }
 
+/// Says at its end, whatever that is, that it is over.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn under_load_no_call_fails_and_none_is_doubled() {
     const N_MESSAGES: usize = 150;
     let world = world("load");
     let (channel, metric) = (files(&world), world.registry.create("fixture_counts", "{}").unwrap());
-    let is_done = AtomicBool::new(false);
+    let is_over = AtomicBool::new(false);
     let mut n_upgrades = 0;
     thread::scope(|scope| {
-        let observing = scope.spawn(|| {
-            while !is_done.load(Ordering::Relaxed) {
+        let _over = Over(&is_over);
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
                 assert_eq!(metric.observe(&orders(3)), Ok(vec![1, 1, 1]));
                 assert_eq!(metric.value(&[4]), Ok(vec![(4.0, 1.0)]));
             }
         });
-        let (channel, is_done) = (&channel, &is_done);
+        let channel = &channel;
         let delivering: Vec<_> = (0..3)
             .map(|thread| {
                 scope.spawn(move || {
@@ -149,8 +159,6 @@ fn under_load_no_call_fails_and_none_is_doubled() {
         for delivered in delivering {
             assert!(delivered.join().unwrap());
         }
-        is_done.store(true, Ordering::Relaxed);
-        observing.join().unwrap();
     });
     let sent = fs::read_to_string(beside(&world, "sent")).unwrap();
     let keys: HashSet<&str> = sent.lines().collect();

@@ -270,15 +270,12 @@ impl Process {
 
     /// Ends the child, which nobody wants any more.
     pub(super) fn retire(self) {
-        let message = format!("the child {} of generation {} has ended", self.pid(), self.generation);
-        let Self { log, plugin, .. } = &self;
-        log.line(&LogLine {
-            plugin,
-            level: Level::Debug,
-            target: "host",
-            message: &message,
-            fields_json: "",
-        });
+        let Self { plugin, generation, log, .. } = &self;
+        let pid = self.pid();
+        let message =
+            format!("plugin {plugin}: child {pid} of generation {generation} has ended with its last call");
+        let level = Level::Info;
+        log.line(&LogLine { plugin, level, target: "host", message: &message, fields_json: "" });
     }
 
     /// The child's process id.
