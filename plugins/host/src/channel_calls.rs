@@ -171,16 +171,19 @@ impl OpenCall {
     /// Notes what became of a message. The first word counts.
     pub(crate) fn outcome(&self, message: u32, outcome: &Outcome) -> i32 {
         let message_idx = message as usize;
-        {
+        let is_first = {
             let mut reported = lock(&self.reported);
             let Some(message) = reported.messages.get_mut(message_idx) else { return codes::E_INVALID };
-            if message.outcome.is_some() {
-                return codes::OK;
-            }
-            message.outcome = Some(outcome.clone());
-        }
+            let is_first = message.outcome.is_none();
+            message.outcome.get_or_insert_with(|| outcome.clone());
+            is_first
+        };
         self.tell(|watch| {
-            watch.outcome(self.first_idx + message_idx, outcome);
+            if is_first {
+                watch.outcome(self.first_idx + message_idx, outcome);
+            } else {
+                watch.repeated(self.first_idx + message_idx, outcome);
+            }
             true
         });
         codes::OK

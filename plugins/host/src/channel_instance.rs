@@ -69,6 +69,9 @@ pub trait DeliveryWatch: Send + Sync {
 
     /// What became of the message, once.
     fn outcome(&self, message_idx: usize, outcome: &Outcome);
+
+    /// The channel says again what became of the message. It no longer counts.
+    fn repeated(&self, _message_idx: usize, _outcome: &Outcome) {}
 }
 
 /// Why a message is sent.

@@ -45,9 +45,10 @@ mod registry;
 mod registry_upgrade;
 mod staged;
 mod supervised;
+mod template;
 
 pub use batch::{Batch, ColumnType, PushError, Value};
-pub use channel_event::{ChannelEvent, ChannelEventKind};
+pub use channel_event::{ChannelEvent, Feedback, FeedbackKind, Track};
 pub use channel_info::{ChannelInfo, ProviderClass};
 pub use channel_instance::{
     ChannelCall, ChannelCreateError, ChannelFault, ChannelInstance, ChannelMessage, Delivered, DeliveryWatch,

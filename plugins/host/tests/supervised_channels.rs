@@ -41,7 +41,7 @@ fn soon() -> ChannelCall {
 
 fn payload() -> Filled {
     let json = r#"{"parts": [{"name": "body", "escaping": "plain", "text": "Hi"}]}"#;
-    Payload::from_json(json).unwrap().fill(|_| None).unwrap()
+    Payload::from_json(json).unwrap().fill(|_| None, |_, to| to.into()).unwrap()
 }
 
 /// Delivers a message to each address.

@@ -3,9 +3,9 @@
 use crate::folder::Folder;
 use crate::isolation;
 use podium_plugin_host::{
-    ChannelCall, ChannelCreateError, ChannelEventKind, ChannelFault, ChannelInfo, ChannelInstance,
-    ChannelMessage, Delivered, DeliveryWatch, Filled, HostLog, Level, Outcome, OutcomeStatus, Payload,
-    ProviderClass, Purpose, Registry, Slug, WebhookRequest,
+    ChannelCall, ChannelCreateError, ChannelEvent, ChannelFault, ChannelInfo, ChannelInstance,
+    ChannelMessage, Delivered, DeliveryWatch, FeedbackKind, Filled, HostLog, Level, Outcome, OutcomeStatus,
+    Payload, ProviderClass, Purpose, Registry, Slug, WebhookRequest,
 };
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -61,7 +61,7 @@ fn payload(text: &str) -> Filled {
     let json = serde_json::json!({ "parts": [
         { "name": "body", "escaping": "json", "text": serde_json::json!(text).to_string() },
     ] });
-    Payload::from_json(&json.to_string()).unwrap().fill(|_| None).unwrap()
+    Payload::from_json(&json.to_string()).unwrap().fill(|_| None, |_, to| to.into()).unwrap()
 }
 
 fn message<'a>(address_json: &'a str, payload: &'a Filled) -> ChannelMessage<'a> {
@@ -124,7 +124,7 @@ fn content_is_rendered_filled_and_delivered() {
     let desk = channel(&registry, "fixture_desk");
     let payload = desk.render(r#"{"note": "Hi {{ name | friend }}"}"#, &soon()).unwrap();
     assert_eq!(payload.placeholders(), ["name"]);
-    let filled = payload.fill(|name| (name == "name").then_some("Ann \"A\"")).unwrap();
+    let filled = payload.fill(|name| (name == "name").then_some("Ann \"A\""), |_, to| to.into()).unwrap();
     let delivered = desk.deliver(&[message(r#""front""#, &filled)], &soon());
     assert_eq!(delivered.fault, None);
     assert_eq!(summary(&delivered), [(true, OutcomeStatus::Accepted)]);
@@ -386,10 +386,18 @@ fn secrets_are_looked_up_and_never_shown() {
             WebhookRequest { method: "POST", path: "/w", query: "a=1", headers: &headers, body: b"m-1\nm-2" };
         desk.ingest(&request, &soon())
     };
-    let events = request("hunter2").unwrap();
-    let about: Vec<_> = events.iter().map(|event| (event.kind, event.provider_id.as_str())).collect();
-    assert_eq!(about, [(ChannelEventKind::Bounced, "m-1"), (ChannelEventKind::Bounced, "m-2")]);
-    assert_eq!((events[0].detail.as_str(), events[0].for_good), ("a=1", true));
+    let [first, second, track] = &request("hunter2").unwrap()[..] else { panic!("not three events") };
+    let (ChannelEvent::Feedback(first), ChannelEvent::Feedback(second)) = (first, second) else {
+        panic!("no feedback: {first:?}, {second:?}");
+    };
+    let about = [first, second].map(|feedback| (feedback.kind, feedback.provider_id.as_str()));
+    assert_eq!(about, [(FeedbackKind::Bounced, "m-1"), (FeedbackKind::Bounced, "m-2")]);
+    assert_eq!((first.detail.as_str(), first.for_good), ("a=1", true));
+    let ChannelEvent::Track(track) = track else { panic!("no track event: {track:?}") };
+    assert_eq!(
+        track.as_json(),
+        r#"{"type":"track","event":"Desk Told","messageId":"w-1","anonymousId":"c-1","properties":{"lines":2}}"#
+    );
     let fault = request("guess").unwrap_err();
     assert_eq!(fault.to_string(), "it answered with code -7: the signature is wrong");
 }
