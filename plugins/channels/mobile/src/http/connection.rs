@@ -17,7 +17,7 @@ use url::{Position, Url};
 const ANSWER_LEN_MAX: usize = 64 << 10;
 /// How often an HTTP/2 connection is asked whether it is still there, idle or not, and how long it may take to
 /// say so.
-const PING_EVERY: Duration = Duration::from_secs(60);
+const PING_EVERY: Duration = Duration::from_mins(1);
 const PING_MAX: Duration = Duration::from_secs(10);
 
 type Body = Full<Bytes>;
