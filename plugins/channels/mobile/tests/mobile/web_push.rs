@@ -138,6 +138,21 @@ fn a_connection_that_was_closed_is_not_used_again() {
 }
 
 #[test]
+fn the_head_of_an_answer_is_enough() {
+    let n_requests = AtomicUsize::new(0);
+    let double = Double::start(Speaks::Http1, move |_| match n_requests.fetch_add(1, Ordering::Relaxed) {
+        0 => Does::Drips(201),
+        1 => Does::Answers(201, Vec::new(), "x".repeat(1 << 20)),
+        _ => Does::answer(201),
+    });
+    let mobile = mobile(true);
+    for _ in 0..3 {
+        check(&mobile.send(&to(&double)), (Is::Accepted, None, ""));
+    }
+    assert_eq!(double.got().len(), 3);
+}
+
+#[test]
 fn no_answer_is_unknown() {
     let double = Double::start(Speaks::Http1, |_| Does::Hangs);
     let letter = Letter { within: Duration::from_millis(800), ..Letter::default() };
