@@ -191,6 +191,7 @@ impl<'a> Document<'a> {
 #[cfg(test)]
 mod tests {
     use super::{Answer, Endpoint, HeaderMap, Settings, StatusCode, WebPush};
+    use hyper::body::Bytes;
     use podium_plugin::prelude::*;
     use tokio_rustls::rustls::RootCertStore;
 
@@ -202,7 +203,7 @@ mod tests {
         let web_push = WebPush::new(&settings, &RootCertStore::empty()).unwrap();
         let url: url::Url = "https://push.example/a".parse().unwrap();
         let endpoint = Endpoint { origin: url.origin().ascii_serialization(), url, is_known_service };
-        web_push.outcome(&endpoint, &Answer { status, headers: HeaderMap::new(), body: Default::default() })
+        web_push.outcome(&endpoint, &Answer { status, headers: HeaderMap::new(), body: Bytes::new() })
     }
 
     #[test]
