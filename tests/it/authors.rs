@@ -7,9 +7,12 @@ use std::process::{Command, Output};
 
 pub(crate) fn promises(book: &mut Book) {
     book.once(named!(a_new_plugin_builds_and_keeps_every_law));
+    book.once(named!(a_new_channel_builds_and_keeps_every_promise));
     book.once(named!(a_new_plugin_in_c_builds_with_the_compiler_alone));
     book.once(named!(a_plugin_that_cannot_be_begun_leaves_nothing_behind));
     book.once(named!(the_check_finds_each_planted_fault));
+    book.once(named!(the_check_finds_what_a_channel_breaks));
+    book.once(named!(what_the_check_cannot_try_is_no_success));
 }
 
 fn podium(folder: &Path, arguments: &[&str]) -> Output {
@@ -51,6 +54,23 @@ fn a_new_plugin_builds_and_keeps_every_law() {
     keeps_every_law(&plugin, "target/debug/libmy_metric.so");
 }
 
+fn a_new_channel_builds_and_keeps_every_promise() {
+    let folder = Folder::new("authors");
+    let made = podium(folder.path(), &["plugin", "new", "--channel", "my-channel"]);
+    assert!(made.status.success(), "{}", text(&made));
+    let plugin = folder.path().join("my-channel");
+    run(&plugin, env!("CARGO"), &["test", "--offline", "--quiet"]);
+    run(&plugin, env!("CARGO"), &["build", "--offline", "--quiet"]);
+    let config = r#"{"endpoint": "{{endpoint}}", "token": {"secret": "TOKEN"}}"#;
+    let said = text(&made);
+    assert!(said.contains(config), "the settings to check it with are said: {said}");
+    let library = "target/debug/libmy_channel.so";
+    let checked = podium(&plugin, &["plugin", "check", library, "--config", config]);
+    let said = text(&checked);
+    assert!(checked.status.success(), "{said}");
+    assert_eq!(said.matches("ok   ").count(), 12, "{said}");
+}
+
 fn a_new_plugin_in_c_builds_with_the_compiler_alone() {
     let folder = Folder::new("authors");
     let made = podium(folder.path(), &["plugin", "new", "c-metric", "--lang", "c"]);
@@ -69,6 +89,7 @@ fn a_plugin_that_cannot_be_begun_leaves_nothing_behind() {
     for (arguments, said) in [
         (&["plugin", "new", "Wrong Name"][..], "cannot name a plugin"),
         (&["plugin", "new", "right", "--sdk", "nowhere"], "nowhere has no Cargo.toml"),
+        (&["plugin", "new", "right", "--channel", "--lang", "c"], "a channel in Rust only"),
     ] {
         let refused = podium(folder.path(), arguments);
         assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
@@ -114,4 +135,51 @@ fn the_check_finds_each_planted_fault() {
         assert_eq!(refused.status.code(), Some(2), "{plugin}: {}", text(&refused));
         assert!(text(&refused).contains(slug), "{plugin}: {}", text(&refused));
     }
+}
+
+/// Checks the channel of the fixtures, and finds the exit code and what is said of each promise.
+fn check_channel(config: &str, more: &[&str]) -> (Option<i32>, Vec<Value>) {
+    let file = Built::example("fixture_channel_lawless");
+    let arguments = ["plugin", "check", file.to_str().unwrap(), "--json", "--config", config];
+    let checked = podium(Path::new("."), &[&arguments[..], more].concat());
+    let found: Value =
+        serde_json::from_slice(&checked.stdout).unwrap_or_else(|_| panic!("{}", text(&checked)));
+    (checked.status.code(), found["findings"].as_array().unwrap().clone())
+}
+
+fn the_check_finds_what_a_channel_breaks() {
+    let config = |breaks: &str| {
+        format!(
+            r#"{{"host": "{{{{host}}}}", "port": {{{{port}}}}, "token": {{"secret": "TOKEN"}}, "breaks": "{breaks}"}}"#
+        )
+    };
+    for (double, n_promises) in [("http", 12), ("tcp", 7)] {
+        let (code, findings) = check_channel(&config("none"), &["--double", double]);
+        assert_eq!((code, findings.len()), (Some(0), n_promises), "{findings:?}");
+    }
+    for (breaks, promise) in [
+        ("leaks", "honest-config"),
+        ("panics_in_render", "total"),
+        ("accepts_unsent", "accepted"),
+        ("sends_before_begin", "accepted"),
+        ("no_outcome", "answers"),
+        ("ignores_rate_limit", "rate-limit"),
+        ("hangs", "deadline"),
+        ("sends_after_refusal", "too-late"),
+        ("tells_secret", "secrets"),
+    ] {
+        let (code, findings) = check_channel(&config(breaks), &[]);
+        assert_eq!(code, Some(1), "{breaks}: {findings:?}");
+        let is_found = findings.iter().any(|each| each["promise"] == promise && each["fault"].is_string());
+        assert!(is_found, "{breaks} breaks {promise}: {findings:?}");
+    }
+}
+
+fn what_the_check_cannot_try_is_no_success() {
+    let nowhere = r#"{"host": "127.0.0.1", "port": 9, "token": {"secret": "TOKEN"}}"#;
+    let (code, findings) = check_channel(nowhere, &[]);
+    assert_eq!(code, Some(1), "{findings:?}");
+    let n_untried = findings.iter().filter(|each| each["not_tried"].is_string()).count();
+    assert_eq!(n_untried, 8, "every delivery: {findings:?}");
+    assert!(findings.iter().all(|each| each["fault"].is_null()), "{findings:?}");
 }
