@@ -1,5 +1,4 @@
 //! That the channel as it was built keeps every promise of the contract, against every double of an endpoint.
-#![expect(clippy::unwrap_used, reason = "what a test builds its world with must not fail")]
 
 use podium_plugin_host::conformance::alone::{self, Job, Said};
 use podium_plugin_host::conformance::channel::{Promise, Protocol, Trial, Verdict};
