@@ -121,7 +121,7 @@ fn deliver(endpoint: &str, address_json: &str, time: Duration) -> Delivery {
         collapse_key: "",
         decision_id: "d-1",
         address_json,
-        payload: &payload.fill(|_| Some("\"Ann\"")).unwrap(),
+        payload: &payload.fill(|_| Some("\"Ann\""), |_, to| to.into()).unwrap(),
         unsubscribe_url: "",
     };
     let delivered = channel.deliver(&[message], &within(time));

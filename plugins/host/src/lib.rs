@@ -14,6 +14,7 @@ mod answer;
 mod batch;
 mod callbacks;
 mod channel_calls;
+mod channel_configured;
 mod channel_descriptor;
 mod channel_event;
 mod channel_in_process;
@@ -41,6 +42,7 @@ mod refusal;
 mod registry;
 mod staged;
 mod supervised;
+mod template;
 
 pub use batch::{Batch, ColumnType, PushError, Value};
 pub use channel_event::{ChannelEvent, Feedback, FeedbackKind, Track};

@@ -1,38 +1,31 @@
 //! What a channel makes of a variant's content, and how its placeholders are filled.
 //!
-//! A placeholder is `{{ name }}`, or `{{ name | fallback }}` for whoever has no such value, or an empty one.
-//! Without a fallback, nothing stands there. `{{ url:name }}` escapes the value as a piece of a URL whatever the
-//! part is: for a link inside HTML. Nothing else may begin with `{{`.
+//! A payload may list links. Each is a URL with placeholders, which the server gets filled, to make an address of
+//! its own that counts the click and leads there; `{{ podium.link.0 }}` is the address made of the first.
 
-use crate::escape::{Escaping, is_one_line};
+use crate::escape::Escaping;
+use crate::template::{Template, is_name};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// The most parts of one payload.
 const PARTS_MAX: usize = 64;
-const NAME_LEN_MAX: usize = 64;
-const OPEN: &str = "{{";
-const CLOSE: &str = "}}";
-const AS_URL: &str = "url:";
+/// The most links of one payload.
+const LINKS_MAX: usize = 256;
 
 /// What a channel made of a variant's content: texts with placeholders, checked and ready to be filled.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Texts")]
 pub struct Payload {
     parts: Vec<Part>,
+    links: Vec<Template>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
-    /// As it came.
-    source: Text,
-    segments: Vec<Segment>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
-    Literal(String),
-    Placeholder { name: String, escaping: Escaping, fallback: String },
+    name: String,
+    escaping: Escaping,
+    template: Template,
 }
 
 /// One named text.
@@ -49,6 +42,8 @@ pub struct Text {
 #[derive(Serialize, Deserialize)]
 struct Texts {
     parts: Vec<Text>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    links: Vec<String>,
 }
 
 /// A payload without placeholders, for one recipient.
@@ -61,7 +56,7 @@ pub struct Filled {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {text}")]
 pub struct BadPayload {
-    /// The name of the part, or `payload`.
+    /// The name of the part, or `links[0]`, or `payload`.
     pub place: String,
     /// What is wrong.
     pub text: String,
@@ -78,7 +73,8 @@ pub struct Unfillable {
 }
 
 impl Payload {
-    /// Reads what a channel wrote: `{"parts": [{"name", "escaping", "text"}, …]}`.
+    /// Reads what a channel wrote: `{"parts": [{"name", "escaping", "text"}, …], "links": ["https://…", …]}`;
+    /// no `links` are none.
     ///
     /// # Errors
     ///
@@ -90,91 +86,89 @@ impl Payload {
 
     /// Writes it in the form that [`Payload::from_json`] reads, with its placeholders.
     pub fn to_json(&self) -> String {
-        let parts = self.parts.iter().map(|part| &part.source).collect::<Vec<_>>();
-        serde_json::json!({ "parts": parts }).to_string()
+        let text = |part: &Part| part.text(part.template.source().to_owned());
+        let texts = Texts {
+            parts: self.parts.iter().map(text).collect(),
+            links: self.links.iter().map(|link| link.source().to_owned()).collect(),
+        };
+        serde_json::json!(texts).to_string()
     }
 
-    /// Lists the names of all placeholders, each once, in the order of their first use.
+    /// Lists the names of all values, each once, in the order of their first use; those of links come last.
     pub fn placeholders(&self) -> Vec<&str> {
         let mut seen = HashSet::new();
-        let names = self.parts.iter().flat_map(|part| &part.segments).filter_map(|segment| match segment {
-            Segment::Literal(_) => None,
-            Segment::Placeholder { name, .. } => Some(name.as_str()),
-        });
-        names.filter(|name| seen.insert(*name)).collect()
+        let templates = self.parts.iter().map(|part| &part.template).chain(&self.links);
+        templates.flat_map(Template::names).filter(|name| seen.insert(*name)).collect()
     }
 
     /// Replaces every placeholder by what `value` says, escaped for its place.
     ///
+    /// `link` is asked once for each link, with its number and where it leads, and says what stands in the place
+    /// of `{{ podium.link.… }}`: an address that counts the click, or the same again.
+    ///
     /// # Errors
     ///
     /// [`Unfillable`] if a value would break a header.
-    pub fn fill<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Result<Filled, Unfillable> {
-        let parts = self.parts.iter().map(|part| part.fill(&value)).collect::<Result<_, _>>()?;
-        Ok(Filled { parts })
+    pub fn fill<'v>(
+        &self,
+        value: impl Fn(&str) -> Option<&'v str>,
+        link: impl Fn(usize, &str) -> String,
+    ) -> Result<Filled, Unfillable> {
+        let mut links = Vec::with_capacity(self.links.len());
+        for (link_idx, template) in self.links.iter().enumerate() {
+            let part = || format!("links[{link_idx}]");
+            let target =
+                template.fill(&value, &[]).map_err(|placeholder| Unfillable { part: part(), placeholder })?;
+            links.push(link(link_idx, &target));
+        }
+        let filled = |part: &Part| {
+            let text = part.template.fill(&value, &links);
+            let unfillable = |placeholder| Unfillable { part: part.name.clone(), placeholder };
+            text.map(|text| part.text(text)).map_err(unfillable)
+        };
+        self.parts.iter().map(filled).collect::<Result<_, _>>().map(|parts| Filled { parts })
     }
 }
 
 impl TryFrom<Texts> for Payload {
     type Error = BadPayload;
 
-    fn try_from(texts: Texts) -> Result<Self, BadPayload> {
-        if texts.parts.is_empty() || PARTS_MAX < texts.parts.len() {
-            return Err(bad(
-                "payload",
-                format!("{} parts, but there are 1 to {PARTS_MAX}", texts.parts.len()),
-            ));
+    fn try_from(Texts { parts, links }: Texts) -> Result<Self, BadPayload> {
+        if parts.is_empty() || PARTS_MAX < parts.len() {
+            return Err(bad("payload", format!("{} parts, but there are 1 to {PARTS_MAX}", parts.len())));
+        }
+        if LINKS_MAX < links.len() {
+            return Err(bad("payload", format!("{} links, but there are at most {LINKS_MAX}", links.len())));
         }
         let mut names = HashSet::new();
-        if let Some(twice) = texts.parts.iter().find(|part| !names.insert(part.name.as_str())) {
+        if let Some(twice) = parts.iter().find(|part| !names.insert(part.name.as_str())) {
             return Err(bad(&twice.name, "there is another part of this name"));
         }
-        let parts = texts.parts.into_iter().map(Part::parse).collect::<Result<_, _>>()?;
-        Ok(Self { parts })
+        let parts = parts.into_iter().map(|part| Part::parse(part, links.len())).collect::<Result<_, _>>()?;
+        let links = links.into_iter().enumerate().map(parse_link).collect::<Result<_, _>>()?;
+        Ok(Self { parts, links })
     }
 }
 
 impl Part {
-    fn parse(source: Text) -> Result<Self, BadPayload> {
-        if !is_name(&source.name) {
-            return Err(bad("payload", format!("{:?} is no name of a part", source.name)));
+    fn parse(Text { name, escaping, text }: Text, n_links: usize) -> Result<Self, BadPayload> {
+        if !is_name(&name) {
+            return Err(bad("payload", format!("{name:?} is no name of a part")));
         }
-        check_literal(&source)?;
-        let mut segments = Vec::new();
-        let mut rest = source.text.as_str();
-        while let Some(start) = rest.find(OPEN) {
-            let Some((inside, behind)) = rest[start + OPEN.len()..].split_once(CLOSE) else {
-                return Err(bad(
-                    &source.name,
-                    format!("{OPEN} without {CLOSE}: {:?}", excerpt(&rest[start..])),
-                ));
-            };
-            segments.push(Segment::Literal(rest[..start].to_owned()));
-            segments.push(placeholder(inside, source.escaping).map_err(|text| bad(&source.name, text))?);
-            rest = behind;
-        }
-        segments.push(Segment::Literal(rest.to_owned()));
-        Ok(Self { source, segments })
+        let template = Template::parse(text, escaping, n_links).map_err(|text| bad(&name, text))?;
+        Ok(Self { name, escaping, template })
     }
 
-    fn fill<'v>(&self, value: &impl Fn(&str) -> Option<&'v str>) -> Result<Text, Unfillable> {
-        let mut text = String::with_capacity(self.source.text.len() * 2);
-        for segment in &self.segments {
-            match segment {
-                Segment::Literal(literal) => text.push_str(literal),
-                Segment::Placeholder { name, escaping, fallback } => match value(name) {
-                    // The fallback is the author's, written for this place like the text around it.
-                    None | Some("") => text.push_str(fallback),
-                    Some(value) if escaping.append(&mut text, value) => {}
-                    Some(_) => {
-                        let part = self.source.name.clone();
-                        return Err(Unfillable { part, placeholder: name.clone() });
-                    }
-                },
-            }
-        }
-        Ok(Text { name: self.source.name.clone(), escaping: self.source.escaping, text })
+    fn text(&self, text: String) -> Text {
+        Text { name: self.name.clone(), escaping: self.escaping, text }
     }
+}
+
+fn parse_link((link_idx, link): (usize, String)) -> Result<Template, BadPayload> {
+    let bad = |text: String| bad(&format!("links[{link_idx}]"), text);
+    let link = Template::parse(link, Escaping::Url, 0).map_err(bad)?;
+    check_link(&link).map_err(bad)?;
+    Ok(link)
 }
 
 impl Filled {
@@ -199,69 +193,15 @@ impl Filled {
     }
 }
 
-/// Checks what stands around placeholders.
-fn check_literal(part: &Text) -> Result<(), BadPayload> {
-    match part.escaping {
-        Escaping::Header if !is_one_line(&part.text) => {
-            Err(bad(&part.name, "a header is one line, without a zero byte"))
-        }
-        Escaping::Url if part.text.contains(|c: char| c.is_control()) => {
-            Err(bad(&part.name, "a URL has no control characters"))
-        }
-        Escaping::Json => {
-            let document: serde_json::Value =
-                serde_json::from_str(&part.text).map_err(|error| bad(&part.name, error.to_string()))?;
-            if has_open_key(&document) {
-                return Err(bad(&part.name, "a placeholder in the name of a member"));
-            }
-            Ok(())
-        }
-        Escaping::Html | Escaping::Url | Escaping::Header | Escaping::Plain => Ok(()),
-    }
-}
-
-/// Whether the name of a member has a placeholder: two values could make two members of one name.
-fn has_open_key(document: &serde_json::Value) -> bool {
-    match document {
-        serde_json::Value::Object(members) => {
-            members.iter().any(|(name, member)| name.contains(OPEN) || has_open_key(member))
-        }
-        serde_json::Value::Array(items) => items.iter().any(has_open_key),
-        _ => false,
-    }
-}
-
-fn placeholder(inside: &str, part: Escaping) -> Result<Segment, String> {
-    let (name, fallback) = inside.split_once('|').unwrap_or((inside, ""));
-    let (name, fallback) = (name.trim(), fallback.trim());
-    let (name, escaping) = name.strip_prefix(AS_URL).map_or((name, part), |name| (name, Escaping::Url));
-    if !is_name(name) {
-        return Err(format!(
-            "{:?} is no placeholder: {OPEN} name {CLOSE} or {OPEN} name | fallback {CLOSE}",
-            excerpt(inside)
-        ));
-    }
-    if fallback.contains(OPEN) {
-        return Err(format!("the fallback of {name} has a placeholder in it"));
-    }
-    // It may stand in an attribute, and must not end it, nor open or close an element around the value.
-    if part == Escaping::Html && fallback.contains(['<', '>', '"']) {
-        return Err(format!("the fallback of {name} has markup in it: no <, > or \" may stand there"));
-    }
-    // It must not end the string that it stands in: the placeholder would reach into the document around it.
-    if part == Escaping::Json && serde_json::from_str::<String>(&format!("\"{fallback}\"")).is_err() {
-        return Err(format!("the placeholder {name} reaches beyond its string"));
-    }
-    Ok(Segment::Placeholder { name: name.to_owned(), escaping, fallback: fallback.to_owned() })
-}
-
-fn is_name(name: &str) -> bool {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    (1..=NAME_LEN_MAX).contains(&name.len()) && name.chars().all(is_allowed)
-}
-
-fn excerpt(text: &str) -> &str {
-    &text[..text.floor_char_boundary(40)]
+/// Lets a link pass whose scheme and host stand before any placeholder: no value decides where it leads.
+fn check_link(link: &Template) -> Result<(), String> {
+    let (beginning, is_open) = link.beginning();
+    let behind = ["http://", "https://"].iter().find_map(|scheme| beginning.strip_prefix(scheme));
+    let is_fixed = behind.is_some_and(|behind| match behind.find(['/', '?', '#']) {
+        Some(host_len) => 0 < host_len,
+        None => !is_open && !behind.is_empty(),
+    });
+    if is_fixed { Ok(()) } else { Err(format!("{:?} must begin with https://host/", link.source())) }
 }
 
 fn bad(place: &str, text: impl Into<String>) -> BadPayload {

@@ -9,9 +9,14 @@ fn parse(escaping: &str, text: &str) -> Result<Payload, String> {
     Payload::from_json(&parts.to_string()).map_err(|error| error.to_string())
 }
 
+/// Leaves every link as it is.
+fn untracked(_link_idx: usize, target: &str) -> String {
+    target.to_owned()
+}
+
 /// Fills `x` with a value.
 fn fill(escaping: &str, text: &str, value: &str) -> Result<String, String> {
-    let filled = parse(escaping, text)?.fill(|name| (name == "x").then_some(value));
+    let filled = parse(escaping, text)?.fill(|name| (name == "x").then_some(value), untracked);
     filled.map(|filled| filled.part("p").unwrap().to_owned()).map_err(|error| error.to_string())
 }
 
@@ -75,8 +80,95 @@ fn a_payload_is_written_as_it_was_read() {
         serde_json::from_str::<serde_json::Value>(&again).unwrap(),
         serde_json::from_str::<serde_json::Value>(json).unwrap()
     );
-    let filled = payload.fill(|_| Some("ü")).unwrap();
+    let filled = payload.fill(|_| Some("ü"), untracked).unwrap();
     assert_eq!((filled.part("to"), filled.part("b"), filled.size()), (Some("/%C3%BC"), Some("1.10"), 11));
+}
+
+#[test]
+fn a_link_is_filled_first_and_its_tracked_address_stands_in_its_place() {
+    let json = serde_json::json!({
+        "parts": [
+            { "name": "html", "escaping": "html", "text": "<a href=\"{{ podium.link.1 }}\">{{ x }}</a>" },
+            { "name": "text", "escaping": "plain", "text": "{{ podium.link.0 }} {{podium.link.1}}" },
+        ],
+        "links": ["https://shop.example", "https://shop.example/s?q={{ x }}&n={{ y | 1 }}#{{ z }}"],
+    });
+    let payload = Payload::from_json(&json.to_string()).unwrap();
+    assert_eq!(payload.placeholders(), ["x", "y", "z"]);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&payload.to_json()).unwrap(), json);
+    let value = |name: &str| (name == "x").then_some("a&b/\r\nc");
+    let tracked = |link_idx, target: &str| format!("https://p.example/c/{link_idx}?to={target}&\"");
+    let filled = payload.fill(value, tracked).unwrap();
+    let to = "https://shop.example/s?q=a%26b%2F%0D%0Ac&amp;n=1#";
+    assert_eq!(
+        filled.part("html"),
+        Some(format!("<a href=\"https://p.example/c/1?to={to}&amp;&quot;\">a&amp;b/\r\nc</a>").as_str())
+    );
+    let to = "https://shop.example/s?q=a%26b%2F%0D%0Ac&n=1#";
+    assert_eq!(
+        filled.part("text"),
+        Some(
+            format!("https://p.example/c/0?to=https://shop.example&\" https://p.example/c/1?to={to}&\"")
+                .as_str()
+        )
+    );
+}
+
+#[test]
+fn a_tracked_address_cannot_break_a_header() {
+    let json = serde_json::json!({
+        "parts": [{ "name": "h", "escaping": "header", "text": "{{ podium.link.0 }}" }],
+        "links": ["https://shop.example/"],
+    });
+    let payload = Payload::from_json(&json.to_string()).unwrap();
+    let refused = payload.fill(|_| None, |_, target| format!("{target}\nBcc: b")).unwrap_err();
+    assert_eq!(refused.to_string(), "part h: the value of podium.link.0 has a line break or a zero byte");
+}
+
+#[test]
+fn no_value_decides_where_a_link_leads() {
+    for link in [
+        "{{ x }}",
+        "/cart",
+        "ftp://shop.example/",
+        "javascript:alert(1)",
+        "https://",
+        "https:///{{ x }}",
+        "https://{{ x }}/",
+        "https://shop{{ x }}/",
+        "https://shop.example{{ x }}",
+        "https://shop.example:{{ x }}/",
+    ] {
+        let json = serde_json::json!({
+            "parts": [{ "name": "p", "escaping": "plain", "text": "" }],
+            "links": ["https://shop.example/{{ x }}", link],
+        });
+        let refused = Payload::from_json(&json.to_string()).unwrap_err().to_string();
+        assert_eq!(refused, format!("links[1]: {link:?} must begin with https://host/"));
+    }
+}
+
+#[test]
+fn names_of_the_server_are_its_own() {
+    check_refused("html", "{{ podium.link.0 }}", "p: podium.link.0 is none of the 0 links");
+    check_refused("html", "{{ podium.link.x }}", "p: podium.link.x is none of the 0 links");
+    let known = "is none of the server's values: podium.open_url, podium.unsubscribe_url";
+    check_refused("html", "{{ podium.unsubscribe }}", &format!("p: podium.unsubscribe {known}"));
+    assert_eq!(
+        parse("html", "{{ podium.open_url }}{{ url:podium.unsubscribe_url }}").unwrap().placeholders(),
+        ["podium.open_url", "podium.unsubscribe_url"]
+    );
+    let json = serde_json::json!({
+        "parts": [{ "name": "p", "escaping": "plain", "text": "" }],
+        "links": ["https://shop.example/{{ podium.link.0 }}"],
+    });
+    let refused = Payload::from_json(&json.to_string()).unwrap_err().to_string();
+    assert_eq!(refused, "links[0]: podium.link.0 is none of the 0 links");
+    let links = vec!["https://shop.example/"; 257];
+    let json =
+        serde_json::json!({ "parts": [{ "name": "p", "escaping": "plain", "text": "" }], "links": links });
+    let refused = Payload::from_json(&json.to_string()).unwrap_err().to_string();
+    assert_eq!(refused, "payload: 257 links, but there are at most 256");
 }
 
 #[test]

@@ -67,16 +67,18 @@ pub struct Part {
     text: String,
 }
 
-/// What is sent: one or more named texts, each with its escaping.
+/// What is sent: one or more named texts, each with its escaping, and the links whose clicks count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payload {
     parts: Vec<Part>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    links: Vec<String>,
 }
 
 impl Payload {
     /// Makes a payload of parts with different names, at least one.
     pub fn new(parts: impl IntoIterator<Item = Part>) -> Self {
-        Self { parts: parts.into_iter().collect() }
+        Self { parts: parts.into_iter().collect(), links: Vec::new() }
     }
 
     /// Makes a payload that is one JSON document.
@@ -94,9 +96,24 @@ impl Payload {
         Self::new([Part::plain(BODY, text)])
     }
 
+    /// Lists links whose clicks count: `https://` or `http://`, a host, and behind it placeholders as anywhere,
+    /// whose values are escaped as pieces of a URL.
+    ///
+    /// The server makes an address of its own for each recipient and link. It stands where a part has
+    /// `{{ podium.link.0 }}` for the first link, and so on.
+    #[must_use]
+    pub fn with_links(self, links: impl IntoIterator<Item = String>) -> Self {
+        Self { links: links.into_iter().collect(), ..self }
+    }
+
     /// Lists the parts.
     pub fn parts(&self) -> &[Part] {
         &self.parts
+    }
+
+    /// Lists the links.
+    pub fn links(&self) -> &[String] {
+        &self.links
     }
 }
 

@@ -37,7 +37,7 @@ fn call() -> ChannelCall {
 
 /// Renders, and fills every placeholder with `value`.
 fn shown(content: &serde_json::Value, value: &str) -> Result<Filled, ChannelFault> {
-    Ok(web().render(&content.to_string(), &call())?.fill(|_| Some(value)).unwrap())
+    Ok(web().render(&content.to_string(), &call())?.fill(|_| Some(value), |_, to| to.into()).unwrap())
 }
 
 #[track_caller]

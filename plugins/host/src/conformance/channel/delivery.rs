@@ -49,7 +49,7 @@ impl ChannelSubject<'_> {
     pub(super) fn sender_to(&self, address: SocketAddr, seen: Arc<Seen>) -> Result<Sender<'_>, Failed> {
         let channel: Arc<dyn ChannelInstance> = self.create(address)?.into();
         let payload = self.sample(&*channel, self.content())?;
-        let filled = payload.fill(|_| Some("sample")).map_err(|error| {
+        let filled = payload.fill(|_| Some("sample"), |_, target| target.to_owned()).map_err(|error| {
             Failed::NotTried(format!("the sample content cannot be filled: {error}; give other by --content"))
         })?;
         Ok(Sender { subject: self, channel, payload: Arc::new(filled), seen })
@@ -170,13 +170,14 @@ impl Witness {
 
 impl DeliveryWatch for Witness {
     /// The plugin waits here: whatever comes now was sent before the first `begin`.
-    fn begun(&self, _message_idx: usize) {
+    fn begun(&self, _message_idx: usize) -> bool {
         if self.n_begun.fetch_add(1, Ordering::SeqCst) == 0 {
             thread::sleep(ARRIVAL_MAX);
             if self.n_before < self.seen.n_begun() {
                 self.is_early.store(true, Ordering::SeqCst);
             }
         }
+        true
     }
 
     fn outcome(&self, message_idx: usize, outcome: &Outcome) {

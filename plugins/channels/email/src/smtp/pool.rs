@@ -1,0 +1,167 @@
+//! Connections that are kept for the next message.
+
+use crate::smtp::reply::Reply;
+use crate::smtp::session::{Failure, Server, Session};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How many connections wait for the next message.
+const IDLE_MAX: usize = 8;
+/// How long one waits. Servers close theirs after minutes, and what stands between forgets them sooner.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// How long one may take to show that it still works.
+const RESET_MAX: Duration = Duration::from_secs(5);
+
+/// A server, and connections to it.
+pub(crate) struct Pool {
+    server: Server,
+    idle: Mutex<Vec<Idle>>,
+}
+
+struct Idle {
+    session: Session,
+    since: Instant,
+}
+
+/// A message in an envelope.
+pub(crate) struct Letter {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) message: Vec<u8>,
+    /// Its own name, equal for all attempts.
+    pub(crate) message_id: String,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// By when the server has all of the message.
+    pub(crate) sent: Instant,
+    /// By when it has said whether it takes it.
+    pub(crate) answered: Instant,
+}
+
+/// Why a message was not sent, or nobody knows.
+#[derive(Debug)]
+pub(crate) enum NotSent {
+    Failed(Failure),
+    /// It must not begin any more.
+    Cancelled,
+}
+
+impl NotSent {
+    fn leaves_connection(&self) -> bool {
+        match self {
+            Self::Failed(failure) => failure.leaves_connection(),
+            Self::Cancelled => true,
+        }
+    }
+}
+
+impl From<Failure> for NotSent {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(server: Server) -> Self {
+        Self { server, idle: Mutex::default() }
+    }
+
+    /// Connects, logs in, and sends nothing.
+    pub(crate) fn try_out(&self, until: Instant) -> Result<(), Failure> {
+        Session::open(&self.server, until).map(Session::quit)
+    }
+
+    /// Sends a message. `begin` is asked just before it can leave, and may forbid it.
+    pub(crate) fn send(
+        &self,
+        letter: &Letter,
+        limits: Limits,
+        begin: impl FnOnce() -> bool,
+    ) -> Result<Reply, NotSent> {
+        let mut session = self.session_for(letter, limits.sent)?;
+        let sent = send_on(&mut session, letter, limits, begin);
+        // A connection that broke is dropped without a word, which in the middle of a message would become part
+        // of it.
+        if sent.as_ref().err().is_none_or(NotSent::leaves_connection) {
+            self.keep(session);
+        }
+        sent
+    }
+
+    /// Finds a connection on which the server takes our sender. Those that it has closed meanwhile do not count.
+    fn session_for(&self, letter: &Letter, until: Instant) -> Result<Session, Failure> {
+        while let Some(mut session) = self.take_idle() {
+            session.wait_until(until.min(Instant::now() + RESET_MAX));
+            if session.reset().is_err() {
+                continue;
+            }
+            session.wait_until(until);
+            match session.sender(&letter.from, letter.message.len()) {
+                Err(failure) if !failure.leaves_connection() => {}
+                answered => return self.with(session, answered),
+            }
+        }
+        let mut session = Session::open(&self.server, until)?;
+        let answered = session.sender(&letter.from, letter.message.len());
+        self.with(session, answered)
+    }
+
+    fn with(&self, session: Session, answered: Result<(), Failure>) -> Result<Session, Failure> {
+        match answered {
+            Ok(()) => Ok(session),
+            Err(failure) => {
+                if failure.leaves_connection() {
+                    self.keep(session);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    fn keep(&self, session: Session) {
+        let mut idle = lock(&self.idle);
+        if idle.len() < IDLE_MAX {
+            idle.push(Idle { session, since: Instant::now() });
+        } else {
+            drop(idle);
+            session.quit();
+        }
+    }
+
+    /// Takes the connection that was used last, and lets go of those that have waited too long.
+    fn take_idle(&self) -> Option<Session> {
+        let mut idle = lock(&self.idle);
+        let fresh = idle.iter().position(|idle| idle.since.elapsed() < IDLE_TIME_MAX).unwrap_or(idle.len());
+        let stale: Vec<Idle> = idle.drain(..fresh).collect();
+        let taken = idle.pop();
+        drop(idle);
+        for idle in stale {
+            idle.session.quit();
+        }
+        taken.map(|idle| idle.session)
+    }
+}
+
+fn send_on(
+    session: &mut Session,
+    letter: &Letter,
+    limits: Limits,
+    begin: impl FnOnce() -> bool,
+) -> Result<Reply, NotSent> {
+    session.recipient(&letter.to)?;
+    if !begin() {
+        return Err(NotSent::Cancelled);
+    }
+    session.data()?;
+    session.content(&letter.message)?;
+    session.wait_until(limits.answered);
+    Ok(session.verdict()?)
+}
+
+fn lock(idle: &Mutex<Vec<Idle>>) -> MutexGuard<'_, Vec<Idle>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
