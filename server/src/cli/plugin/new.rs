@@ -41,6 +41,9 @@ const CHANNEL: Template = &[
     (".gitignore", "/target\n"),
 ];
 
+/// Events to try a new metric on.
+const SAMPLE: &str = include_str!("../../../templates/plugin/metric/sample.ndjson");
+
 /// What the channel of the template is checked with.
 const CHANNEL_CHECK: &str = r#" --config '{"endpoint": "{{endpoint}}", "token": {"secret": "TOKEN"}}'"#;
 
@@ -48,6 +51,7 @@ const RUST: Template = &[
     ("Cargo.toml", include_str!("../../../templates/plugin/metric/Cargo.toml.txt")),
     ("src/lib.rs", include_str!("../../../templates/plugin/metric/lib.rs.txt")),
     ("README.md", include_str!("../../../templates/plugin/metric/README.md.txt")),
+    ("sample.ndjson", SAMPLE),
     (".gitignore", "/target\n"),
 ];
 
@@ -56,6 +60,7 @@ const C: Template = &[
     ("podium_plugin.h", include_str!("../../../../plugins/abi/include/podium_plugin.h")),
     ("Makefile", include_str!("../../../templates/plugin/c/Makefile.txt")),
     ("README.md", include_str!("../../../templates/plugin/c/README.md.txt")),
+    ("sample.ndjson", SAMPLE),
     (".gitignore", "*.so\n"),
 ];
 
