@@ -117,8 +117,11 @@ impl Writer {
 
     /// Tells clients to repeat what was not written, and keeps decisions: nobody repeats them.
     fn give_back(&mut self, flush: Flush, waiting: Vec<Waiting>, error: &StoreError) {
-        tracing::error!(%error, events = flush.len(), "flush was not written");
-        metrics::counter!("podium_flush_failures_total").increment(1);
+        // A request that was there already is the client's, and is answered.
+        if !matches!(error, StoreError::Conflict(_)) {
+            tracing::error!(%error, events = flush.len(), "flush was not written");
+            metrics::counter!("podium_flush_failures_total").increment(1);
+        }
         for (events, waiting) in flush.requests.into_iter().zip(waiting) {
             match waiting {
                 Waiting::Client(reply) => {
