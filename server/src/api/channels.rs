@@ -136,6 +136,7 @@ pub(crate) async fn put(
     let is_there = app.channels.find(key.as_str()).is_some();
     let seen = if is_there { request::if_match(&http)? } else { Some(0) };
     let channel = app.channels.put(key, (new.channel, new.settings), seen).await?;
+    app.publish().await?;
     app.wake_sender();
     Ok(body(&channel, if is_there { HttpResponse::Ok() } else { HttpResponse::Created() }))
 }
@@ -150,6 +151,7 @@ pub(crate) async fn remove(
     find(&app, &key)?;
     let seen = request::if_match(&http)?;
     app.channels.remove(&key, seen).await?;
+    app.publish().await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

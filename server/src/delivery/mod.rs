@@ -16,7 +16,7 @@ mod settle;
 mod submit;
 pub(crate) mod tokens;
 
-pub(crate) use channels::{ChannelEditError, Channels, Configured, promise};
+pub(crate) use channels::{ChannelEditError, Channels, Configured, RenderError, promise};
 pub(crate) use crash::crash_point;
 pub(crate) use feedback::{FeedbackError, MessageEvent, Webhook};
 pub(crate) use sender::Sender;
