@@ -63,7 +63,7 @@ impl<'a> From<&'a Configured> for ChannelBody<'a> {
 }
 
 #[derive(Serialize)]
-struct Offered<'a> {
+pub(crate) struct Offered<'a> {
     channel: &'a str,
     title: &'a str,
     description: &'a str,

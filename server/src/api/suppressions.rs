@@ -86,7 +86,8 @@ fn marketing() -> SuppressionScope {
 }
 
 impl NewSuppression {
-    fn check(&self) -> Result<(), Problem> {
+    /// Whether it can be one.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
         for (pointer, text) in [("/address", &self.address), ("/reason", &self.reason)] {
             if ADDRESS_BYTES_MAX < text.len() || text.contains('\0') {
                 let detail = format!("at most {ADDRESS_BYTES_MAX} bytes, without NUL");
