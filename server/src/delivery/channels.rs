@@ -260,8 +260,10 @@ impl Channels {
         content: &str,
     ) -> Result<(String, Arc<Payload>), RenderError> {
         let stored = &channel.stored;
+        // One that is removed and set up anew begins with the same revision.
+        let (since, revision) = (stored.created_at.as_micros().to_string(), stored.revision.to_string());
         let mut hash = Sha256::new();
-        for part in [stored.key.as_str(), &stored.revision.to_string(), content] {
+        for part in [stored.key.as_str(), &since, &revision, content] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
