@@ -32,6 +32,7 @@ mod overload;
 mod plugins;
 mod python_client;
 mod schedule;
+mod slots;
 mod tidy;
 mod wrong_channels;
 mod wrong_events;
@@ -58,6 +59,7 @@ fn main() -> std::process::ExitCode {
     plugins::promises(&mut book);
     python_client::promises(&mut book);
     schedule::promises(&mut book);
+    slots::promises(&mut book);
     tidy::promises(&mut book);
     wrong_channels::promises(&mut book);
     wrong_events::promises(&mut book);
