@@ -34,8 +34,9 @@ impl Mailbox {
         let name = one_line(name).ok_or("the name has a line break or a zero byte")?;
         let address = one_line(address).ok_or("the address has a line break or a zero byte")?;
         let (user, domain) = address.rsplit_once('@').ok_or("an address has an @")?;
-        // A quoted name before the @ is allowed, nobody has one, and readers of mail disagree about them.
-        if user.contains(|c: char| !c.is_ascii_graphic() || c == '"') {
+        // A quoted name before the @ is allowed, nobody has one, and readers of mail disagree about it; the same is
+        // true of one that looks encoded.
+        if user.contains(|c: char| !c.is_ascii_graphic() || c == '"') || user.contains(ENCODED) {
             return Err("before the @ of an address are letters, digits and -._+ and the like".into());
         }
         let domain = idna::domain_to_ascii(domain).map_err(|_| "behind the @ of an address is a domain")?;
