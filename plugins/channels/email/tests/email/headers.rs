@@ -113,6 +113,8 @@ proptest! {
                 prop_assert_eq!(to.address(), Some("ann@example.com"));
                 prop_assert_eq!(to.name().unwrap_or_default(), name.trim());
                 prop_assert_eq!(read.subject().unwrap(), subject.trim());
+                let body = value.replace("\r\n", "\n").replace('\r', "\n");
+                prop_assert_eq!(read.body_text(0).unwrap_or_default().replace("\r\n", "\n"), body);
                 prop_assert_eq!(read.from().unwrap().first().unwrap().name(), Some("Löwen & Söhne"));
             }
             Err(detail) => {
