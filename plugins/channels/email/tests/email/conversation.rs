@@ -255,6 +255,8 @@ fn nothing_is_said_in_clear_to_a_server_without_starttls() {
     let delivery = send_with(&server, &login, "Hello", LONG);
     assert_eq!((delivery.begun, delivery.outcome.status), (false, Is::Deferred));
     assert_eq!(server.got().commands, ["EHLO [127.0.0.1]", "STARTTLS"]);
+    let fault = channel(server.port, &login).health(&within(LONG)).unwrap_err();
+    assert!(fault.to_string().contains("STARTTLS: the server spoke before TLS began"), "{fault}");
 }
 
 #[test]
