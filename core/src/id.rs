@@ -88,6 +88,10 @@ key! {
     VariantKey
 }
 key! {
+    /// The name of a channel that is set up.
+    ChannelKey
+}
+key! {
     /// The name of a group whose experiments never share a unit.
     GroupKey
 }

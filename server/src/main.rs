@@ -6,12 +6,14 @@ mod auth;
 mod catalog;
 mod cli;
 mod clock;
+mod delivery;
 mod demo;
 mod engine;
 mod ingest;
 mod links;
 mod problem;
 mod report_page;
+mod secrets;
 mod store;
 mod telemetry;
 

@@ -35,6 +35,13 @@ pub(crate) enum Kind {
     UnknownMetric,
     MetricConfig,
     ExclusionGroupFull,
+    UnknownChannel,
+    ChannelSettings,
+    UnknownFlag,
+    ContentRefused,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    WebhookRefused,
     IfMatchMissing,
     QueueFull,
     Internal,
@@ -43,7 +50,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::BadJson,
         Self::InvalidField,
         Self::InvalidQuery,
@@ -60,6 +67,13 @@ impl Kind {
         Self::UnknownMetric,
         Self::MetricConfig,
         Self::ExclusionGroupFull,
+        Self::UnknownChannel,
+        Self::ChannelSettings,
+        Self::UnknownFlag,
+        Self::ContentRefused,
+        Self::IdempotencyKeyMissing,
+        Self::IdempotencyKeyReused,
+        Self::WebhookRefused,
         Self::IfMatchMissing,
         Self::QueueFull,
         Self::Internal,
@@ -94,6 +108,27 @@ impl Kind {
             }
             Self::ExclusionGroupFull => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "exclusion-group-full", "No room in the exclusion group")
+            }
+            Self::UnknownChannel => (StatusCode::UNPROCESSABLE_ENTITY, "unknown-channel", "No such channel"),
+            Self::ChannelSettings => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "channel-settings",
+                "The channel will not have these settings",
+            ),
+            Self::UnknownFlag => (StatusCode::UNPROCESSABLE_ENTITY, "unknown-flag", "No such flag"),
+            Self::ContentRefused => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "content-refused", "The channel cannot send this content")
+            }
+            Self::IdempotencyKeyMissing => {
+                (StatusCode::BAD_REQUEST, "idempotency-key-missing", "Say which request it is")
+            }
+            Self::IdempotencyKeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "The key belongs to another request",
+            ),
+            Self::WebhookRefused => {
+                (StatusCode::BAD_REQUEST, "webhook-refused", "The webhook is not the provider's")
             }
             Self::IfMatchMissing => {
                 (StatusCode::PRECONDITION_REQUIRED, "if-match-missing", "Say which state you saw")
@@ -152,7 +187,7 @@ impl Problem {
         Self { kind, detail: text, errors: vec![Fault { pointer, detail }], etag: None, allow: None }
     }
 
-    fn faults(kind: Kind, faults: Vec<Fault>) -> Self {
+    pub(crate) fn faults(kind: Kind, faults: Vec<Fault>) -> Self {
         let lines: Vec<_> =
             faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect();
         Self { kind, detail: lines.join("; "), errors: faults, etag: None, allow: None }

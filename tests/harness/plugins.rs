@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
 
 /// The libraries that were built with the binary.
 #[derive(Debug)]
@@ -20,15 +20,36 @@ impl Built {
         assert!(file.exists(), "{}: `cargo build --workspace --examples` makes it", file.display());
         file
     }
+
+    /// The library of an example crate of the workspace.
+    #[track_caller]
+    pub(crate) fn package(name: &str) -> PathBuf {
+        static BUILDING: Mutex<()> = Mutex::new(());
+        let file = target().join(format!("lib{}.so", name.replace('-', "_")));
+        let _alone = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+        if !file.exists() {
+            build(&["-p", name]);
+        }
+        assert!(file.exists(), "{}: `cargo build --workspace` makes it", file.display());
+        file
+    }
 }
 
-/// Sees to it that the bundled metrics lie beside the binary, where `cargo build --workspace` puts them.
+/// Sees to it that the bundled plugins lie beside the binary, where `cargo build --workspace` puts them.
 pub(crate) fn ensure_bundled() {
     static BUILT: Once = Once::new();
     BUILT.call_once(|| {
-        let names = ["libpodium_commerce_metrics.so", "plugins/libpodium_commerce_metrics.so"];
-        if !names.iter().any(|name| target().join(name).exists()) {
-            build(&["-p", "podium-commerce-metrics"]);
+        let bundled = [
+            "podium-commerce-metrics",
+            "podium-channel-web",
+            "podium-channel-email",
+            "podium-channel-mobile",
+        ];
+        for package in bundled {
+            let name = format!("lib{}.so", package.replace('-', "_"));
+            if ![name.clone(), format!("plugins/{name}")].iter().any(|name| target().join(name).exists()) {
+                build(&["-p", package]);
+            }
         }
     });
 }

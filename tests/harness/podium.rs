@@ -19,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) database: String,
     pub(crate) data_dir: PathBuf,
     pub(crate) plugin_dirs: Vec<PathBuf>,
+    /// Variables of its environment.
+    pub(crate) env: Vec<(String, String)>,
 }
 
 /// A running server. Killed on drop; what it logged is shown if the test failed.
@@ -99,6 +101,19 @@ impl Podium {
         (self.process, self.url) = spawn(&self.settings, &self.log).unwrap_or_else(|fault| panic!("{fault}"));
     }
 
+    /// Starts again over the same data, to crash at a place in the code, as `PODIUM_CRASH_AT` has it. It may do so before
+    /// it listens.
+    pub(crate) fn restart_to_crash(&mut self, at: &str) {
+        if self.is_running() {
+            self.kill9();
+        }
+        let mut settings = self.settings.clone();
+        settings.env.push(("PODIUM_CRASH_AT".to_owned(), at.to_owned()));
+        if let Ok((process, url)) = spawn(&settings, &self.log) {
+            (self.process, self.url) = (process, url);
+        }
+    }
+
     /// Runs `podium rebuild` over the same data.
     pub(crate) fn rebuild(&self, arguments: &[&str]) -> Output {
         command(&self.settings, "rebuild").args(arguments).output().unwrap()
@@ -130,6 +145,7 @@ fn command(settings: &Settings, subcommand: &str) -> Command {
     for folder in &settings.plugin_dirs {
         command.arg("--plugin-dir").arg(folder);
     }
+    command.envs(settings.env.iter().map(|(name, value)| (name, value)));
     command
 }
 

@@ -69,12 +69,19 @@ impl Shop {
     /// Opens a shop whose server also looks for plugins in these folders.
     #[track_caller]
     pub(crate) fn with_plugins(engine: Engine, plugin_dirs: Vec<PathBuf>) -> Self {
+        Self::with(engine, plugin_dirs, &[])
+    }
+
+    /// The same, with variables in the server's environment.
+    #[track_caller]
+    pub(crate) fn with(engine: Engine, plugin_dirs: Vec<PathBuf>, env: &[(&str, &str)]) -> Self {
         super::plugins::ensure_bundled();
         let folder = Folder::new("data");
         let database = engine.database();
         // The server makes the folder: it is not there yet.
         let data_dir = folder.path().join("made-by-the-server");
-        let settings = Settings { database: database.url().to_owned(), data_dir, plugin_dirs };
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let settings = Settings { database: database.url().to_owned(), data_dir, plugin_dirs, env };
         let podium = Podium::start(settings);
         let admin = podium.client("admin");
         Self { podium, admin, database, folder }

@@ -467,7 +467,13 @@ typedef struct {
     int32_t (*begin)(void *ctx, uint64_t call, uint32_t message);
     // Says what became of this message; the first one counts. Channels only.
     int32_t (*outcome)(void *ctx, uint64_t call, uint32_t message, const podium_outcome *outcome);
-    // Emits an event, during `ingest`. Channels only.
+    // Emits an event, during `ingest`. Channels only. It is a JSON object, and one of two kinds:
+    //
+    // - `{"kind", "provider_id", "idempotency_key", "address", "detail", "time_ms", "for_good"}`: what became of
+    //   a message. The kind is `delivered`, `bounced`, `complained`, `unsubscribed`, `opened` or `clicked`; one
+    //   of the three names is needed, the rest may be absent.
+    // - `{"track": {"event", "messageId", "userId" or "anonymousId", "timestamp", "properties"}}`: what a shopper
+    //   did, in the words of Segment's `track` call. The message id counts once.
     int32_t (*event)(void *ctx, uint64_t call, podium_str event_json);
     // Tells the time in milliseconds since 1970. Channels only.
     int64_t (*now_ms)(void *ctx);

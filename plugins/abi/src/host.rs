@@ -30,7 +30,13 @@ pub struct Host {
     pub outcome: Option<
         unsafe extern "C" fn(ctx: *mut c_void, call: u64, message: u32, outcome: *const Outcome) -> i32,
     >,
-    /// Emits an event, during `ingest`. Channels only.
+    /// Emits an event, during `ingest`. Channels only. It is a JSON object, and one of two kinds:
+    ///
+    /// - `{"kind", "provider_id", "idempotency_key", "address", "detail", "time_ms", "for_good"}`: what became of
+    ///   a message. The kind is `delivered`, `bounced`, `complained`, `unsubscribed`, `opened` or `clicked`; one
+    ///   of the three names is needed, the rest may be absent.
+    /// - `{"track": {"event", "messageId", "userId" or "anonymousId", "timestamp", "properties"}}`: what a shopper
+    ///   did, in the words of Segment's `track` call. The message id counts once.
     pub event: Option<unsafe extern "C" fn(ctx: *mut c_void, call: u64, event_json: Str) -> i32>,
     /// Tells the time in milliseconds since 1970. Channels only.
     pub now_ms: Option<unsafe extern "C" fn(ctx: *mut c_void) -> i64>,

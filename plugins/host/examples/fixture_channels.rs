@@ -74,7 +74,8 @@ impl Channel for Desk {
         for line in String::from_utf8_lossy(request.body()).lines() {
             call.emit(&Feedback::of(FeedbackKind::Bounced, line).detail(request.query()).for_good())?;
         }
-        Ok(())
+        let n_lines = request.body().split(|&byte| byte == b'\n').count();
+        call.track(&TrackEvent::new("Desk Told", "w-1").anonymous_id("c-1").property("lines", n_lines))
     }
 
     fn health(&self, _call: &Call<'_>) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::channel_calls::{OpenCall, OpenCalls, Reported, now_ms};
 use crate::log::{HostLog, Level, LogLine};
-use crate::outcome::Outcome;
+use crate::outcome;
 use podium_plugin_abi::{self as abi, Str, codes};
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -193,7 +193,7 @@ unsafe extern "C" fn outcome(ctx: *mut c_void, call: u64, message: u32, outcome:
     // SAFETY: the plugin passes the context it was given, which is leaked.
     let callbacks = unsafe { ctx.cast::<Callbacks>().as_ref() };
     // SAFETY: null, or an outcome that the plugin lends for this call, with its texts.
-    let outcome = unsafe { abi::read(outcome).map(|outcome| Outcome::from_abi(&outcome)) };
+    let outcome = unsafe { abi::read(outcome).map(|outcome| outcome::from_abi(&outcome)) };
     let Ok(outcome) = outcome else { return codes::E_INVALID };
     on_call(callbacks, call, |call| call.outcome(message, &outcome))
 }
@@ -211,11 +211,7 @@ unsafe extern "C" fn tell_time(_ctx: *mut c_void) -> i64 {
 
 /// Reports something in a call that is running.
 fn on_call(callbacks: Option<&Callbacks>, call: u64, report: impl FnOnce(&OpenCall) -> i32) -> i32 {
-    let Some(call) = callbacks.and_then(|callbacks| callbacks.calls.find(call)) else {
-        return codes::E_INVALID;
-    };
-    // A panic of whoever watches must not unwind into the plugin.
-    catch_unwind(AssertUnwindSafe(|| report(&call))).unwrap_or(codes::E_INTERNAL)
+    callbacks.and_then(|callbacks| callbacks.calls.find(call)).map_or(codes::E_INVALID, |call| report(&call))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,10 +1,11 @@
 //! What channels say of themselves, checked and copied.
 
 use podium_plugin_abi::{self as abi, codes};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What the provider does with a message that comes twice: what may be done when an outcome is unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ProviderClass {
     /// It knows the idempotency key and sends once.
     Keyed {
@@ -31,7 +32,7 @@ impl ProviderClass {
 }
 
 /// A channel of a loaded plugin.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelInfo {
     /// The id that it is asked for by; unique among loaded channels.
     pub id: String,
@@ -53,7 +54,7 @@ pub struct ChannelInfo {
     pub batch_max: usize,
     /// Calls at a time, at least 1; `render` is not among them.
     pub parallel_max: usize,
-    /// The most bytes that the texts of a payload may have together; `None`: no limit.
+    /// The most bytes that the texts of a payload may have together; `None`: 1 MiB, as for all.
     pub payload_limit: Option<usize>,
     /// Whether it takes webhooks.
     pub takes_webhooks: bool,

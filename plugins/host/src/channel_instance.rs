@@ -3,6 +3,7 @@
 use crate::channel_event::ChannelEvent;
 use crate::outcome::{Delivery, Outcome};
 use crate::payload::{BadPayload, Filled, Payload};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
@@ -60,17 +61,21 @@ impl fmt::Debug for ChannelCall {
     }
 }
 
-/// Is told at once what a channel reports during `deliver`, on the channel's threads.
+/// Is told at once what a channel reports during `deliver`, on any thread. It may take its time.
 pub trait DeliveryWatch: Send + Sync {
-    /// The message may have been sent from now on; it is not sent before this returns.
-    fn begun(&self, message_idx: usize);
+    /// The message may have been sent from now on; it is not sent before this returns. Says whether it may be:
+    /// what could not be written down must not leave.
+    fn begun(&self, message_idx: usize) -> bool;
 
     /// What became of the message, once.
     fn outcome(&self, message_idx: usize, outcome: &Outcome);
+
+    /// The channel says again what became of the message. It no longer counts.
+    fn repeated(&self, _message_idx: usize, _outcome: &Outcome) {}
 }
 
 /// Why a message is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Purpose {
     /// To win somebody over.
     Marketing,
@@ -184,10 +189,28 @@ pub enum ChannelFault {
         /// Calls at a time.
         n_calls: usize,
     },
-    /// After a panic, no new instance could be made; the next call tries again.
-    #[error("after a panic, no new instance could be made: {text}")]
+    /// After a panic or in a new child, no new instance could be made; the next call tries again.
+    #[error("no new instance could be made: {text}")]
     Lost {
         /// Why not.
+        text: String,
+    },
+    /// Its plugin cannot be called now: it is being started, or left alone after too many crashes.
+    #[error("{text}")]
+    Away {
+        /// Why not.
+        text: String,
+    },
+    /// Its plugin's process ended during the call.
+    #[error("{text}")]
+    Crashed {
+        /// How.
+        text: String,
+    },
+    /// It did not end by its deadline, and its process is given up.
+    #[error("{text}")]
+    Late {
+        /// How late.
         text: String,
     },
 }
@@ -206,12 +229,15 @@ impl ChannelFault {
             Self::NoOutcome { .. } => "no-outcome",
             Self::Busy { .. } => "busy",
             Self::Lost { .. } => "lost",
+            Self::Away { .. } => "away",
+            Self::Crashed { .. } => "crashed",
+            Self::Late { .. } => "late",
         }
     }
 }
 
 /// Why no instance of a channel could be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ChannelCreateError {
     /// No loaded plugin has this channel.
@@ -240,6 +266,12 @@ pub enum ChannelCreateError {
         /// The code of the contract.
         code: i32,
         /// Its text.
+        text: String,
+    },
+    /// The plugin's process cannot be called, or ended.
+    #[error("{text}")]
+    Lost {
+        /// Why.
         text: String,
     },
 }

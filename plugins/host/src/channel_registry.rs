@@ -1,29 +1,43 @@
 //! The channels of all plugins that were found.
 
 use crate::callbacks::Callbacks;
+use crate::channel_configured::Configured;
 use crate::channel_descriptor::CheckedChannel;
-use crate::channel_in_process::LoadedChannel;
+use crate::channel_in_process::{InProcessChannel, LoadedChannel};
 use crate::channel_info::ChannelInfo;
 use crate::channel_instance::{ChannelCreateError, ChannelInstance};
 use crate::channel_secrets::resolve_secrets;
 use crate::registry::Registry;
+use crate::supervised::{Plugin, SupervisedChannel};
+use std::sync::Arc;
 
 /// The channels of all loaded plugins.
 #[derive(Default)]
 pub(crate) struct Channels {
     infos: Vec<ChannelInfo>,
-    loaded: Vec<LoadedChannel>,
+    sources: Vec<Source>,
+}
+
+/// Where instances of a channel come from.
+enum Source {
+    InProcess(LoadedChannel),
+    Supervised(Arc<Plugin>),
 }
 
 impl Channels {
     pub(crate) fn add(&mut self, channel: CheckedChannel, callbacks: &'static Callbacks) {
-        self.loaded.push(LoadedChannel::new(&channel, callbacks));
+        self.sources.push(Source::InProcess(LoadedChannel::new(&channel, callbacks)));
         self.infos.push(channel.info);
     }
 
+    pub(crate) fn add_supervised(&mut self, channel: ChannelInfo, plugin: &Arc<Plugin>) {
+        self.sources.push(Source::Supervised(Arc::clone(plugin)));
+        self.infos.push(channel);
+    }
+
     /// Finds the loaded channel whose id one of these has, too.
-    pub(crate) fn same(&self, others: &[CheckedChannel]) -> Option<&ChannelInfo> {
-        self.infos.iter().find(|info| others.iter().any(|other| other.info.id == info.id))
+    pub(crate) fn same<'a>(&self, mut others: impl Iterator<Item = &'a ChannelInfo>) -> Option<&ChannelInfo> {
+        others.find_map(|other| self.infos.iter().find(|info| info.id == other.id))
     }
 
     pub(crate) fn infos(&self) -> &[ChannelInfo] {
@@ -67,11 +81,36 @@ impl Registry {
         config_json: &str,
         secret: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Box<dyn ChannelInstance>, ChannelCreateError> {
-        let idx = self.channels().iter().position(|channel| channel.id == channel_id).ok_or_else(|| {
+        let (info, source) = self.channel(channel_id)?;
+        let config_json = resolve_secrets(&info.config_schema, config_json, secret)?;
+        Ok(match source {
+            Source::InProcess(loaded) => Box::new(Configured::new(loaded.configure(config_json)?, info)),
+            Source::Supervised(plugin) => {
+                Box::new(Configured::new(SupervisedChannel::create(plugin, channel_id, config_json)?, info))
+            }
+        })
+    }
+
+    /// Makes the bare instance of a channel in this process. The configuration has its secrets.
+    pub(crate) fn configure_channel(
+        &self,
+        channel_id: &str,
+        config_json: String,
+    ) -> Result<InProcessChannel, ChannelCreateError> {
+        match self.channel(channel_id)? {
+            (_, Source::InProcess(loaded)) => loaded.configure(config_json),
+            (_, Source::Supervised(_)) => {
+                Err(ChannelCreateError::Lost { text: "it runs in another process".to_owned() })
+            }
+        }
+    }
+
+    fn channel(&self, channel_id: &str) -> Result<(&ChannelInfo, &Source), ChannelCreateError> {
+        let found =
+            self.channels().iter().zip(&self.channels.sources).find(|(info, _)| info.id == channel_id);
+        found.ok_or_else(|| {
             let ids: Vec<&str> = self.channels().iter().map(|channel| channel.id.as_str()).collect();
             ChannelCreateError::UnknownChannel { channel_id: channel_id.to_owned(), loaded: ids.join(", ") }
-        })?;
-        let config_json = resolve_secrets(&self.channels()[idx].config_schema, config_json, secret)?;
-        Ok(Box::new(self.channels.loaded[idx].configure(config_json)?))
+        })
     }
 }

@@ -14,6 +14,7 @@ mod answer;
 mod batch;
 mod callbacks;
 mod channel_calls;
+mod channel_configured;
 mod channel_descriptor;
 mod channel_event;
 mod channel_in_process;
@@ -44,7 +45,7 @@ mod supervised;
 mod template;
 
 pub use batch::{Batch, ColumnType, PushError, Value};
-pub use channel_event::{ChannelEvent, ChannelEventKind};
+pub use channel_event::{ChannelEvent, Feedback, FeedbackKind, Track};
 pub use channel_info::{ChannelInfo, ProviderClass};
 pub use channel_instance::{
     ChannelCall, ChannelCreateError, ChannelFault, ChannelInstance, ChannelMessage, Delivered, DeliveryWatch,

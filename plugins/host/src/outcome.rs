@@ -1,13 +1,14 @@
 //! What became of a message, by the word of a channel.
 
 use podium_plugin_abi::{self as abi, Str, codes};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The longest text that a channel may add, in bytes; more is cut off.
 const TEXT_LEN_MAX: usize = 1024;
 
 /// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum OutcomeStatus {
     /// Nobody knows whether it left: the class of the provider decides.
     Unknown,
@@ -46,7 +47,7 @@ impl OutcomeStatus {
 }
 
 /// What became of a message, with what the provider said. The texts are the plugin's: distrust them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// What became of it.
     pub status: OutcomeStatus,
@@ -66,23 +67,23 @@ impl Outcome {
         let detail = detail.into();
         Self { status, retry_after: None, provider_code: 0, provider_id: String::new(), detail }
     }
+}
 
-    /// Copies what a plugin reports.
-    ///
-    /// # Safety
-    ///
-    /// The outcome's texts are null or readable.
-    pub(crate) unsafe fn from_abi(outcome: &abi::Outcome) -> Self {
-        let retry_after = Duration::from_millis(u64::from(outcome.retry_after_ms));
-        // SAFETY: as the caller vouches.
-        let [provider_id, detail] = unsafe { [text(outcome.provider_id), text(outcome.detail)] };
-        Self {
-            status: OutcomeStatus::from_code(outcome.status),
-            retry_after: (!retry_after.is_zero()).then_some(retry_after),
-            provider_code: outcome.provider_code,
-            provider_id,
-            detail,
-        }
+/// Copies what a plugin reports.
+///
+/// # Safety
+///
+/// The outcome's texts are null or readable.
+pub(crate) unsafe fn from_abi(outcome: &abi::Outcome) -> Outcome {
+    let retry_after = Duration::from_millis(u64::from(outcome.retry_after_ms));
+    // SAFETY: as the caller vouches.
+    let [provider_id, detail] = unsafe { [text(outcome.provider_id), text(outcome.detail)] };
+    Outcome {
+        status: OutcomeStatus::from_code(outcome.status),
+        retry_after: (!retry_after.is_zero()).then_some(retry_after),
+        provider_code: outcome.provider_code,
+        provider_id,
+        detail,
     }
 }
 

@@ -1,6 +1,7 @@
 //! All plugins that were found.
 
 use crate::callbacks::Callbacks;
+use crate::channel_info::ChannelInfo;
 use crate::channel_registry::Channels;
 use crate::descriptor::{self, Checked};
 use crate::handle;
@@ -51,6 +52,7 @@ pub enum Isolation {
 pub(crate) struct Manifest {
     plugin: Option<PluginInfo>,
     metrics: Vec<MetricInfo>,
+    channels: Vec<ChannelInfo>,
     skipped: Vec<Skipped>,
     /// The slug, what was expected and what was found, if the library was refused.
     refused: Option<(String, String, String)>,
@@ -64,9 +66,14 @@ impl Manifest {
         Self {
             plugin: registry.plugins.first().cloned(),
             metrics: registry.metrics.clone(),
+            channels: registry.channels().to_vec(),
             skipped: registry.skipped.clone(),
             refused: registry.refusals.first().map(refused),
         }
+    }
+
+    pub(crate) fn has_only_channels(&self) -> bool {
+        self.metrics.is_empty() && !self.channels.is_empty()
     }
 
     pub(crate) fn plugin_id(&self) -> Option<&str> {
@@ -171,7 +178,7 @@ impl Registry {
 
     fn state(&self, metric_id: &str) -> Option<PluginState> {
         let metric = self.find(metric_id)?;
-        Some(self.status(&metric.plugin_id).map_or(PluginState::Running, |status| status.state))
+        Some(self.supervised(&metric.plugin_id).map_or(PluginState::Running, Plugin::metrics_state))
     }
 
     fn supervised(&self, plugin_id: &str) -> Option<&Plugin> {
@@ -200,12 +207,16 @@ impl Registry {
         let mut info = manifest.plugin.ok_or_else(|| {
             Failed::new(Slug::InitFailed, "a plugin that starts in its own process", "nothing")
         })?;
-        self.check_unique(&info.id, manifest.metrics.iter())?;
+        self.check_unique(&info.id, manifest.metrics.iter(), manifest.channels.iter())?;
         file.clone_into(&mut info.file);
         for mut metric in manifest.metrics {
             file.clone_into(&mut metric.file);
             self.sources.push(Source::Supervised(Arc::clone(&plugin)));
             self.metrics.push(metric);
+        }
+        for mut channel in manifest.channels {
+            file.clone_into(&mut channel.file);
+            self.channels.add_supervised(channel, &plugin);
         }
         self.skipped.extend(manifest.skipped);
         self.plugins.push(info);
@@ -217,10 +228,9 @@ impl Registry {
         let descriptor = library::entry(file)?;
         // SAFETY: it is what the entry function returned, and the library stays open.
         let checked = unsafe { descriptor::check(descriptor, file) }?;
-        self.check_unique(&checked.plugin.id, checked.metrics.iter().map(|metric| &metric.info))?;
-        if let Some(channel) = self.channels.same(&checked.channels) {
-            return Err(taken("channel", &channel.id, &channel.file));
-        }
+        let metrics = checked.metrics.iter().map(|metric| &metric.info);
+        let channels = checked.channels.iter().map(|channel| &channel.info);
+        self.check_unique(&checked.plugin.id, metrics, channels)?;
         let callbacks = introduce(descriptor, &checked, log)?;
         for metric in checked.metrics {
             self.sources.push(Source::InProcess(Loaded::new(&metric.info, metric.functions, callbacks)));
@@ -238,12 +248,16 @@ impl Registry {
         &self,
         plugin_id: &str,
         mut metrics: impl Iterator<Item = &'a MetricInfo>,
+        channels: impl Iterator<Item = &'a ChannelInfo>,
     ) -> Result<(), Failed> {
         if let Some(plugin) = self.plugins.iter().find(|plugin| plugin.id == plugin_id) {
             return Err(taken("plugin", &plugin.id, &plugin.file));
         }
-        let same = metrics.find_map(|metric| self.find(&metric.id));
-        same.map_or(Ok(()), |metric| Err(taken("metric", &metric.id, &metric.file)))
+        if let Some(metric) = metrics.find_map(|metric| self.find(&metric.id)) {
+            return Err(taken("metric", &metric.id, &metric.file));
+        }
+        let same = self.channels.same(channels);
+        same.map_or(Ok(()), |channel| Err(taken("channel", &channel.id, &channel.file)))
     }
 }
 

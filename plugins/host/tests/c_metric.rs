@@ -4,6 +4,7 @@
 #[path = "../../abi/tests/compiler/mod.rs"]
 mod compiler;
 mod folder;
+mod here;
 
 use folder::Folder;
 use podium_plugin_abi::ABI_MINOR;

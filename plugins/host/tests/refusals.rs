@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test builds its world with must not fail")]
 
 mod folder;
+mod here;
 
 use folder::{Folder, built};
 use podium_plugin_host::{HostLog, Registry, Slug};

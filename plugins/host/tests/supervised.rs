@@ -1,15 +1,18 @@
 //! Whatever a plugin does to its process, the others, their figures and ours are untouched.
 #![expect(clippy::unwrap_used, reason = "what a test builds its world with must not fail")]
 
+mod child;
 mod folder;
+mod here;
+mod world;
 
+use child::child;
 use folder::{Folder, built};
 use podium_plugin_host::{
-    Batch, ColumnType, CreateError, HostLog, Isolation, Launcher, Level, MetricFault, MetricInstance,
-    PluginState, Registry, Value,
+    Batch, ColumnType, CreateError, HostLog, MetricFault, MetricInstance, PluginState, Registry, Value,
 };
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use world::World;
 
 /// A batch of orders with these coupons.
 fn orders(coupons: &[&str]) -> Batch {
@@ -20,37 +23,8 @@ fn orders(coupons: &[&str]) -> Batch {
     batch
 }
 
-fn child(folder: &Folder) -> Isolation {
-    let program = built("plugin_host").with_file_name("plugin_host");
-    let staging = folder.path().join("staged");
-    Isolation::Child(Launcher { program, arguments: Vec::new(), staging })
-}
-
-/// Plugins in children, and the lines they and their host log.
-struct World {
-    registry: Registry,
-    lines: Arc<Mutex<Vec<String>>>,
-    _folder: Folder,
-}
-
-impl World {
-    fn new(test: &str, examples: &[&str]) -> Self {
-        let folder = Folder::new(test).with(examples);
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&lines);
-        let log = HostLog::new(Level::Info, move |line| sink.lock().unwrap().push(line.message.to_owned()));
-        let registry = Registry::load_with(&[folder.path().to_owned()], &child(&folder), &log);
-        assert_eq!(registry.refusals(), [], "{test}");
-        Self { registry, lines, _folder: folder }
-    }
-
-    fn instance(&self, metric_id: &str) -> Box<dyn MetricInstance> {
-        self.registry.create(metric_id, "{}").unwrap()
-    }
-
-    fn has_line(&self, part: &str) -> bool {
-        self.lines.lock().unwrap().iter().any(|line| line.contains(part))
-    }
+fn instance(world: &World, metric_id: &str) -> Box<dyn MetricInstance> {
+    world.registry.create(metric_id, "{}").unwrap()
 }
 
 #[test]
@@ -62,7 +36,7 @@ fn a_child_answers_as_our_own_process_does() {
         world.registry.metrics().iter().map(|metric| (&metric.id, metric.k)).collect::<Vec<_>>(),
         here.metrics().iter().map(|metric| (&metric.id, metric.k)).collect::<Vec<_>>()
     );
-    let (there, here) = (world.instance("fixture_panic"), here.create("fixture_panic", "{}").unwrap());
+    let (there, here) = (instance(&world, "fixture_panic"), here.create("fixture_panic", "{}").unwrap());
     assert_eq!(there.fields_json(), here.fields_json());
     for coupons in [&[][..], &["a"], &["a", "b", ""], &["a", "PANIC"]] {
         assert_eq!(there.observe(&orders(coupons)), here.observe(&orders(coupons)), "{coupons:?}");
@@ -75,12 +49,12 @@ fn a_child_answers_as_our_own_process_does() {
 #[test]
 fn a_crash_is_a_fault_and_the_next_call_works() {
     let world = World::new("crashes", &["fixture_crash", "gross_items"]);
-    let other = world.instance("gross_items");
-    let other_pid = world.registry.status("com.example.gross-items").map(|status| status.pid);
+    let other = instance(&world, "gross_items");
+    let other_pid = world.registry.status("com.example.gross-items").map(|status| status.pids);
     for (coupon, said) in
         [("SEGV", "signal 11"), ("ABORT", "signal 6"), ("EXIT", "exited with code 0"), ("STACK", "signal")]
     {
-        let metric = world.instance("fixture_crash");
+        let metric = instance(&world, "fixture_crash");
         let begun = Instant::now();
         let fault = metric.observe(&orders(&["a", coupon])).unwrap_err();
         let MetricFault::Crashed { text } = &fault else { panic!("{coupon}: {fault:?}") };
@@ -91,13 +65,13 @@ fn a_crash_is_a_fault_and_the_next_call_works() {
         world.registry.release("com.example.fixture-crash");
     }
     assert_eq!(other.value(&[3]).unwrap(), [(3.0, 1.0)]);
-    assert_eq!(world.registry.status("com.example.gross-items").map(|status| status.pid), other_pid);
+    assert_eq!(world.registry.status("com.example.gross-items").map(|status| status.pids), other_pid);
 }
 
 #[test]
 fn an_endless_loop_is_ended() {
     let world = World::new("loop", &["fixture_crash"]);
-    let metric = world.instance("fixture_crash");
+    let metric = instance(&world, "fixture_crash");
     let begun = Instant::now();
     let fault = metric.observe(&orders(&["LOOP"])).unwrap_err();
     assert!(matches!(fault, MetricFault::Crashed { .. }), "{fault:?}");
@@ -108,7 +82,7 @@ fn an_endless_loop_is_ended() {
 #[test]
 fn a_leak_ends_at_the_limit() {
     let world = World::new("leak", &["fixture_crash"]);
-    let metric = world.instance("fixture_crash");
+    let metric = instance(&world, "fixture_crash");
     let fault = metric.observe(&orders(&["LEAK"])).unwrap_err();
     assert!(matches!(fault, MetricFault::Crashed { .. }), "{fault:?}");
     assert_eq!(metric.observe(&orders(&["b"])).unwrap(), [1]);
@@ -117,7 +91,7 @@ fn a_leak_ends_at_the_limit() {
 #[test]
 fn a_copy_of_the_child_keeps_nobody_waiting() {
     let world = World::new("fork", &["fixture_crash"]);
-    let metric = world.instance("fixture_crash");
+    let metric = instance(&world, "fixture_crash");
     let begun = Instant::now();
     assert!(metric.observe(&orders(&["FORK"])).is_err());
     assert_eq!(metric.observe(&orders(&["b"])).unwrap(), [1]);
@@ -127,7 +101,7 @@ fn a_copy_of_the_child_keeps_nobody_waiting() {
 #[test]
 fn noise_neither_blocks_nor_floods() {
     let world = World::new("noise", &["fixture_crash"]);
-    let metric = world.instance("fixture_crash");
+    let metric = instance(&world, "fixture_crash");
     assert_eq!(metric.observe(&orders(&["NOISE"])).unwrap(), [1]);
     assert!(world.lines.lock().unwrap().len() < 300);
 }
@@ -135,7 +109,7 @@ fn noise_neither_blocks_nor_floods() {
 #[test]
 fn after_five_crashes_it_is_left_alone_until_it_is_released() {
     let world = World::new("quarantine", &["fixture_crash"]);
-    let metric = world.instance("fixture_crash");
+    let metric = instance(&world, "fixture_crash");
     for _ in 0..5 {
         assert!(matches!(metric.observe(&orders(&["SEGV"])), Err(MetricFault::Crashed { .. })));
     }
@@ -151,11 +125,11 @@ fn after_five_crashes_it_is_left_alone_until_it_is_released() {
 #[test]
 fn a_child_that_dies_between_calls_is_started_anew() {
     let world = World::new("idle", &["fixture_crash"]);
-    let metric = world.instance("fixture_crash");
-    let pid = world.registry.status("com.example.fixture-crash").unwrap().pid.unwrap();
+    let metric = instance(&world, "fixture_crash");
+    let pid = world.registry.status("com.example.fixture-crash").unwrap().pids[0];
     std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
     let begun = Instant::now();
-    while world.registry.status("com.example.fixture-crash").unwrap().pid.is_none_or(|now| now == pid) {
+    while world.registry.status("com.example.fixture-crash").unwrap().pids.iter().all(|now| *now == pid) {
         assert!(begun.elapsed() < Duration::from_secs(1), "it is not back");
         std::thread::sleep(Duration::from_millis(5));
     }

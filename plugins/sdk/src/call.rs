@@ -4,8 +4,10 @@ use crate::error::{Error, Result};
 use crate::host;
 use crate::message::Message;
 use crate::outcome::Outcome;
+use crate::track::TrackEvent;
 use crate::webhook::Feedback;
 use podium_plugin_abi::{self as abi, codes};
+use serde::Serialize;
 use std::time::Duration;
 
 /// One call of a channel: how long it may take, and whom to tell.
@@ -61,13 +63,31 @@ impl<'a> Call<'a> {
         outcome.with_abi(|outcome| host::outcome(self.id, message.idx(), outcome));
     }
 
-    /// Emits what the provider told, during [`ingest`](crate::Channel::ingest).
+    /// Emits what the provider told of a message, during [`ingest`](crate::Channel::ingest).
     ///
     /// # Errors
     ///
     /// [`Error`] if there are too many, or there is no such call: return it.
     pub fn emit(&self, feedback: &Feedback) -> Result<()> {
-        let json = serde_json::to_string(feedback).map_err(|wrong| Error::internal(wrong.to_string()))?;
+        self.event(feedback)
+    }
+
+    /// Emits what a shopper did, during [`ingest`](crate::Channel::ingest). The server takes it as an event of
+    /// the shop's own server, so the request must be proven to be the shop's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if there are too many, or there is no such call: return it.
+    pub fn track(&self, event: &TrackEvent) -> Result<()> {
+        #[derive(Serialize)]
+        struct Tracked<'a> {
+            track: &'a TrackEvent,
+        }
+        self.event(&Tracked { track: event })
+    }
+
+    fn event(&self, event: &impl Serialize) -> Result<()> {
+        let json = serde_json::to_string(event).map_err(|wrong| Error::internal(wrong.to_string()))?;
         host::event(self.id, &json)
     }
 

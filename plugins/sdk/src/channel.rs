@@ -58,8 +58,8 @@ pub trait Channel: Sized + Send + Sync + 'static {
         }
     }
 
-    /// Takes a webhook request of the provider, checks its signature, and emits what it tells by
-    /// [`Call::emit`].
+    /// Takes a webhook request of the provider, checks its signature, and emits what it tells: of messages by
+    /// [`Call::emit`], of shoppers by [`Call::track`].
     ///
     /// # Errors
     ///

@@ -124,6 +124,7 @@ mod metric;
 mod outcome;
 mod payload;
 mod secret;
+mod track;
 mod webhook;
 
 pub use call::Call;
@@ -139,6 +140,7 @@ pub use metric::{Metric, Sums};
 pub use outcome::Outcome;
 pub use payload::{Content, Escaping, Part, Payload};
 pub use secret::Secret;
+pub use track::TrackEvent;
 pub use webhook::{Feedback, FeedbackKind, Request};
 
 /// The contract itself, for what the traits do not cover.
@@ -151,7 +153,7 @@ pub mod prelude {
     pub use crate::{
         Call, Channel, ChannelInfo, Class, Column, Content, Direction, Error, Event, Feedback, FeedbackKind,
         Fields, Host, Level, Message, Metric, MetricInfo, Outcome, Part, Payload, Posterior, Purpose, Read,
-        Request, Result, Secret, Unit, export_plugin, log,
+        Request, Result, Secret, TrackEvent, Unit, export_plugin, log,
     };
     pub use schemars::{self, JsonSchema};
     pub use serde::{self, Deserialize};

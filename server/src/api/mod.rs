@@ -1,17 +1,20 @@
 //! Our API, one file per resource, and what all handlers share.
 
+pub(crate) mod channels;
 mod cross_origin;
 pub(crate) mod decide;
 pub(crate) mod events;
 pub(crate) mod experiments;
 pub(crate) mod keys;
 pub(crate) mod measure;
+pub(crate) mod messages;
 pub(crate) mod openapi;
 pub(crate) mod operations;
 pub(crate) mod plugins;
 pub(crate) mod reports;
 mod request;
 mod script;
+pub(crate) mod tracking;
 
 use crate::app::App;
 use crate::auth::{self, Scope};
@@ -89,6 +92,30 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics))
         .service(resource("/api/v1/plugins", "GET").get(plugins::list))
         .service(resource("/api/v1/plugins/{id}/release", "POST").post(plugins::release));
+    config
+        .service(resource("/l/{token}", "GET, HEAD").get(tracking::click).head(tracking::click))
+        .service(resource("/o/{token}", "GET, HEAD").get(tracking::open).head(tracking::open))
+        .service(
+            resource("/u/{token}", "GET, POST").get(tracking::ask_unsubscribe).post(tracking::unsubscribe),
+        )
+        .service(resource("/api/v1/channels", "GET").get(channels::list))
+        .service(
+            resource("/api/v1/channels/{key}", "GET, PUT, DELETE")
+                .get(channels::read)
+                .put(channels::put)
+                .delete(channels::remove),
+        )
+        .service(resource("/api/v1/channels/{key}/health", "GET").get(channels::health))
+        .service(resource("/api/v1/channels/{key}/resume", "POST").post(channels::resume))
+        .service(resource("/api/v1/channels/{key}/webhook", "POST").post(channels::webhook))
+        .service(resource("/api/v1/messages", "GET, POST").get(messages::list).post(messages::send))
+        .service(resource("/api/v1/messages/{id}", "GET").get(messages::read))
+        .service(
+            resource("/api/v1/suppressions", "GET, POST, DELETE")
+                .get(messages::suppressions)
+                .post(messages::suppress)
+                .delete(messages::lift),
+        );
     config
         .service(
             resource("/api/v1/experiments", "GET, POST").get(experiments::list).post(experiments::create),

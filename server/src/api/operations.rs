@@ -4,7 +4,7 @@ use super::{Shared, allow};
 use crate::auth::Scope;
 use crate::engine;
 use crate::problem::{Kind, Problem};
-use crate::store::log;
+use crate::store::{log, outbox};
 use crate::telemetry;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
@@ -36,6 +36,9 @@ pub(crate) async fn readyz(app: Shared, http: HttpRequest) -> HttpResponse {
 pub(crate) async fn metrics(app: Shared) -> HttpResponse {
     metrics::gauge!("podium_ingest_queue_events").set(app.queue.events() as f64);
     metrics::gauge!("podium_ingest_queue_bytes").set(app.queue.bytes() as f64);
+    if let Ok(n_pending) = outbox::pending(app.store.reader()).await {
+        metrics::gauge!("podium_outbox_pending").set(n_pending as f64);
+    }
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(telemetry::render())
 }
 

@@ -26,6 +26,17 @@ const INDEX_MAX: u64 = 200;
 /// What a page may do: nothing but show itself and its stylesheet.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The same where it has a form.
+const FORM_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// A page with a form: 200.
+pub(super) fn form_page(html: Result<String, askama::Error>) -> HttpResponse {
+    let mut response = page(StatusCode::OK, html);
+    let policy = header::HeaderValue::from_static(FORM_POLICY);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
 fn page(status: StatusCode, html: Result<String, askama::Error>) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     guard(&mut response).content_type("text/html; charset=utf-8");
@@ -48,7 +59,7 @@ fn guard(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
 }
 
 /// A problem as people read it; without a key the browser asks for one, as the user name.
-fn problem_page(problem: &Problem) -> HttpResponse {
+pub(super) fn problem_page(problem: &Problem) -> HttpResponse {
     let (status, _, title) = problem.kind().row();
     let mut response = page(status, report_page::error(status.as_u16(), title, &problem.to_string()));
     if status == StatusCode::UNAUTHORIZED {
@@ -165,14 +176,14 @@ pub(crate) async fn link(
     allow(&app, &http, Scope::Admin)?;
     let experiment = find(&app, &key, query.version).await?;
     let expires_at = clock::now().plus_seconds(links::LINK_S);
-    let token = links::sign(&app.link_secret, experiment.id, expires_at);
-    let url = format!("{}/r/{token}", app.public_url);
+    let token = links::sign(&app.links.secret, experiment.id, expires_at);
+    let url = format!("{}/r/{token}", app.links.public_url);
     Ok(HttpResponse::Created().json(serde_json::json!({ "url": url, "expires_at": expires_at })))
 }
 
 async fn linked(app: &App, token: &str) -> Result<Experiment, Problem> {
     let gone = || Problem::new(Kind::NotFound, "this link is not valid, or no longer");
-    let id = links::verify(&app.link_secret, token, clock::now()).ok_or_else(gone)?;
+    let id = links::verify(&app.links.secret, token, clock::now()).ok_or_else(gone)?;
     experiments::by_id(app.store.reader(), id).await?.ok_or_else(gone)
 }
 

@@ -198,6 +198,25 @@ impl App {
         answer(&bodies, snapshot.version)
     }
 
+    /// Decides what a message to a unit has as its content. The decision is not logged yet, and is no exposure: the
+    /// message has to be sent first. `None`: there is no such flag.
+    pub(crate) fn decide_message(&self, flag_key: &str, unit: &str, now: Timestamp) -> Option<Decided> {
+        let catalog = self.published.catalog.load();
+        let flag = catalog.snapshot.flag(flag_key)?;
+        let id = Uuid::now_v7();
+        let decision = self.decide_one(flag, unit, id);
+        let variant = flag.variants.get(decision.variant_idx)?;
+        let event = log_event(flag, (flag_key, unit, id), &decision, (false, catalog.snapshot.version), now);
+        DECISIONS.increment(1);
+        Some(Decided {
+            id,
+            experiment: flag.experiment_key.to_string(),
+            variant: variant.key.to_string(),
+            content: serde_json::from_str(variant.content.get()).unwrap_or_default(),
+            event,
+        })
+    }
+
     fn decide_one(&self, flag: &Flag, unit: &str, id: Uuid) -> Decision {
         if flag.stickiness == Stickiness::PerDecision {
             let mut text = Uuid::encode_buffer();
@@ -215,6 +234,21 @@ impl App {
         }
         decision
     }
+}
+
+/// What was decided for a message.
+#[derive(Clone, Debug)]
+pub(crate) struct Decided {
+    /// The decision.
+    pub(crate) id: Uuid,
+    /// The key of the experiment.
+    pub(crate) experiment: String,
+    /// The key of the variant.
+    pub(crate) variant: String,
+    /// The variant's content.
+    pub(crate) content: serde_json::Value,
+    /// The decision as the log keeps it.
+    pub(crate) event: StoredEvent,
 }
 
 /// The decision as the log keeps it.

@@ -8,7 +8,7 @@ mod report;
 mod schedule;
 pub(crate) mod track;
 
-pub(crate) use decide::{DecideRequest, DecisionBody};
+pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError};
 pub(crate) use register::RegisterError;
 pub(crate) use report::ReportError;
@@ -17,10 +17,13 @@ pub(crate) use track::tracked_metrics;
 use crate::auth::{KeyRing, Scope};
 use crate::catalog::Catalog;
 use crate::clock;
+use crate::delivery::tokens::Links;
+use crate::delivery::{Channels, Sender};
 use crate::engine;
 use crate::ingest::allocate::Primary;
 use crate::ingest::queue::{IngestError, Queue};
 use crate::ingest::writer::Writer;
+use crate::secrets::Secrets;
 use crate::store::{Store, StoreError, experiments, keys, stats, weights};
 use arc_swap::ArcSwap;
 use podium_core::experiment::{Experiment, MetricChoice, Status, Stickiness};
@@ -30,6 +33,10 @@ use podium_core::time::Timestamp;
 use podium_plugin_host::{MetricInfo, Registry};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The longest that a stop waits for messages on their way.
+const SENDER_STOP: Duration = Duration::from_secs(20);
 
 /// What is published to every thread, and what it was made with.
 #[derive(Clone, Debug)]
@@ -67,10 +74,11 @@ pub(crate) struct App {
     sticky: papaya::HashMap<u64, Assignment>,
     /// One edit at a time, so that what is published is what was written last.
     edits: tokio::sync::Mutex<()>,
-    /// What links are signed with.
-    pub(crate) link_secret: [u8; 32],
-    /// Where people reach the server, without a slash at the end.
-    pub(crate) public_url: String,
+    /// Where people reach the server, and what links are signed with.
+    pub(crate) links: Links,
+    /// The channels that are set up.
+    pub(crate) channels: Arc<Channels>,
+    sender: Arc<Sender>,
     draining: AtomicBool,
 }
 
@@ -79,8 +87,8 @@ impl App {
     pub(crate) async fn start(
         store: Store,
         registry: Registry,
-        link_secret: [u8; 32],
-        public_url: String,
+        links: Links,
+        secrets: Secrets,
     ) -> Result<Arc<Self>, StoreError> {
         let registry = Arc::new(registry);
         track::renew_stale(&store, &registry).await?;
@@ -88,6 +96,9 @@ impl App {
         let published = Published { catalog: Arc::default(), registry };
         let writer = Writer::new(store.clone(), jobs, published.clone()).await?;
         tokio::spawn(writer.run());
+        let channels = Channels::load(store.clone(), Arc::clone(&published.registry), secrets).await?;
+        let channels = Arc::new(channels);
+        let sender = Sender::new(store.clone(), queue.clone(), Arc::clone(&channels), links.clone());
         let app = Arc::new(Self {
             store,
             queue,
@@ -95,8 +106,9 @@ impl App {
             keys: ArcSwap::default(),
             sticky: papaya::HashMap::new(),
             edits: tokio::sync::Mutex::new(()),
-            link_secret,
-            public_url,
+            links,
+            channels,
+            sender: Arc::clone(&sender),
             draining: AtomicBool::new(false),
         });
         app.reload_keys().await?;
@@ -107,6 +119,7 @@ impl App {
             }
         }
         app.publish().await?;
+        tokio::spawn(sender.run());
         Ok(app)
     }
 
@@ -118,7 +131,13 @@ impl App {
     /// Finishes what was accepted.
     pub(crate) async fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        self.sender.drain(SENDER_STOP).await;
         let _ = self.queue.barrier().await;
+    }
+
+    /// Says that there may be something to send.
+    pub(crate) fn wake_sender(&self) {
+        self.sender.ring();
     }
 
     /// Reads the keys again.

@@ -3,6 +3,7 @@
 use super::CliError;
 use crate::auth::{KeyRecord, Scope};
 use crate::clock;
+use crate::secrets::Secrets;
 use crate::store::{Store, keys};
 use crate::telemetry;
 use clap::{Args, ValueEnum};
@@ -88,6 +89,11 @@ impl Place {
             tracing::info!(plugin = %plugin.id, version = %plugin.version, file = %plugin.file.display(), "plugin loaded");
         }
         Ok(registry)
+    }
+
+    /// Where the secrets of channels are.
+    pub(crate) fn secrets(&self) -> Secrets {
+        Secrets::new(self.data_dir.join("secrets"))
     }
 
     /// The secret that links are signed with, made at the first start.

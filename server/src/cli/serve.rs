@@ -5,6 +5,7 @@ use super::{CliError, say};
 use crate::api;
 use crate::app::App;
 use crate::clock;
+use crate::delivery::tokens::Links;
 use crate::telemetry::{self, LogFormat};
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
@@ -68,7 +69,8 @@ impl Serve {
         self.place.first_keys(&store).await?;
         let public_url = self.public_url.clone().unwrap_or_else(|| url.clone());
         let public_url = public_url.trim_end_matches('/').to_owned();
-        let app = App::start(store, self.place.plugins()?, self.place.link_secret()?, public_url).await;
+        let links = Links { public_url, secret: self.place.link_secret()? };
+        let app = App::start(store, self.place.plugins()?, links, self.place.secrets()).await;
         let app = app.map_err(CliError::from_display)?;
         let shared = web::Data::from(Arc::clone(&app));
         let server = HttpServer::new(move || {

@@ -3,6 +3,7 @@
 use super::queue::Receipt;
 use crate::engine::Engine;
 use crate::store::metrics::{self, STALE};
+use crate::store::outbox::Effects;
 use crate::store::rejected::RejectedEvent;
 use crate::store::{Store, StoreError, log, rejected, stats};
 use podium_core::id::MetricId;
@@ -30,6 +31,8 @@ pub(super) struct Flush {
     pub(super) requests: Vec<Vec<Arc<StoredEvent>>>,
     /// Events that were refused before they got here.
     pub(super) rejected: Vec<RejectedEvent>,
+    /// What else each request changes.
+    pub(super) effects: Vec<Effects>,
     /// Whether decisions among them may have been written before.
     pub(super) is_retry: bool,
 }
@@ -37,6 +40,11 @@ pub(super) struct Flush {
 impl Flush {
     pub(super) fn len(&self) -> usize {
         self.requests.iter().map(Vec::len).sum()
+    }
+
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0 && self.rejected.is_empty() && self.effects.iter().all(Effects::is_empty)
     }
 }
 
@@ -62,6 +70,7 @@ impl Fold {
             totals: &totals,
             missed: &missed,
             fatal: &fatal,
+            effects: &flush.effects,
         };
         match commit(store, &written, (&flush.rejected, now)).await {
             Ok(()) => {
@@ -148,6 +157,8 @@ struct Written<'a> {
     missed: &'a BTreeSet<MetricId>,
     /// Rows that ended their plugin's process.
     fatal: &'a BTreeSet<(MetricId, i64)>,
+    /// What else its requests change.
+    effects: &'a [Effects],
 }
 
 async fn commit(
@@ -155,7 +166,7 @@ async fn commit(
     written: &Written<'_>,
     (rejected, now): (&[RejectedEvent], Timestamp),
 ) -> Result<(), StoreError> {
-    if written.fresh.is_empty() && rejected.is_empty() {
+    if written.fresh.is_empty() && rejected.is_empty() && written.effects.iter().all(Effects::is_empty) {
         return Ok(());
     }
     let transaction = store.begin().await?;
@@ -168,6 +179,9 @@ async fn commit(
     }
     if !rejected.is_empty() {
         rejected::insert(&transaction, rejected).await?;
+    }
+    for effects in written.effects {
+        effects.write(&transaction).await?;
     }
     Ok(transaction.commit().await?)
 }

@@ -2,6 +2,7 @@
 
 use crate::engine;
 use crate::store::StoreError;
+use crate::store::outbox::Effects;
 use crate::store::rejected::RejectedEvent;
 use podium_core::id::MetricId;
 use podium_core::projection::{MetricSpec, StoredEvent, Tracked};
@@ -43,6 +44,7 @@ pub(crate) enum Job {
     Events {
         events: Vec<StoredEvent>,
         rejected: Vec<RejectedEvent>,
+        effects: Effects,
         ticket: Ticket,
         reply: oneshot::Sender<Result<Receipt, StoreError>>,
     },
@@ -161,9 +163,24 @@ impl Queue {
         rejected: Vec<RejectedEvent>,
         bytes: usize,
     ) -> Result<Receipt, IngestError> {
+        self.write(events, rejected, Effects::default(), bytes).await
+    }
+
+    /// Hands over what is known of messages, with the events that tell of it, and waits until all of it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError`]; then none of it is known to be on disk.
+    pub(crate) async fn write(
+        &self,
+        events: Vec<StoredEvent>,
+        rejected: Vec<RejectedEvent>,
+        effects: Effects,
+        bytes: usize,
+    ) -> Result<Receipt, IngestError> {
         let ticket = self.ticket(events.len(), bytes)?;
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Events { events, rejected, ticket, reply })?;
+        self.send(Job::Events { events, rejected, effects, ticket, reply })?;
         self.bell.notify_one();
         Ok(answer.await.map_err(|_| IngestError::Closed)??)
     }

@@ -6,6 +6,7 @@ use super::queue::{Job, Jobs, Receipt, Ticket};
 use crate::app::{Published, track};
 use crate::clock;
 use crate::store::metrics::{self as stored_metrics, StoredMetric};
+use crate::store::outbox::Effects;
 use crate::store::{Store, StoreError, stats};
 use podium_core::projection::StoredEvent;
 use std::sync::Arc;
@@ -80,6 +81,7 @@ impl Writer {
         if !self.backlog.is_empty() {
             flush.is_retry = true;
             flush.requests.push(std::mem::take(&mut self.backlog));
+            flush.effects.push(Effects::default());
             waiting.push(Waiting::Nobody);
         }
         match self.write(&flush).await {
@@ -88,9 +90,11 @@ impl Writer {
             // Something in it cannot be written, ever. It must not take the others along.
             Err(_) => {
                 let mut rejected = std::mem::take(&mut flush.rejected);
-                for (events, waiting) in flush.requests.into_iter().zip(waiting) {
+                let requests = flush.requests.into_iter().zip(flush.effects);
+                for ((events, effects), waiting) in requests.zip(waiting) {
                     let rejected = std::mem::take(&mut rejected);
-                    let alone = Flush { requests: vec![events], rejected, is_retry: true };
+                    let (requests, effects) = (vec![events], vec![effects]);
+                    let alone = Flush { requests, rejected, effects, is_retry: true };
                     match self.write(&alone).await {
                         Ok(receipts) => answer(vec![waiting], receipts),
                         Err(error) => self.give_back(alone, vec![waiting], &error),
@@ -101,7 +105,7 @@ impl Writer {
     }
 
     async fn write(&mut self, flush: &Flush) -> Result<Vec<Receipt>, StoreError> {
-        if flush.len() == 0 && flush.rejected.is_empty() {
+        if flush.is_empty() {
             return Ok(vec![Receipt::default(); flush.requests.len()]);
         }
         let begun = Instant::now();
@@ -113,8 +117,11 @@ impl Writer {
 
     /// Tells clients to repeat what was not written, and keeps decisions: nobody repeats them.
     fn give_back(&mut self, flush: Flush, waiting: Vec<Waiting>, error: &StoreError) {
-        tracing::error!(%error, events = flush.len(), "flush was not written");
-        metrics::counter!("podium_flush_failures_total").increment(1);
+        // A request that was there already is the client's, and is answered.
+        if !matches!(error, StoreError::Conflict(_)) {
+            tracing::error!(%error, events = flush.len(), "flush was not written");
+            metrics::counter!("podium_flush_failures_total").increment(1);
+        }
         for (events, waiting) in flush.requests.into_iter().zip(waiting) {
             match waiting {
                 Waiting::Client(reply) => {
@@ -183,15 +190,17 @@ fn take(
     (waiting, tickets): (&mut Vec<Waiting>, &mut Vec<Ticket>),
 ) -> Option<Job> {
     match job {
-        Job::Events { events, rejected, ticket, reply } => {
+        Job::Events { events, rejected, effects, ticket, reply } => {
             flush.requests.push(events.into_iter().map(Arc::new).collect());
             flush.rejected.extend(rejected);
+            flush.effects.push(effects);
             waiting.push(Waiting::Client(reply));
             tickets.push(ticket);
             None
         }
         Job::Decisions { events, ticket } => {
             flush.requests.push(events.into_iter().map(Arc::new).collect());
+            flush.effects.push(Effects::default());
             waiting.push(Waiting::Nobody);
             tickets.push(ticket);
             None

@@ -15,7 +15,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use pages::{Extras, IndexRow, Links, error, html, index};
+pub(crate) use pages::{Extras, IndexRow, Links, error, html, index, unsubscribe};
 pub(crate) use shares_chart::SharesAt;
 pub(crate) use table::csv;
 

@@ -92,6 +92,23 @@ pub(crate) fn error(status: u16, title: &str, detail: &str) -> Result<String, as
     ErrorPage { status, title, detail }.render()
 }
 
+/// Renders the page on which a person ends messages, or reads that they have ended.
+///
+/// # Errors
+///
+/// [`askama::Error`] if rendering fails, which only a lack of memory makes it do.
+pub(crate) fn unsubscribe(is_done: bool) -> Result<String, askama::Error> {
+    let title = if is_done { "You are unsubscribed" } else { "End these messages?" };
+    UnsubscribePage { title, is_done }.render()
+}
+
+#[derive(Template)]
+#[template(path = "unsubscribe.html")]
+struct UnsubscribePage<'a> {
+    title: &'a str,
+    is_done: bool,
+}
+
 #[derive(Template)]
 #[template(path = "report.html")]
 struct ReportPage<'a> {

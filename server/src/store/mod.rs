@@ -4,14 +4,18 @@
 //! statements of our own ([`log`], [`stats`]), many rows at a time; the rest goes through sea-orm entities.
 
 pub(crate) mod bulk;
+pub(crate) mod channels;
 mod entity;
 pub(crate) mod experiments;
 pub(crate) mod keys;
 pub(crate) mod log;
+pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod open;
+pub(crate) mod outbox;
 pub(crate) mod rejected;
 pub(crate) mod stats;
+pub(crate) mod suppressions;
 pub(crate) mod weights;
 
 use sea_orm::{

@@ -1,46 +1,99 @@
 //! One check by itself: in a process of its own, so that one that dies of it takes nothing along.
 
+use super::channel::{self, ChannelSubject, Lines, Promise, Protocol, Trial, Verdict};
 use super::{Law, Subject};
-use crate::info::MetricInfo;
-use crate::log::HostLog;
+use crate::channel_info::ChannelInfo;
 use crate::registry::Registry;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Loads a plugin into this process and tells its metrics.
-///
-/// # Errors
-///
-/// The line of its refusal.
-pub fn metrics_of(library: &Path) -> Result<Vec<MetricInfo>, String> {
-    Ok(load(library)?.metrics().to_vec())
+/// One thing to do with a plugin.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Job {
+    /// List what it has.
+    List {
+        /// What doubles of a provider are to speak.
+        protocol: Protocol,
+    },
+    /// Examine one law of one metric.
+    Law {
+        /// Which one.
+        metric_id: String,
+        /// Its settings.
+        config_json: String,
+        /// What it must be.
+        law: Law,
+    },
+    /// Condense what a metric answers into one number, to be compared with another process.
+    Fingerprint {
+        /// Which one.
+        metric_id: String,
+        /// Its settings.
+        config_json: String,
+    },
+    /// Examine one promise of one channel.
+    Promise {
+        /// Which one.
+        channel_id: String,
+        /// What it is tried with.
+        trial: Trial,
+        /// What it promises.
+        promise: Promise,
+    },
 }
 
-/// Examines one law of one metric.
-///
-/// # Errors
-///
-/// What is wrong, as one line: the file is refused, the settings are, or the law is not kept.
-pub fn check(library: &Path, metric_id: &str, config_json: &str, law: Law) -> Result<(), String> {
-    let registry = load(library)?;
-    let subject = Subject::new(&registry, metric_id, config_json).map_err(|error| error.to_string())?;
-    subject.check(law).map_err(|breach| breach.text)
+/// What came of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Said {
+    /// The ids of its metrics, and those of its channels with what each promises.
+    Has {
+        /// The metrics.
+        metrics: Vec<String>,
+        /// The channels.
+        channels: Vec<(String, Vec<Promise>)>,
+    },
+    /// What a metric answers, in short.
+    Fingerprint(u64),
+    /// Whether a law or a promise is kept.
+    Verdict(Verdict),
+    /// The job could not be done; says why, as one line.
+    Failed(String),
 }
 
-/// Condenses what a metric answers into one number, to be compared with another process.
-///
-/// # Errors
-///
-/// As [`check`].
-pub fn fingerprint(library: &Path, metric_id: &str, config_json: &str) -> Result<u64, String> {
-    let registry = load(library)?;
-    let subject = Subject::new(&registry, metric_id, config_json).map_err(|error| error.to_string())?;
-    subject.fingerprint().map_err(|fault| fault.to_string())
-}
-
-fn load(library: &Path) -> Result<Registry, String> {
-    let registry = Registry::load_file(library, &HostLog::discard());
-    match registry.refusals().first() {
-        Some(refusal) => Err(refusal.to_string()),
-        None => Ok(registry),
+/// Does one job in this process, which ought to do nothing else.
+pub fn run(library: &Path, job: &Job) -> Said {
+    let lines = Lines::default();
+    let registry = channel::load(library, &lines);
+    if let Some(refusal) = registry.refusals().first() {
+        return Said::Failed(refusal.to_string());
     }
+    match job {
+        Job::List { protocol } => list(&registry, *protocol),
+        Job::Law { metric_id, config_json, law } => match Subject::new(&registry, metric_id, config_json) {
+            Ok(subject) => Said::Verdict(match subject.check(*law) {
+                Ok(()) => Verdict::Kept,
+                Err(breach) => Verdict::Broken(breach.text),
+            }),
+            Err(error) => Said::Failed(error.to_string()),
+        },
+        Job::Fingerprint { metric_id, config_json } => {
+            match Subject::new(&registry, metric_id, config_json).map(|subject| subject.fingerprint()) {
+                Ok(Ok(fingerprint)) => Said::Fingerprint(fingerprint),
+                Ok(Err(fault)) => Said::Failed(fault.to_string()),
+                Err(error) => Said::Failed(error.to_string()),
+            }
+        }
+        Job::Promise { channel_id, trial, promise } => {
+            match ChannelSubject::new(&registry, channel_id, trial, lines) {
+                Some(subject) => Said::Verdict(subject.check(*promise)),
+                None => Said::Failed(format!("there is no channel {channel_id:?}")),
+            }
+        }
+    }
+}
+
+fn list(registry: &Registry, protocol: Protocol) -> Said {
+    let metrics = registry.metrics().iter().map(|metric| metric.id.clone());
+    let channel = |info: &ChannelInfo| (info.id.clone(), ChannelSubject::promises(info, protocol));
+    Said::Has { metrics: metrics.collect(), channels: registry.channels().iter().map(channel).collect() }
 }

@@ -1,7 +1,5 @@
-//! Law 7: settings.
+//! Settings: the law that metrics and channels share.
 
-use super::Subject;
-use crate::instance::CreateError;
 use serde_json::Value;
 use std::fs;
 
@@ -14,11 +12,28 @@ const N_ROUNDS: usize = 4;
 /// What is no configuration of anything.
 const NEVER: [&str; 8] = ["{", "[]", "7", "\"text\"", "true", "{\"a\":}", "{} {}", "\u{0}"];
 
-impl Subject<'_> {
-    pub(super) fn honest_config(&self) -> Result<(), String> {
+/// Something that is made from settings.
+pub(super) struct Settings<'a> {
+    /// The JSON Schema of the settings.
+    pub(super) schema_json: &'a str,
+    /// Settings that it takes.
+    pub(super) good_json: &'a str,
+    /// Makes an instance and ends it.
+    pub(super) create: &'a dyn Fn(&str) -> Result<(), Unmade>,
+}
+
+/// Why there is no instance.
+pub(super) enum Unmade {
+    /// The settings are the reason, with a text for whoever wrote them.
+    Config(String),
+    /// Something else is.
+    Otherwise(String),
+}
+
+impl Settings<'_> {
+    pub(super) fn are_honest(&self) -> Result<(), String> {
         NEVER.iter().try_for_each(|config_json| self.is_refused(config_json))?;
-        let schema: Value =
-            serde_json::from_str(&self.info.config_schema).map_err(|error| error.to_string())?;
+        let schema: Value = serde_json::from_str(self.schema_json).map_err(|error| error.to_string())?;
         if schema["additionalProperties"] == Value::Bool(false) {
             self.is_refused(r#"{"no_such_setting": 1}"#)?;
         }
@@ -35,11 +50,13 @@ impl Subject<'_> {
     }
 
     fn is_refused(&self, config_json: &str) -> Result<(), String> {
-        match self.registry.create(&self.info.id, config_json) {
-            Err(CreateError::Config { text }) if !text.trim().is_empty() => Ok(()),
-            Err(CreateError::Config { .. }) => Err(format!("{config_json} is refused without a text")),
-            Err(error) => Err(format!("{config_json} is refused with another error: {error}")),
-            Ok(_) => Err(format!("{config_json} is accepted")),
+        match (self.create)(config_json) {
+            Err(Unmade::Config(text)) if !text.trim().is_empty() => Ok(()),
+            Err(Unmade::Config(_)) => Err(format!("{config_json} is refused without a text")),
+            Err(Unmade::Otherwise(error)) => {
+                Err(format!("{config_json} is refused with another error: {error}"))
+            }
+            Ok(()) => Err(format!("{config_json} is accepted")),
         }
     }
 
@@ -48,11 +65,8 @@ impl Subject<'_> {
         for _ in 0..N_ROUNDS {
             let before = resident_kib()?;
             for _ in 0..N_INSTANCES {
-                drop(
-                    self.registry
-                        .create(&self.info.id, &self.config_json)
-                        .map_err(|error| error.to_string())?,
-                );
+                (self.create)(self.good_json)
+                    .map_err(|(Unmade::Config(text) | Unmade::Otherwise(text))| text)?;
             }
             growth = growth.min(resident_kib()?.saturating_sub(before));
             if growth <= GROWTH_KIB_MAX {

@@ -1,4 +1,4 @@
-//! The laws that a metric must keep, as checks of what was really built.
+//! The laws that a metric must keep and the promises of a channel, as checks of what was really built.
 //!
 //! A check calls the metric the way the server does and looks at everything that comes back. It finds a breach
 //! that shows in some hundreds of events that include every oddity we know; it cannot prove that there is none.
@@ -14,6 +14,7 @@
 //! ```
 
 pub mod alone;
+pub mod channel;
 mod config;
 mod laws;
 mod rows;
@@ -23,11 +24,13 @@ use crate::fields::Shape;
 use crate::info::MetricInfo;
 use crate::instance::{CreateError, MetricFault, MetricInstance};
 use crate::registry::Registry;
+use config::{Settings, Unmade};
 use rows::Row;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a metric must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Law {
     /// 1: equal settings and events give equal numbers, in any instance, thread and process.
     Pure,
@@ -56,11 +59,6 @@ impl Law {
         Self::Calm,
         Self::HonestConfig,
     ];
-
-    /// Finds a law by its number.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|law| law.number() == number)
-    }
 
     /// Tells in a few words what it asks.
     pub fn as_str(self) -> &'static str {
@@ -158,6 +156,16 @@ impl<'a> Subject<'a> {
         let words = words.chain(values.iter().flat_map(|(num, den)| [num.to_bits(), den.to_bits()]));
         // FNV-1a over words: no need to withstand an attacker, only to notice a difference.
         Ok(words.fold(0xcbf2_9ce4_8422_2325, |hash, word| (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3)))
+    }
+
+    fn honest_config(&self) -> Result<(), String> {
+        let create = |config_json: &str| match self.registry.create(&self.info.id, config_json) {
+            Ok(_) => Ok(()),
+            Err(CreateError::Config { text }) => Err(Unmade::Config(text)),
+            Err(error) => Err(Unmade::Otherwise(error.to_string())),
+        };
+        let (schema_json, good_json) = (&self.info.config_schema, &self.config_json);
+        Settings { schema_json, good_json, create: &create }.are_honest()
     }
 
     fn batch<'r>(&self, rows: impl IntoIterator<Item = &'r Row>) -> Batch {

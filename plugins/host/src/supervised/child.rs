@@ -1,5 +1,6 @@
 //! What runs in the child: one library, and a loop that answers.
 
+use super::child_channels::ChildChannels;
 use super::process::{RemoteLine, SHARED_FD, SOCKET_FD};
 use super::shared::Shared;
 use super::wire::{Head, Kind, linger, read_batch, read_head, write_frame, write_shared};
@@ -18,17 +19,16 @@ use std::time::Duration;
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// What to make an instance of.
-#[derive(Debug, Serialize, Deserialize)]
+/// What to make an instance of. The configuration may hold secrets: never printed.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Create {
-    pub(super) metric: String,
+    pub(super) component: String,
     pub(super) config_json: String,
 }
 
-/// The instance that was made.
+/// The instance of a metric that was made.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Created {
-    pub(super) instance: u32,
     pub(super) fields_json: String,
 }
 
@@ -52,7 +52,7 @@ pub fn serve(library: &Path) -> io::Result<()> {
     let mut shared = Shared::map(&unsafe { OwnedFd::from_raw_fd(SHARED_FD) })?;
     let child = Arc::new(Socket { writer: Mutex::new(stream.try_clone()?) });
     let log = child.log();
-    let registry = Registry::load_file(library, &log);
+    let registry = Arc::new(Registry::load_file(library, &log));
     let manifest = serde_json::to_vec(&Manifest::of(&registry))?;
     child.write(Head::new(Kind::Ready, 0, 0), &manifest)?;
     let beating = Arc::clone(&child);
@@ -63,37 +63,43 @@ pub fn serve(library: &Path) -> io::Result<()> {
         // Nobody is there any more. A plugin that does not come back must not stay behind.
         std::process::exit(0);
     })?;
+    let channels = ChildChannels::new(Arc::clone(&child), Arc::clone(&registry));
     let mut reader = BufReader::new(stream);
     let mut instances: HashMap<u32, Box<dyn MetricInstance>> = HashMap::new();
     while let Some(head) = read_head(&mut reader)? {
-        let answer = |kind| Head::new(kind, head.instance, head.call);
+        let answer = |kind| Head::new(kind, head.about, head.call);
         match head.kind {
             Kind::Create => {
-                let mut bytes = vec![0; head.len];
-                reader.read_exact(&mut bytes)?;
-                let Create { metric, config_json } = serde_json::from_slice(&bytes)?;
-                match registry.create(&metric, &config_json) {
+                let Create { component, config_json } =
+                    serde_json::from_slice(&read(&mut reader, head.len)?)?;
+                match registry.create(&component, &config_json) {
                     Ok(instance) => {
-                        let fields_json = instance.fields_json().to_owned();
-                        instances.insert(head.call, instance);
-                        let created = serde_json::to_vec(&Created { instance: head.call, fields_json })?;
-                        child.write(answer(Kind::Created), &created)?;
+                        let created = Created { fields_json: instance.fields_json().to_owned() };
+                        instances.insert(head.about, instance);
+                        child.write(answer(Kind::Created), &serde_json::to_vec(&created)?)?;
                     }
                     Err(error) => child.fault::<CreateError>(answer(Kind::Fault), &error)?,
                 }
             }
-            Kind::Destroy => drop(instances.remove(&head.instance)),
+            Kind::CreateChannel | Kind::Render | Kind::Deliver | Kind::Ingest | Kind::Health => {
+                channels.start(head, read(&mut reader, head.len)?)?;
+            }
+            Kind::Go | Kind::Stay => channels.word(head),
+            Kind::Destroy => {
+                drop(instances.remove(&head.about));
+                channels.destroy(head.about);
+            }
             Kind::Observe => {
                 // SAFETY: the server made this call, and waits.
                 let batch = read_batch(unsafe { shared.lend(head.len) })?;
-                match with(&instances, head.instance, |instance| instance.observe(&batch)) {
+                match with(&instances, head.about, |instance| instance.observe(&batch)) {
                     Ok(numbers) => child.numbers(answer(Kind::Numbers), &mut shared, bytes_of(&numbers))?,
                     Err(fault) => child.fault::<MetricFault>(answer(Kind::Fault), &fault)?,
                 }
             }
             Kind::Value => {
                 let sums: Vec<i64> = shared.take(head.len)?;
-                match with(&instances, head.instance, |instance| instance.value(&sums)) {
+                match with(&instances, head.about, |instance| instance.value(&sums)) {
                     Ok(values) => {
                         let numbers: Vec<f64> =
                             values.into_iter().flat_map(|(num, den)| [num, den]).collect();
@@ -110,6 +116,12 @@ pub fn serve(library: &Path) -> io::Result<()> {
     Ok(())
 }
 
+fn read(reader: &mut impl Read, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    reader.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn with<T>(
     instances: &HashMap<u32, Box<dyn MetricInstance>>,
     instance: u32,
@@ -121,12 +133,12 @@ fn with<T>(
 }
 
 /// The socket, for whoever has something to say.
-struct Socket {
+pub(super) struct Socket {
     writer: Mutex<UnixStream>,
 }
 
 impl Socket {
-    fn write(&self, head: Head, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn write(&self, head: Head, bytes: &[u8]) -> io::Result<()> {
         write_frame(&mut *self.lock(), head, bytes)
     }
 
@@ -139,7 +151,7 @@ impl Socket {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fault<T: Serialize>(&self, head: Head, fault: &T) -> io::Result<()> {
+    pub(super) fn fault<T: Serialize>(&self, head: Head, fault: &T) -> io::Result<()> {
         self.write(head, &serde_json::to_vec(fault)?)
     }
 

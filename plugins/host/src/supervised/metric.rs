@@ -1,14 +1,14 @@
 //! A configured metric whose plugin runs in a child.
 
 use super::child::{Create, Created};
-use super::plugin::{Away, Plugin, Running};
+use super::plugin::{Plugin, Running};
 use super::process::Death;
 use super::wire::{Kind, batch_parts};
 use crate::batch::Batch;
 use crate::instance::{CreateError, MetricFault, MetricInstance};
 use crate::raw::{Plain, bytes_of};
 use podium_plugin_abi::MAGNITUDE_MAX;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a metric may take for a batch. It answers in microseconds or not at all.
@@ -25,8 +25,7 @@ pub(crate) struct Supervised {
     config_json: String,
     k: usize,
     fields_json: String,
-    /// The child that the instance is in, and its number there.
-    instance: Mutex<(u64, u32)>,
+    instance: u32,
 }
 
 impl Supervised {
@@ -39,7 +38,8 @@ impl Supervised {
     ) -> Result<Self, CreateError> {
         let lost = |text: String| CreateError::Lost { text };
         let mut running = plugin.running().map_err(|away| lost(away.text(plugin.id())))?;
-        let created = create(&mut running, metric, config_json)
+        let instance = plugin.next_instance();
+        let created = create(&mut running, instance, metric, config_json)
             .map_err(|death| {
                 running.count_crash(&death);
                 lost(death.to_string())
@@ -47,7 +47,6 @@ impl Supervised {
             .map_err(|fault| {
                 serde_json::from_slice(&fault).unwrap_or_else(|error| lost(error.to_string()))
             })?;
-        let instance = Mutex::new((running.generation(), created.instance));
         drop(running);
         let (metric, config_json) = (metric.to_owned(), config_json.to_owned());
         Ok(Self {
@@ -66,10 +65,12 @@ impl Supervised {
         let mut survived = None;
         let mut n_deaths = 0;
         loop {
-            let mut running = self.plugin.running().map_err(|away| away.fault(self.plugin.id()))?;
-            let instance = self.instance_in(&mut running);
-            let answer = instance.and_then(|instance| match instance {
-                Ok(instance) => running.call(|process| process.compute((kind, instance), parts, DEADLINE)),
+            let mut running = self
+                .plugin
+                .running()
+                .map_err(|away| MetricFault::Away { text: away.text(self.plugin.id()) })?;
+            let answer = self.make(&mut running).and_then(|made| match made {
+                Ok(()) => running.call(|process| process.compute((kind, self.instance), parts, DEADLINE)),
                 Err(fault) => Ok(Err(fault)),
             });
             match answer {
@@ -101,23 +102,16 @@ impl Supervised {
         }
     }
 
-    /// The instance's number in the child that runs.
-    fn instance_in(&self, running: &mut Running<'_>) -> Result<Result<u32, Vec<u8>>, Death> {
-        let mut known = self.instance.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 == running.generation() {
-            return Ok(Ok(known.1));
+    /// Makes the instance in the child that runs, unless it is there.
+    fn make(&self, running: &mut Running<'_>) -> Result<Result<(), Vec<u8>>, Death> {
+        if running.has(self.instance) {
+            return Ok(Ok(()));
         }
-        let created = create(running, &self.metric, &self.config_json)?;
-        Ok(match created {
-            Ok(created) => {
-                *known = (running.generation(), created.instance);
-                Ok(created.instance)
-            }
-            Err(fault) => {
-                let text = String::from_utf8_lossy(&fault).into_owned();
-                Err(serde_json::to_vec(&MetricFault::Lost { text }).unwrap_or_default())
-            }
-        })
+        let created = create(running, self.instance, &self.metric, &self.config_json)?;
+        Ok(created.map(drop).map_err(|fault| {
+            let text = String::from_utf8_lossy(&fault).into_owned();
+            serde_json::to_vec(&MetricFault::Lost { text }).unwrap_or_default()
+        }))
     }
 }
 
@@ -160,35 +154,22 @@ impl MetricInstance for Supervised {
 
 impl Drop for Supervised {
     fn drop(&mut self) {
-        let (generation, instance) = *self.instance.lock().unwrap_or_else(PoisonError::into_inner);
-        self.plugin.forget(generation, instance);
+        self.plugin.forget(self.instance);
     }
 }
 
 fn create(
     running: &mut Running<'_>,
+    instance: u32,
     metric: &str,
     config_json: &str,
 ) -> Result<Result<Created, Vec<u8>>, Death> {
-    let create = Create { metric: metric.to_owned(), config_json: config_json.to_owned() };
+    let create = Create { component: metric.to_owned(), config_json: config_json.to_owned() };
     let json = serde_json::to_vec(&create).unwrap_or_default();
-    let created = running.call(|process| process.create(&json, CREATE_DEADLINE))?;
+    let created = running.call(|process| process.create(instance, &json, CREATE_DEADLINE))?;
     Ok(created.and_then(|created| {
         let unreadable = |error: serde_json::Error| CreateError::Lost { text: error.to_string() };
         serde_json::from_slice(&created)
             .map_err(|error| serde_json::to_vec(&unreadable(error)).unwrap_or_default())
     }))
-}
-
-impl Away {
-    fn text(&self, plugin_id: &str) -> String {
-        match self {
-            Self::Quarantined => format!("plugin {plugin_id} crashed too often; release it first"),
-            Self::Down(text) => format!("plugin {plugin_id} is down: {text}"),
-        }
-    }
-
-    fn fault(&self, plugin_id: &str) -> MetricFault {
-        MetricFault::Away { text: self.text(plugin_id) }
-    }
 }

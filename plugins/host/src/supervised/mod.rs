@@ -5,18 +5,29 @@
 //! an answer is late, starts it anew and makes the call again; after too many crashes it leaves the plugin alone until
 //! an operator releases it.
 //!
+//! Metrics answer in microseconds, one call at a time, and what they need stands in shared memory. Channels take their
+//! time, so their calls run side by side, in another child of the plugin: what one kind does to its process does not
+//! concern the other. A call of a channel that died is not made again, for a message may have left.
+//!
 //! This is isolation of faults, not a sandbox: run only code you trust.
 
+mod asked;
+mod channel;
 mod child;
+mod child_channels;
 mod metric;
 mod plugin;
 mod process;
+mod record;
 mod shared;
+mod switchboard;
+mod system;
 mod wire;
 
 pub use child::serve;
-pub use plugin::{PluginState, PluginStatus};
+pub use record::{PluginState, PluginStatus};
 
+pub(crate) use channel::SupervisedChannel;
 pub(crate) use metric::Supervised;
 pub(crate) use plugin::Plugin;
 pub(crate) use process::Library;

@@ -1,12 +1,13 @@
-//! A plugin whose child is started, watched, started anew, and in the end left alone.
+//! A plugin whose children are started, watched, started anew, and in the end left alone.
 
 use super::Launcher;
 use super::process::{Death, Library, Process};
-use super::wire::Kind;
+use super::record::{PluginState, PluginStatus, Record, Role};
+use super::switchboard::Switchboard;
 use crate::log::{HostLog, Level, LogLine};
 use crate::refusal::{Failed, Slug};
 use crate::registry::Manifest;
-use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
@@ -14,77 +15,25 @@ use std::time::{Duration, Instant};
 const START_DEADLINE: Duration = Duration::from_secs(5);
 /// How often a child that is not called is looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// So many crashes in [`CRASH_PERIOD`], and the plugin is left alone.
-const CRASHES_MAX: usize = 5;
-const CRASH_PERIOD: Duration = Duration::from_mins(10);
-/// How long to wait before the next start, if the last one failed.
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-const BACKOFF_MAX: Duration = Duration::from_secs(30);
 
-/// Whether a plugin can be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum PluginState {
-    /// Its child runs.
-    Running,
-    /// Its child ended, and the next call or look starts another.
-    Restarting,
-    /// It crashed too often; an operator has to release it.
-    Quarantined,
-}
-
-impl PluginState {
-    /// Spells the state.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Restarting => "restarting",
-            Self::Quarantined => "quarantined",
-        }
-    }
-}
-
-/// How a plugin does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PluginStatus {
-    /// Whether it can be called.
-    pub state: PluginState,
-    /// The process of its child, if one runs.
-    pub pid: Option<u32>,
-    /// How often its child was started anew.
-    pub restarts: u64,
-    /// What the last child died of.
-    pub last_crash: Option<String>,
-    /// The hash of the file that runs, in hexadecimal.
-    pub sha256: String,
-}
-
-/// A plugin with its child.
+/// A plugin with its children: one for its metrics and one for its channels, each if it is needed.
 pub(crate) struct Plugin {
     id: String,
     source: Library,
     launcher: Launcher,
     log: HostLog,
     /// Held during a call.
-    inner: Mutex<Inner>,
-    /// What there is to see, for those who must not wait for a call.
-    shown: Mutex<PluginStatus>,
+    metrics: Mutex<Option<Process>>,
+    /// Held while a child starts.
+    channels: Mutex<Option<Arc<Switchboard>>>,
+    /// Held for a moment only, after any of the two.
+    record: Mutex<Record>,
+    last_instance: AtomicU32,
 }
 
-struct Inner {
-    process: Option<Process>,
-    /// Goes up with every child: instances of an earlier one are gone.
-    generation: u64,
-    crashes: VecDeque<Instant>,
-    last_crash: Option<String>,
-    is_quarantined: bool,
-    failed_starts: u32,
-    not_before: Option<Instant>,
-}
-
-/// The child to call, for as long as the guard is held.
+/// The child of the metrics, for as long as the guard is held.
 pub(super) struct Running<'a> {
-    inner: MutexGuard<'a, Inner>,
+    process: MutexGuard<'a, Option<Process>>,
     plugin: &'a Plugin,
 }
 
@@ -94,6 +43,15 @@ pub(super) enum Away {
     Quarantined,
     /// It does not start.
     Down(String),
+}
+
+impl Away {
+    pub(super) fn text(&self, plugin_id: &str) -> String {
+        match self {
+            Self::Quarantined => format!("plugin {plugin_id} crashed too often; release it first"),
+            Self::Down(text) => format!("plugin {plugin_id} is down: {text}"),
+        }
+    }
 }
 
 impl Plugin {
@@ -107,24 +65,25 @@ impl Plugin {
             |found: String| Failed::new(Slug::InitFailed, "a plugin that starts in its own process", found);
         let (process, manifest) = spawn(launcher, &library, log).map_err(refused)?;
         let id = manifest.plugin_id().unwrap_or_default().to_owned();
-        let inner = Inner {
-            process: Some(process),
-            generation: 1,
-            crashes: VecDeque::new(),
-            last_crash: None,
-            is_quarantined: false,
-            failed_starts: 0,
-            not_before: None,
-        };
-        let shown = Mutex::new(inner.status(&library.sha256));
-        let plugin = Arc::new(Self {
+        let plugin = Self {
             id,
             source: library,
             launcher: launcher.clone(),
             log: log.clone(),
-            inner: Mutex::new(inner),
-            shown,
-        });
+            metrics: Mutex::default(),
+            channels: Mutex::default(),
+            record: Mutex::new(Record::new()),
+            last_instance: AtomicU32::new(0),
+        };
+        if manifest.has_only_channels() {
+            plugin.record().started(Role::Channels, process.pid());
+            let board = Switchboard::over(process).map_err(|error| refused(error.to_string()))?;
+            *lock(&plugin.channels) = Some(board);
+        } else {
+            plugin.record().started(Role::Metrics, process.pid());
+            *lock(&plugin.metrics) = Some(process);
+        }
+        let plugin = Arc::new(plugin);
         watch(Arc::downgrade(&plugin), &plugin.id);
         Ok((plugin, manifest))
     }
@@ -135,109 +94,155 @@ impl Plugin {
 
     /// How it does. Never waits for a call.
     pub(crate) fn status(&self) -> PluginStatus {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.record().status(&self.source.sha256)
     }
 
-    fn show(&self, inner: &Inner) {
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = inner.status(&self.source.sha256);
+    /// Whether its metrics can be called, whatever its channels do.
+    pub(crate) fn metrics_state(&self) -> PluginState {
+        self.record().state(&[Role::Metrics])
     }
 
     /// Lets a plugin in quarantine try again; says whether it was in one.
     pub(crate) fn release(&self) -> bool {
-        let mut inner = self.lock();
-        let was = std::mem::take(&mut inner.is_quarantined);
-        inner.crashes.clear();
-        (inner.failed_starts, inner.not_before) = (0, None);
-        self.show(&inner);
-        was
+        self.record().release()
     }
 
-    /// Tells the child that an instance is not needed any more.
-    pub(super) fn forget(&self, generation: u64, instance: u32) {
-        let mut inner = self.lock();
-        if inner.generation == generation
-            && let Some(process) = &mut inner.process
-        {
-            process.tell(Kind::Destroy, instance);
+    /// A number for an instance that no other of this plugin has.
+    pub(super) fn next_instance(&self) -> u32 {
+        self.last_instance.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Tells the child that an instance of a metric is not needed any more.
+    pub(super) fn forget(&self, instance: u32) {
+        if let Some(process) = &mut *lock(&self.metrics) {
+            process.forget(instance);
         }
     }
 
-    /// The child, started if none runs.
+    /// Tells the child that an instance of a channel is not needed any more.
+    pub(super) fn forget_channel(&self, instance: u32) {
+        let board = lock(&self.channels).clone();
+        if let Some(board) = board {
+            board.forget(instance);
+        }
+    }
+
+    /// The child of the metrics, started if none runs.
     pub(super) fn running(&self) -> Result<Running<'_>, Away> {
-        let mut inner = self.lock();
-        if inner.is_quarantined {
-            return Err(Away::Quarantined);
+        let mut process = lock(&self.metrics);
+        self.may_run(Role::Metrics, &mut process)?;
+        if process.is_none() {
+            *process = Some(self.start_child(Role::Metrics)?);
         }
-        if inner.process.is_none() {
-            self.restart(&mut inner)?;
-        }
-        Ok(Running { inner, plugin: self })
+        Ok(Running { process, plugin: self })
     }
 
-    fn restart(&self, inner: &mut Inner) -> Result<(), Away> {
-        let why = || inner.last_crash.clone().unwrap_or_default();
-        if inner.not_before.is_some_and(|not_before| Instant::now() < not_before) {
-            return Err(Away::Down(why()));
+    /// The child of the channels, started if none runs.
+    pub(super) fn switchboard(&self) -> Result<Arc<Switchboard>, Away> {
+        let mut channels = lock(&self.channels);
+        self.clear_dead(&mut channels);
+        self.may_run(Role::Channels, &mut channels)?;
+        if let Some(board) = &*channels {
+            return Ok(Arc::clone(board));
+        }
+        let process = self.start_child(Role::Channels)?;
+        let board = Switchboard::over(process).map_err(|error| Away::Down(error.to_string()))?;
+        Ok(Arc::clone(channels.insert(board)))
+    }
+
+    /// Gives up a child that died, or that a call did not come back from: new calls go to another. Its other calls
+    /// go on, if it lives, and then it ends.
+    pub(super) fn lost(&self, board: &Arc<Switchboard>, death: &Death) {
+        let mut channels = lock(&self.channels);
+        // Of several calls that a child took with it, the first one says so.
+        if channels.as_ref().is_some_and(|current| Arc::ptr_eq(current, board)) {
+            self.give_up(&mut channels, death);
+        }
+    }
+
+    fn give_up(&self, channels: &mut Option<Arc<Switchboard>>, death: &Death) {
+        *channels = None;
+        self.record().ended(Role::Channels, &death.to_string());
+        self.say(Level::Error, &death.to_string());
+        self.crashed(&death.to_string());
+    }
+
+    fn clear_dead(&self, channels: &mut Option<Arc<Switchboard>>) {
+        if let Some(death) = channels.as_ref().and_then(|board| board.death()) {
+            self.give_up(channels, &death);
+        }
+    }
+
+    /// Ends the child of a plugin in quarantine.
+    fn may_run<C>(&self, role: Role, child: &mut Option<C>) -> Result<(), Away> {
+        let mut record = self.record();
+        if !record.is_quarantined() {
+            return Ok(());
+        }
+        if child.take().is_some() {
+            record.left_alone(role);
+        }
+        Err(Away::Quarantined)
+    }
+
+    fn start_child(&self, role: Role) -> Result<Process, Away> {
+        if let Some(why) = self.record().waits() {
+            return Err(Away::Down(why));
         }
         let begun = Instant::now();
-        inner.generation += 1;
         match spawn(&self.launcher, &self.source, &self.log) {
             Ok((process, _)) => {
-                inner.process = Some(process);
-                (inner.failed_starts, inner.not_before) = (0, None);
-                self.show(inner);
-                self.say(Level::Info, &format!("runs again after {} ms", begun.elapsed().as_millis()));
-                Ok(())
+                if self.record().started(role, process.pid()) {
+                    self.say(Level::Info, &format!("runs again after {} ms", begun.elapsed().as_millis()));
+                }
+                Ok(process)
             }
             Err(found) => {
-                let doubled = BACKOFF_MIN.saturating_mul(1 << inner.failed_starts.min(16));
-                // Plugins that fail together need not start together.
-                let jitter =
-                    Duration::from_millis(u64::from(self.id.bytes().map(u32::from).sum::<u32>() % 50));
-                inner.not_before = Some(Instant::now() + doubled.min(BACKOFF_MAX) + jitter);
-                inner.failed_starts += 1;
-                self.crashed(inner, &format!("does not start: {found}"));
-                Err(if inner.is_quarantined { Away::Quarantined } else { Away::Down(found) })
+                let jitter = self.id.bytes().map(u64::from).sum::<u64>() % 50;
+                self.record().did_not_start(role, Duration::from_millis(jitter));
+                self.crashed(&format!("does not start: {found}"));
+                Err(if self.record().is_quarantined() { Away::Quarantined } else { Away::Down(found) })
             }
         }
     }
 
     /// Counts a crash, and ends the plugin's chances if there were too many.
-    fn crashed(&self, inner: &mut Inner, what: &str) {
-        let now = Instant::now();
-        inner.crashes.push_back(now);
-        while inner.crashes.front().is_some_and(|crash| CRASH_PERIOD < now.duration_since(*crash)) {
-            inner.crashes.pop_front();
-        }
-        inner.last_crash = Some(what.to_owned());
-        if CRASHES_MAX <= inner.crashes.len() && !inner.is_quarantined {
-            inner.is_quarantined = true;
-            inner.process = None;
-            let n = inner.crashes.len();
+    fn crashed(&self, what: &str) {
+        let n_crashes = self.record().crashed(what);
+        if let Some(n) = n_crashes {
             self.say(
                 Level::Error,
                 &format!("crashed {n} times and is left alone until it is released; the last time {what}"),
             );
         }
-        self.show(inner);
     }
 
     fn look_after(&self) {
-        let mut inner = match self.inner.try_lock() {
-            Ok(inner) => inner,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Whoever calls it looks after it.
-            Err(TryLockError::WouldBlock) => return,
-        };
-        if let Some(process) = &mut inner.process
-            && let Err(death) = process.look_after()
-        {
-            inner.process = None;
-            self.say(Level::Error, &format!("was idle; {death}"));
-            self.crashed(&mut inner, &death.to_string());
+        // Whoever calls it looks after it.
+        if let Some(mut process) = try_lock(&self.metrics) {
+            if let Some(Err(death)) = process.as_mut().map(Process::look_after) {
+                *process = None;
+                self.record().ended(Role::Metrics, &death.to_string());
+                self.say(Level::Error, &format!("was idle; {death}"));
+                self.crashed(&death.to_string());
+            }
+            drop(self.may_run(Role::Metrics, &mut process));
         }
-        if inner.process.is_none() && !inner.is_quarantined {
-            drop(self.restart(&mut inner));
+        if let Some(mut channels) = try_lock(&self.channels) {
+            self.clear_dead(&mut channels);
+            drop(self.may_run(Role::Channels, &mut channels));
+        }
+        // The calls that come next need not wait for it.
+        for role in [Role::Metrics, Role::Channels] {
+            let is_missed = {
+                let record = self.record();
+                record.is_empty(role) && !record.is_quarantined()
+            };
+            match role {
+                Role::Metrics if is_missed => drop(self.running()),
+                Role::Channels if is_missed => drop(self.switchboard()),
+                Role::Metrics | Role::Channels => {}
+            }
         }
     }
 
@@ -252,32 +257,15 @@ impl Plugin {
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    fn status(&self, sha256: &str) -> PluginStatus {
-        let state = match (&self.process, self.is_quarantined) {
-            (_, true) => PluginState::Quarantined,
-            (Some(_), false) => PluginState::Running,
-            (None, false) => PluginState::Restarting,
-        };
-        PluginStatus {
-            state,
-            pid: self.process.as_ref().map(Process::pid),
-            restarts: self.generation - 1,
-            last_crash: self.last_crash.clone(),
-            sha256: sha256.to_owned(),
-        }
+    fn record(&self) -> MutexGuard<'_, Record> {
+        lock(&self.record)
     }
 }
 
 impl Running<'_> {
-    /// Which child it is.
-    pub(super) fn generation(&self) -> u64 {
-        self.inner.generation
+    /// Whether it has this instance.
+    pub(super) fn has(&self, instance: u32) -> bool {
+        self.process.as_ref().is_some_and(|process| process.has(instance))
     }
 
     /// Makes a call; if the child dies of it, it is taken away.
@@ -285,16 +273,15 @@ impl Running<'_> {
         &mut self,
         call: impl FnOnce(&mut Process) -> Result<T, Death>,
     ) -> Result<T, Death> {
-        let Some(process) = &mut self.inner.process else {
+        let Some(process) = &mut *self.process else {
             return Err(Death::Crashed("it is gone".to_owned()));
         };
         let answer = call(process);
         match &answer {
             Ok(_) | Err(Death::TooLarge(_)) => {}
             Err(death) => {
-                self.inner.process = None;
-                self.inner.last_crash = Some(death.to_string());
-                self.plugin.show(&self.inner);
+                *self.process = None;
+                self.plugin.record().ended(Role::Metrics, &death.to_string());
                 self.plugin.say(Level::Error, &death.to_string());
             }
         }
@@ -303,7 +290,7 @@ impl Running<'_> {
 
     /// Counts a crash that [`Running::call`] saw.
     pub(super) fn count_crash(&mut self, death: &Death) {
-        self.plugin.crashed(&mut self.inner, &death.to_string());
+        self.plugin.crashed(&death.to_string());
     }
 }
 
@@ -324,4 +311,16 @@ fn watch(plugin: Weak<Plugin>, id: &str) {
         }
     };
     drop(std::thread::Builder::new().name(format!("watch-{id}")).spawn(work));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }

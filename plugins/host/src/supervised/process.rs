@@ -2,16 +2,18 @@
 
 use super::Launcher;
 use super::shared::Shared;
+use super::system::{has_exited, how, pass_on, prepare};
 use super::wire::{Head, Kind, is_readable, linger, read_head, write_frame, write_shared};
 use crate::log::{HostLog, Level, LogLine};
 use crate::raw::Plain;
 use serde::{Deserialize, Serialize};
-use std::io::{self, BufRead, BufReader, Read};
+use std::collections::HashSet;
+use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// The descriptor at which a child finds its socket.
@@ -20,8 +22,6 @@ pub(super) const SOCKET_FD: i32 = 3;
 pub(super) const SHARED_FD: i32 = 4;
 /// How often it is looked whether a child that does not answer still lives.
 const TICK: Duration = Duration::from_millis(20);
-/// The most memory a child may write to, in bytes.
-const MEMORY_MAX: u64 = 1 << 30;
 /// How long a child may be silent.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
 
@@ -41,7 +41,7 @@ pub(super) enum Death {
     #[error("it crashed: {0}")]
     Crashed(String),
     /// It was ended, because its answer was late.
-    #[error("it did not answer in {0} ms and was ended")]
+    #[error("it did not answer in {0} ms and was given up")]
     Late(u128),
     /// It was ended, because what it said makes no sense.
     #[error("it said what makes no sense and was ended: {0}")]
@@ -52,7 +52,7 @@ pub(super) enum Death {
 }
 
 /// The bytes of an answer, or the JSON of a fault.
-type Answer = Result<Vec<u8>, Vec<u8>>;
+pub(super) type Answer = Result<Vec<u8>, Vec<u8>>;
 
 /// What a child loads.
 #[derive(Clone, Debug)]
@@ -72,6 +72,8 @@ pub(super) struct Process {
     plugin: String,
     log: HostLog,
     last_call: u32,
+    /// The instances of metrics that it has.
+    made: HashSet<u32>,
     heard: Instant,
     is_ended: bool,
 }
@@ -114,6 +116,7 @@ impl Process {
             plugin,
             log: log.clone(),
             last_call: 0,
+            made: HashSet::new(),
             heard: Instant::now(),
             is_ended: false,
         })
@@ -125,16 +128,26 @@ impl Process {
         Ok(bytes.unwrap_or_else(|fault| fault))
     }
 
-    /// Makes an instance; the inner error is the JSON of a fault.
+    /// Whether it has this instance of a metric.
+    pub(super) fn has(&self, instance: u32) -> bool {
+        self.made.contains(&instance)
+    }
+
+    /// Makes an instance under a number that no other has; the inner error is the JSON of a fault.
     pub(super) fn create(
         &mut self,
+        instance: u32,
         create_json: &[u8],
         deadline: Duration,
-    ) -> Result<Result<Vec<u8>, Vec<u8>>, Death> {
-        let head = self.next_call(Kind::Create, 0);
+    ) -> Result<Answer, Death> {
+        let head = self.next_call(Kind::Create, instance);
         let begun = Instant::now();
         write_frame(&mut self.stream, head, create_json).map_err(|error| self.end(&error, begun))?;
-        self.answer(Kind::Created, head.call, deadline).map(|(_, bytes)| bytes)
+        let (_, answer) = self.answer(Kind::Created, head.call, deadline)?;
+        if answer.is_ok() {
+            self.made.insert(instance);
+        }
+        Ok(answer)
     }
 
     /// Has an instance compute numbers from what stands in `parts`; the inner error is the JSON of a fault.
@@ -155,15 +168,17 @@ impl Process {
         }
     }
 
+    /// Ends an instance.
+    pub(super) fn forget(&mut self, instance: u32) {
+        if self.made.remove(&instance) {
+            // If it is gone, the next call will say so.
+            drop(write_frame(&mut self.stream, Head::new(Kind::Destroy, instance, 0), &[]));
+        }
+    }
+
     fn next_call(&mut self, kind: Kind, instance: u32) -> Head {
         self.last_call = self.last_call.wrapping_add(1);
         Head::new(kind, instance, self.last_call)
-    }
-
-    /// Tells the child something that has no answer.
-    pub(super) fn tell(&mut self, kind: Kind, instance: u32) {
-        // If it is gone, the next call will say so.
-        drop(write_frame(&mut self.stream, Head::new(kind, instance, 0), &[]));
     }
 
     /// Waits for the frame that answers a call.
@@ -199,6 +214,28 @@ impl Process {
             return Err(self.end(&io::ErrorKind::TimedOut.into(), self.heard));
         }
         Ok(())
+    }
+
+    /// Waits for the next frame that is more than a line or a sign of life.
+    pub(super) fn next_report(&mut self) -> Result<(Head, Vec<u8>), Death> {
+        loop {
+            let begun = Instant::now();
+            let (head, bytes) = self.frame(begun, begun + SILENCE_MAX)?;
+            match head.kind {
+                Kind::Log | Kind::Heartbeat => self.unasked(head, &bytes, begun)?,
+                _ => return Ok((head, bytes)),
+            }
+        }
+    }
+
+    /// Ends the child because of what it said.
+    pub(super) fn refuse(&mut self, what: String) -> Death {
+        self.end(&super::wire::nonsense(what), Instant::now())
+    }
+
+    /// Another handle to write to it.
+    pub(super) fn writer(&self) -> io::Result<UnixStream> {
+        self.stream.try_clone()
     }
 
     /// Reads the next frame; the bytes of one whose bytes stand in shared memory are left there.
@@ -307,83 +344,5 @@ impl Read for Patient<'_> {
                 other => return other,
             }
         }
-    }
-}
-
-/// Whether a child has ended. It is not waited for, so that its number stays its own.
-fn has_exited(child: &Child) -> bool {
-    // SAFETY: all zeros are a valid value of a struct of integers.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let how = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: the struct lives through the call.
-    let outcome = unsafe { libc::waitid(libc::P_PID, child.id(), &raw mut info, how) };
-    // SAFETY: the system filled it for a child, or left it zero.
-    outcome == -1 || unsafe { info.si_pid() } != 0
-}
-
-/// Gives the child its socket and its limits. Runs between fork and exec.
-fn prepare(socket: i32, shared: i32) -> io::Result<()> {
-    let limit = |max| libc::rlimit { rlim_cur: max, rlim_max: max };
-    let (no_core, memory) = (limit(0), limit(MEMORY_MAX));
-    // SAFETY: system calls with valid arguments; the structs live through them.
-    let is_done = unsafe {
-        // Out of the way first: either may stand where the other is to go.
-        let socket = libc::fcntl(socket, libc::F_DUPFD_CLOEXEC, 10);
-        let shared = libc::fcntl(shared, libc::F_DUPFD_CLOEXEC, 10);
-        libc::dup2(socket, SOCKET_FD) != -1
-            && libc::dup2(shared, SHARED_FD) != -1
-            && libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO) != -1
-            && libc::syscall(libc::SYS_close_range, SHARED_FD + 1, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) == 0
-            && libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core) == 0
-            && libc::setrlimit(libc::RLIMIT_DATA, &raw const memory) == 0
-            && libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-    };
-    if is_done { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// Turns what the child prints into log lines.
-fn pass_on(stderr: ChildStderr, plugin: String, log: HostLog) {
-    const LINE_BYTES_MAX: u64 = 8 * 1024;
-    const LINES_MAX: usize = 100;
-    let work = move || {
-        let mut stderr = BufReader::new(stderr);
-        let mut bytes = Vec::new();
-        for n_lines in 0.. {
-            bytes.clear();
-            match stderr.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes) {
-                Ok(0) | Err(_) => return,
-                Ok(_) if LINES_MAX <= n_lines => {}
-                Ok(_) => {
-                    let message = String::from_utf8_lossy(bytes.trim_ascii_end());
-                    let level = Level::Warn;
-                    log.line(&LogLine {
-                        plugin: &plugin,
-                        level,
-                        target: "stderr",
-                        message: &message,
-                        fields_json: "",
-                    });
-                }
-            }
-        }
-    };
-    drop(std::thread::Builder::new().name("plugin-stderr".to_owned()).spawn(work));
-}
-
-fn how(status: ExitStatus) -> String {
-    match (status.signal(), status.code()) {
-        (Some(signal), _) => {
-            let name = match signal {
-                libc::SIGSEGV => " (SIGSEGV, a wrong address)",
-                libc::SIGBUS => " (SIGBUS, a wrong address)",
-                libc::SIGABRT => " (SIGABRT, it gave up)",
-                libc::SIGILL => " (SIGILL, a wrong instruction)",
-                libc::SIGKILL => " (SIGKILL, perhaps out of memory)",
-                _ => "",
-            };
-            format!("signal {signal}{name}")
-        }
-        (None, Some(code)) => format!("it exited with code {code}"),
-        (None, None) => "it ended".to_owned(),
     }
 }

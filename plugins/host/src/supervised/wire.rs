@@ -17,20 +17,44 @@ pub(super) const FRAME_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// To the child: make an instance; JSON.
+    /// To the child: make an instance of a metric; JSON.
     Create,
+    /// To the child: make an instance of a channel; JSON.
+    CreateChannel,
     /// To the child: an instance is not needed any more.
     Destroy,
     /// To the child: observe a batch.
     Observe,
     /// To the child: turn sums into values.
     Value,
+    /// To the child: render content.
+    Render,
+    /// To the child: deliver messages.
+    Deliver,
+    /// To the child: take a webhook request.
+    Ingest,
+    /// To the child: try whether messages could be delivered.
+    Health,
+    /// To the child: the message may leave.
+    Go,
+    /// To the child: the message must not leave.
+    Stay,
     /// From the child: what it loaded, or why not; JSON.
     Ready,
-    /// From the child: the instance that was made; JSON.
+    /// From the child: the instance was made; JSON.
     Created,
     /// From the child: the numbers that a call gave.
     Numbers,
+    /// From the child: a message is about to leave, and waits for a word.
+    Begin,
+    /// From the child: what became of a message; JSON.
+    Outcome,
+    /// From the child: an event that a call told; JSON.
+    Event,
+    /// From the child: what a call wrote.
+    Written,
+    /// From the child: how the call of a channel ended; JSON.
+    Ended,
     /// From the child: the call failed; JSON.
     Fault,
     /// From the child: a line that the plugin logged; JSON.
@@ -39,14 +63,26 @@ pub(super) enum Kind {
     Heartbeat,
 }
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 22] = [
     Kind::Create,
+    Kind::CreateChannel,
     Kind::Destroy,
     Kind::Observe,
     Kind::Value,
+    Kind::Render,
+    Kind::Deliver,
+    Kind::Ingest,
+    Kind::Health,
+    Kind::Go,
+    Kind::Stay,
     Kind::Ready,
     Kind::Created,
     Kind::Numbers,
+    Kind::Begin,
+    Kind::Outcome,
+    Kind::Event,
+    Kind::Written,
+    Kind::Ended,
     Kind::Fault,
     Kind::Log,
     Kind::Heartbeat,
@@ -59,8 +95,8 @@ pub(super) const HEAD_LEN: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) kind: Kind,
-    /// The instance in calls of one, else 0.
-    pub(super) instance: u32,
+    /// The instance; in reports of a message, its index; else 0.
+    pub(super) about: u32,
     /// The call, or 0.
     pub(super) call: u32,
     /// Bytes that follow, or that stand in shared memory.
@@ -75,26 +111,26 @@ impl Kind {
 }
 
 impl Head {
-    pub(super) fn new(kind: Kind, instance: u32, call: u32) -> Self {
-        Self { kind, instance, call, len: 0 }
+    pub(super) fn new(kind: Kind, about: u32, call: u32) -> Self {
+        Self { kind, about, call, len: 0 }
     }
 
     fn to_bytes(self, len: usize) -> [u8; HEAD_LEN] {
         let mut bytes = [0; HEAD_LEN];
         bytes[..4].copy_from_slice(&(len as u32).to_ne_bytes());
         bytes[4..8].copy_from_slice(&(self.kind as u32).to_ne_bytes());
-        bytes[8..12].copy_from_slice(&self.instance.to_ne_bytes());
+        bytes[8..12].copy_from_slice(&self.about.to_ne_bytes());
         bytes[12..].copy_from_slice(&self.call.to_ne_bytes());
         bytes
     }
 
     /// Reads the beginning of a frame.
     pub(super) fn from_bytes(bytes: [u8; HEAD_LEN]) -> io::Result<Self> {
-        let [len, kind, instance, call] = [0, 4, 8, 12]
+        let [len, kind, about, call] = [0, 4, 8, 12]
             .map(|at| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
         let len = len as usize;
         match KINDS.get(kind as usize) {
-            Some(kind) if len <= FRAME_BYTES_MAX => Ok(Self { kind: *kind, instance, call, len }),
+            Some(kind) if len <= FRAME_BYTES_MAX => Ok(Self { kind: *kind, about, call, len }),
             Some(_) => Err(nonsense(format!("a frame of {len} bytes"))),
             None => Err(nonsense(format!("a frame of kind {kind}"))),
         }

@@ -1,7 +1,6 @@
 //! Folders of plugins, made for one test.
 #![expect(clippy::unwrap_used, reason = "a test that cannot have its folder must fail")]
 
-use podium_plugin_host::{HostLog, Registry};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,10 +25,6 @@ impl Folder {
 
     pub(crate) fn path(&self) -> &Path {
         &self.0
-    }
-
-    pub(crate) fn load(&self) -> Registry {
-        Registry::load(&[self.path().to_owned()], &HostLog::discard())
     }
 }
 

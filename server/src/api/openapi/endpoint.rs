@@ -336,6 +336,20 @@ fn problem_example(kind: Kind) -> Value {
             Some("/exclusion_group/share"),
             "exclusion group `checkout` has no free slot of share 0.5; the largest one has 0.25",
         ),
+        Kind::UnknownChannel => {
+            (Some("/channel"), "no channel `mail` is set up; PUT /api/v1/channels/mail sets one up")
+        }
+        Kind::ChannelSettings => (Some("/settings"), "missing field `host`"),
+        Kind::UnknownFlag => (Some("/flag"), "there is no flag `winter-mail`"),
+        Kind::ContentRefused => (Some("/flag"), "variant `short`: `subject`: missing"),
+        Kind::IdempotencyKeyMissing => (
+            None,
+            "send `Idempotency-Key` with 1 to 255 characters: the same key is the same request, however often it comes",
+        ),
+        Kind::IdempotencyKeyReused => {
+            (None, "this `Idempotency-Key` was used for another request; use a new one")
+        }
+        Kind::WebhookRefused => (None, "the signature is not the provider's"),
         Kind::IfMatchMissing => (None, "send `If-Match` with the ETag that a GET gives, or `*`"),
         Kind::QueueFull => (None, "the queue is full; send the same events again later"),
         Kind::Internal => (None, "something is wrong on our side; the operator's log says what"),

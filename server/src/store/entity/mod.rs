@@ -1,7 +1,11 @@
 //! Rows as the database has them.
 
 pub(super) mod api_key;
+pub(super) mod attempt;
+pub(super) mod channel;
 pub(super) mod experiment;
+pub(super) mod message;
 pub(super) mod metric;
 pub(super) mod rejected_event;
+pub(super) mod suppression;
 pub(super) mod weights_version;

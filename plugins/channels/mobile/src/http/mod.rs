@@ -1,0 +1,143 @@
+//! One client for all providers: HTTP/1.1 and HTTP/2, connections that are kept, no redirects, no proxy.
+//!
+//! When there is no answer it says what a sender must know: whether the request can have left.
+
+mod connect;
+mod connection;
+mod pool;
+mod reach;
+
+use crate::moment::Moment;
+use connect::Connector;
+use connection::{Connection, NotAnswered};
+use hyper::HeaderMap;
+use hyper::body::Bytes;
+use hyper::header::RETRY_AFTER;
+use podium_plugin::prelude::*;
+use pool::Pool;
+use tokio::time::timeout_at;
+use tokio_rustls::rustls::RootCertStore;
+use url::Url;
+
+pub(crate) use hyper::StatusCode;
+pub(crate) use hyper::header;
+pub(crate) use reach::Reach;
+
+/// How often a request is tried that came upon a connection which the other side had closed.
+const TRIES_MAX: usize = 3;
+/// The longest wait that a provider may ask for.
+const RETRY_S_MAX: u32 = 86_400;
+/// When to try again if nothing says when.
+pub(crate) const RETRY_S: u32 = 30;
+
+/// What is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/2, without asking where there is no TLS to ask by.
+    Http2,
+    /// HTTP/2 if the other side offers it by TLS, HTTP/1.1 otherwise.
+    Negotiated,
+}
+
+/// Sends requests; for many threads at a time.
+pub(crate) struct Http {
+    connector: Connector,
+    pool: Pool,
+}
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// Empty if it was too long or broke off: the status says enough.
+    pub(crate) body: Bytes,
+}
+
+/// Why nothing came back.
+#[derive(Debug)]
+pub(crate) enum NoAnswer {
+    /// It would lead where it may not.
+    Forbidden(String),
+    /// It cannot have left, or the other side said that it did nothing with it.
+    NotSent(String),
+    /// It may have arrived.
+    Unknown(String),
+}
+
+impl Http {
+    pub(crate) fn new(protocol: Protocol, reach: Reach, roots: &RootCertStore) -> Result<Self> {
+        Ok(Self { connector: Connector::new(protocol, reach, roots)?, pool: Pool::default() })
+    }
+
+    /// Posts `body`, and waits for the answer until the moment's deadline.
+    pub(crate) async fn post(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        body: Vec<u8>,
+        moment: &Moment,
+    ) -> Result<Answer, NoAnswer> {
+        let body = Bytes::from(body);
+        for _ in 0..TRIES_MAX {
+            let mut connection = self.connection(url, moment).await?;
+            let sent = timeout_at(moment.deadline, connection.post(url, headers, body.clone())).await;
+            match sent.map_err(|_| NoAnswer::Unknown("no answer in time".into()))? {
+                Ok(answer) => {
+                    self.pool.put(url, connection).await;
+                    return Ok(answer);
+                }
+                Err(NotAnswered::Closed) => {}
+                Err(NotAnswered::NotProcessed(text)) => return Err(NoAnswer::NotSent(text)),
+                Err(NotAnswered::Unknown(text)) => return Err(NoAnswer::Unknown(text)),
+            }
+        }
+        Err(NoAnswer::NotSent("the other side closes every connection".into()))
+    }
+
+    /// Sees to it that there is a connection, and sends nothing.
+    pub(crate) async fn connect(&self, url: &Url, moment: &Moment) -> Result<(), NoAnswer> {
+        let connection = self.connection(url, moment).await?;
+        self.pool.put(url, connection).await;
+        Ok(())
+    }
+
+    async fn connection(&self, url: &Url, moment: &Moment) -> Result<Connection, NoAnswer> {
+        let taken = timeout_at(moment.deadline, self.pool.take(url, &self.connector)).await;
+        taken.map_err(|_| NoAnswer::NotSent("no connection in time".into()))?
+    }
+}
+
+impl Answer {
+    /// Tells when to try again, in seconds.
+    pub(crate) fn retry_after_s(&self, otherwise: u32) -> u32 {
+        let header = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        header.and_then(|text| text.trim().parse().ok()).unwrap_or(otherwise).min(RETRY_S_MAX)
+    }
+
+    /// Says for the operator what came back; `reason` is the provider's word for it, or empty.
+    pub(crate) fn words(&self, reason: &str) -> String {
+        let words = match self.status {
+            status if status.is_redirection() => "redirects are not followed",
+            _ => reason,
+        };
+        let separator = if words.is_empty() { "" } else { ": " };
+        format!("HTTP {}{separator}{words}", self.status.as_u16())
+    }
+}
+
+impl NoAnswer {
+    /// Says what becomes of the message, and tells the operator why if the outcome cannot.
+    pub(crate) fn outcome(self, provider: &str) -> Outcome {
+        match self {
+            Self::Forbidden(text) => Outcome::Rejected(text),
+            Self::NotSent(text) => noted(provider, &text, Outcome::Deferred { after_s: RETRY_S }),
+            Self::Unknown(text) => Outcome::Unknown(text),
+        }
+    }
+}
+
+/// Logs what an outcome has no room for.
+pub(crate) fn noted(provider: &str, words: &str, outcome: Outcome) -> Outcome {
+    log(Level::Warn, &format!("{provider}: {words}"));
+    outcome
+}

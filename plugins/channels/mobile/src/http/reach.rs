@@ -1,0 +1,149 @@
+//! Which addresses of the network may be reached.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// How far requests may reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Only addresses of the public internet: for where somebody else decides.
+    Public,
+    /// Any address: for where the operator decides.
+    Anywhere,
+}
+
+impl Reach {
+    /// Whether `address` may be connected to.
+    pub(crate) fn covers(self, address: IpAddr) -> bool {
+        match (self, address) {
+            (Self::Anywhere, _) => true,
+            (Self::Public, IpAddr::V4(address)) => is_public_v4(address),
+            (Self::Public, IpAddr::V6(address)) => is_public_v6(address),
+        }
+    }
+}
+
+/// The blocks that the IANA registry of special addresses does not call globally reachable, and multicast: the
+/// first address, and how many bits of it count.
+const SPECIAL_V4: [([u8; 4], u32); 15] = [
+    ([0, 0, 0, 0], 8),
+    ([10, 0, 0, 0], 8),
+    ([100, 64, 0, 0], 10),
+    ([127, 0, 0, 0], 8),
+    ([169, 254, 0, 0], 16),
+    ([172, 16, 0, 0], 12),
+    ([192, 0, 0, 0], 24),
+    ([192, 0, 2, 0], 24),
+    ([192, 88, 99, 0], 24),
+    ([192, 168, 0, 0], 16),
+    ([198, 18, 0, 0], 15),
+    ([198, 51, 100, 0], 24),
+    ([203, 0, 113, 0], 24),
+    ([224, 0, 0, 0], 4),
+    ([240, 0, 0, 0], 4),
+];
+
+/// The same within `2000::/3`, outside of which nothing is public; among them the blocks whose addresses carry
+/// an IPv4 address that is reached in the end.
+const SPECIAL_V6: [([u16; 3], u32); 4] =
+    [([0x2001, 0, 0], 23), ([0x2001, 0xdb8, 0], 32), ([0x2002, 0, 0], 16), ([0x3fff, 0, 0], 20)];
+const UNICAST_V6: ([u16; 3], u32) = ([0x2000, 0, 0], 3);
+/// Where a network without IPv4 puts the IPv4 internet.
+const NAT64: [u16; 6] = [0x64, 0xff9b, 0, 0, 0, 0];
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let bits = address.to_bits();
+    let is_in = |(first, len): ([u8; 4], u32)| (bits ^ u32::from_be_bytes(first)) >> (32 - len) == 0;
+    !SPECIAL_V4.into_iter().any(is_in)
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    if [a, b, c, d, e, f] == NAT64 {
+        return is_public_v4(Ipv4Addr::from_bits(u32::from(g) << 16 | u32::from(h)));
+    }
+    let bits = u64::from(a) << 32 | u64::from(b) << 16 | u64::from(c);
+    let is_in = |([a, b, c], len): ([u16; 3], u32)| {
+        let first = u64::from(a) << 32 | u64::from(b) << 16 | u64::from(c);
+        (bits ^ first) >> (48 - len) == 0
+    };
+    is_in(UNICAST_V6) && !SPECIAL_V6.into_iter().any(is_in)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reach;
+
+    #[track_caller]
+    fn check(address: &str, is_public: bool) {
+        assert_eq!(Reach::Public.covers(address.parse().unwrap()), is_public, "{address}");
+        assert!(Reach::Anywhere.covers(address.parse().unwrap()));
+    }
+
+    #[test]
+    fn the_public_internet_is_reached() {
+        for address in [
+            "1.1.1.1",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "172.15.255.255",
+            "172.32.0.0",
+            "198.17.255.255",
+            "198.20.0.0",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "2001:4860:4860::8888",
+            "2001:200::1",
+            "64:ff9b::1.1.1.1",
+        ] {
+            check(address, true);
+        }
+    }
+
+    #[test]
+    fn nothing_inside_is_reached() {
+        for address in [
+            "0.0.0.0",
+            "10.0.0.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.255.255.255",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.1",
+            "192.0.2.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "203.0.113.9",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:1.1.1.1",
+            "::127.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "3fff::1",
+            "5f00::1",
+            "fc00::1",
+            "fd12:3456::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            check(address, false);
+        }
+    }
+}

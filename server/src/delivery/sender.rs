@@ -1,0 +1,429 @@
+//! The sender: claims what is due on each channel, has it delivered, and writes what became of it.
+
+use super::begin::Beginnings;
+use super::channels::{Channels, Configured};
+use super::feedback::{MessageEvent, message_event, suppression};
+use super::message::{Message, MessageState};
+use super::settle::{next, slug};
+use super::tokens::Links;
+use super::{DELIVER_S, LEASE_S, crash_point, deadline_ms};
+use crate::clock;
+use crate::ingest::queue::Queue;
+use crate::store::outbox::{self, Claimed, Effects, Next, Settled};
+use crate::store::suppressions::SuppressionScope;
+use crate::store::{Store, StoreError};
+use podium_core::time::Timestamp;
+use podium_plugin_host::{
+    ChannelCall, ChannelMessage, Delivered, DeliveryWatch, Filled, Outcome, OutcomeStatus, ProviderClass,
+    Purpose,
+};
+use sea_orm::DbBackend;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc};
+
+/// How often the outbox is looked at when nobody rings.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// After how many looks lapsed claims are taken over, and paused channels are tried.
+const LOOKS_PER_CARE: u64 = 25;
+/// The most messages that one look claims of a channel.
+const CLAIM_MAX: usize = 500;
+/// How long to wait before what became of a message is written again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
+/// Sends what is due.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    store: Store,
+    queue: Queue,
+    channels: Arc<Channels>,
+    links: Links,
+    beginnings: Beginnings,
+    bell: Notify,
+    n_running: AtomicUsize,
+    draining: AtomicBool,
+}
+
+impl Sender {
+    /// Makes a sender; [`Sender::run`] is to be spawned.
+    pub(crate) fn new(store: Store, queue: Queue, channels: Arc<Channels>, links: Links) -> Arc<Self> {
+        let beginnings = Beginnings::start(store.clone());
+        let (bell, n_running, draining) = (Notify::new(), AtomicUsize::new(0), AtomicBool::new(false));
+        Arc::new(Self { store, queue, channels, links, beginnings, bell, n_running, draining })
+    }
+
+    /// Says that there may be something to send.
+    pub(crate) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Claims nothing more, and waits for what runs, at most `longest`.
+    pub(crate) async fn drain(&self, longest: Duration) {
+        const STEP: Duration = Duration::from_millis(20);
+        self.draining.store(true, Ordering::Relaxed);
+        let give_up = tokio::time::Instant::now() + longest;
+        while self.n_running.load(Ordering::Acquire) != 0 && tokio::time::Instant::now() < give_up {
+            tokio::time::sleep(STEP).await;
+        }
+    }
+
+    /// Works until it is drained.
+    pub(crate) async fn run(self: Arc<Self>) {
+        // An embedded database is ours alone: who claimed something before is gone.
+        let is_ours = self.store.backend() == DbBackend::Sqlite;
+        let mut lapsed_before = is_ours.then(|| Timestamp::from_micros(i64::MAX));
+        for n_looks in 0_u64.. {
+            if self.draining.load(Ordering::Relaxed) {
+                return;
+            }
+            if n_looks.is_multiple_of(LOOKS_PER_CARE) {
+                let now = clock::now();
+                match self.take_over(now, lapsed_before.unwrap_or(now)).await {
+                    Ok(()) => lapsed_before = None,
+                    Err(error) => tracing::error!(%error, "lapsed claims were not looked at"),
+                }
+                self.try_paused();
+            }
+            for channel in self.channels.all().values() {
+                if let Err(error) = self.claim(channel).await {
+                    tracing::error!(channel = %channel.stored.key, %error, "nothing is claimed for now");
+                }
+            }
+            let _ = tokio::time::timeout(LOOK_EVERY, self.bell.notified()).await;
+        }
+    }
+
+    async fn claim(self: &Arc<Self>, channel: &Arc<Configured>) -> Result<(), StoreError> {
+        let now = clock::now();
+        let Some(info) = &channel.info else { return Ok(()) };
+        let room = channel.room(now).min(CLAIM_MAX);
+        if room == 0 {
+            return Ok(());
+        }
+        let times = (now, now.plus_seconds(LEASE_S));
+        let claimed = outbox::claim(&self.store, channel.stored.key.as_str(), room, times).await?;
+        crash_point("after-claim");
+        let mut claimed = claimed.into_iter().peekable();
+        while claimed.peek().is_some() {
+            let batch: Vec<Claimed> = claimed.by_ref().take(info.batch_max).collect();
+            let (sender, channel, class) = (Arc::clone(self), Arc::clone(channel), info.class);
+            self.n_running.fetch_add(1, Ordering::AcqRel);
+            channel.n_running.fetch_add(1, Ordering::AcqRel);
+            tokio::spawn(async move {
+                sender.send(&channel, class, batch).await;
+                channel.n_running.fetch_sub(1, Ordering::AcqRel);
+                sender.n_running.fetch_sub(1, Ordering::AcqRel);
+                sender.ring();
+            });
+        }
+        Ok(())
+    }
+
+    /// Has a batch delivered, and writes what became of each message as soon as it is known.
+    async fn send(&self, channel: &Arc<Configured>, class: ProviderClass, batch: Vec<Claimed>) {
+        let mut ready = Vec::with_capacity(batch.len());
+        for claimed in batch {
+            match self.prepare(claimed).await {
+                Ok(prepared) => ready.push(prepared),
+                Err((message, next)) => self.settle(channel, &message, Decided::ours(next)).await,
+            }
+        }
+        if ready.is_empty() {
+            return;
+        }
+        let ready = Arc::new(ready);
+        let (told, mut outcomes) = mpsc::unbounded_channel();
+        let delivering = self.deliver(channel, Arc::clone(&ready), told.clone());
+        let collect = async {
+            let delivered = delivering.await;
+            // What the channel did not tell at once.
+            for (idx, delivery) in delivered.deliveries.into_iter().enumerate() {
+                let _ = told.send((idx, delivery.begun, delivery.outcome));
+            }
+            drop(told);
+            delivered.fault
+        };
+        let write = async {
+            let mut is_settled = vec![false; ready.len()];
+            while let Some((idx, begun, outcome)) = outcomes.recv().await {
+                let (Some(is_settled), Some(prepared)) = (is_settled.get_mut(idx), ready.get(idx)) else {
+                    continue;
+                };
+                if !std::mem::replace(is_settled, true) {
+                    self.outcome(channel, class, &prepared.message, (begun, &outcome)).await;
+                }
+            }
+        };
+        let (fault, ()) = tokio::join!(collect, write);
+        if let Some(fault) = fault {
+            tracing::warn!(channel = %channel.stored.key, fault = fault.slug(), "{fault}");
+            channel.failed(clock::now());
+        }
+    }
+
+    /// Fills what a message sends; or says why it is not sent.
+    async fn prepare(&self, claimed: Claimed) -> Result<Prepared, (Message, Next)> {
+        let Claimed { message, is_suppressed } = claimed;
+        let end = |state, reason: String| Next::End { state, reason, provider_id: None };
+        if is_suppressed {
+            return Err((message, end(MessageState::Skipped, "suppressed".into())));
+        }
+        if message.expires_at <= clock::now() {
+            return Err((message, end(MessageState::Failed, "expired".into())));
+        }
+        let payload = match &message.payload_sha256 {
+            Some(sha256) => self.channels.payload(sha256).await,
+            None => Ok(None),
+        };
+        let payload = match payload {
+            Ok(Some(payload)) => payload,
+            Ok(None) => return Err((message, end(MessageState::Skipped, "no_content".into()))),
+            Err(error) => {
+                tracing::error!(%error, "a payload could not be read");
+                let due_at = clock::now().plus_seconds(1);
+                return Err((message, Next::Again { due_at }));
+            }
+        };
+        let filled = self.fill(&payload, &message);
+        match filled {
+            Ok(filled) => Ok(Prepared { message, filled }),
+            Err(reason) => Err((message, end(MessageState::Failed, reason))),
+        }
+    }
+
+    fn fill(&self, payload: &podium_plugin_host::Payload, message: &Message) -> Result<Filled, String> {
+        let ours: Vec<(&str, String)> = payload
+            .placeholders()
+            .into_iter()
+            .filter_map(|name| Some((name, self.links.value(name, message)?)))
+            .collect();
+        let value = |name: &str| {
+            let own = ours.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str());
+            own.or_else(|| message.fields.get(name).map(String::as_str))
+        };
+        let link = |_: usize, target: &str| self.links.click(message.id, target);
+        payload.fill(value, link).map_err(|wrong| format!("bad_field: {wrong}"))
+    }
+
+    /// Makes the call, on a thread that may wait.
+    async fn deliver(
+        &self,
+        channel: &Arc<Configured>,
+        ready: Arc<Vec<Prepared>>,
+        told: mpsc::UnboundedSender<(usize, bool, Outcome)>,
+    ) -> Delivered {
+        let claims = ready.iter().map(|prepared| (prepared.message.id, prepared.message.epoch)).collect();
+        let watch = Watch { claims, beginnings: self.beginnings.clone(), told };
+        let (channel, links, n_ready) = (Arc::clone(channel), self.links.clone(), ready.len());
+        let done = tokio::task::spawn_blocking(move || {
+            let call = ChannelCall {
+                deadline_ms: deadline_ms(clock::now(), DELIVER_S),
+                watch: Some(Arc::new(watch)),
+                ..ChannelCall::default()
+            };
+            let texts: Vec<Texts> = ready.iter().map(|prepared| Texts::new(prepared, &links)).collect();
+            let messages: Vec<ChannelMessage<'_>> =
+                ready.iter().zip(&texts).map(|(prepared, texts)| prepared.lend(texts)).collect();
+            match channel.instance() {
+                Ok(instance) => instance.deliver(&messages, &call),
+                Err(text) => none_left(messages.len(), text),
+            }
+        });
+        done.await.unwrap_or_else(|error| none_left(n_ready, &error.to_string()))
+    }
+
+    /// Writes what became of a message, and slows down or stops its channel where it says so.
+    async fn outcome(
+        &self,
+        channel: &Arc<Configured>,
+        class: ProviderClass,
+        message: &Message,
+        (begun, outcome): (bool, &Outcome),
+    ) {
+        crash_point("before-settled");
+        let now = clock::now();
+        let mut message = message.clone();
+        message.attempts += u32::from(begun);
+        match outcome.status {
+            OutcomeStatus::Deferred | OutcomeStatus::Unknown => channel.failed(now),
+            OutcomeStatus::RateLimited => {
+                channel.rate_limited(now, outcome.retry_after.map(|wait| wait.as_secs().cast_signed()));
+            }
+            OutcomeStatus::AuthFailed => {
+                let why = format!("the provider refused the credentials: {}", outcome.detail);
+                tracing::error!(channel = %channel.stored.key, why, "channel paused");
+                if let Err(error) = self.channels.pause(&channel.stored.key, Some(&why)).await {
+                    tracing::error!(%error, "channel was not paused");
+                }
+            }
+            OutcomeStatus::Cancelled => {}
+            _ => channel.succeeded(),
+        }
+        let next = next(&message, class, outcome, (now, rand::random()));
+        let decided = Decided { outcome: slug(outcome.status), detail: detail(outcome), next };
+        self.settle(channel, &message, decided).await;
+        crash_point("after-settled");
+    }
+
+    /// Writes what follows, until it is written: what became of a message must not be forgotten.
+    async fn settle(&self, channel: &Arc<Configured>, message: &Message, decided: Decided) {
+        let now = clock::now();
+        let Decided { outcome, detail, next } = decided;
+        let mut events = Vec::new();
+        let mut suppressed = Vec::new();
+        if let Next::End { state, reason, .. } = &next {
+            let mut ended = message.clone();
+            ended.reason.clone_from(reason);
+            let event = match state {
+                MessageState::Sent => MessageEvent::Sent,
+                MessageState::Skipped => MessageEvent::Skipped,
+                _ if outcome == slug(OutcomeStatus::TargetGone) => {
+                    suppressed.push(suppression(&ended, SuppressionScope::All, "bounced"));
+                    MessageEvent::Bounced
+                }
+                _ => MessageEvent::Failed,
+            };
+            events.push(message_event(&ended, event, now));
+            metrics::counter!("podium_messages_total", "state" => state.as_str()).increment(1);
+        }
+        let settled = Settled { id: message.id, epoch: message.epoch, at: now, outcome, detail, next };
+        let effects = Effects { settled: vec![settled], suppressed, ..Effects::default() };
+        loop {
+            match self.queue.write(events.clone(), Vec::new(), effects.clone(), 1_024).await {
+                Ok(_) => return,
+                Err(crate::ingest::queue::IngestError::Closed) => return,
+                Err(error) => {
+                    tracing::error!(channel = %channel.stored.key, %error, "what became of a message is not on disk yet");
+                    tokio::time::sleep(WRITE_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// Ends or repeats what others had claimed and nobody has heard of since.
+    async fn take_over(self: &Arc<Self>, now: Timestamp, lapsed_before: Timestamp) -> Result<(), StoreError> {
+        let times = (now, now.plus_seconds(LEASE_S));
+        for message in outbox::take_over(&self.store, times, lapsed_before).await? {
+            let Some(channel) = self.channels.find(&message.facts.channel) else { continue };
+            let Some(class) = channel.info.as_ref().map(|info| info.class) else { continue };
+            let outcome = Outcome::new(OutcomeStatus::Unknown, "the server stopped while it was sent");
+            let next = next(&message, class, &outcome, (now, rand::random()));
+            let next = match next {
+                // Nothing is known to be wrong with the provider.
+                Next::Again { .. } => Next::Again { due_at: now },
+                end @ Next::End { .. } => end,
+            };
+            let decided = Decided { outcome: slug(outcome.status), detail: outcome.detail, next };
+            self.settle(&channel, &message, decided).await;
+        }
+        Ok(())
+    }
+
+    /// Lets paused channels go on whose provider takes our credentials again.
+    fn try_paused(self: &Arc<Self>) {
+        for channel in self.channels.all().values() {
+            if channel.stored.paused_why.is_some() {
+                let (sender, channel) = (Arc::clone(self), Arc::clone(channel));
+                tokio::spawn(async move {
+                    if channel.health().await.is_ok() {
+                        let key = &channel.stored.key;
+                        match sender.channels.pause(key, None).await {
+                            Ok(()) => tracing::info!(channel = %key, "channel goes on"),
+                            Err(error) => tracing::error!(%error, "channel stays paused"),
+                        }
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// A message with what it sends.
+#[derive(Debug)]
+struct Prepared {
+    message: Message,
+    filled: Filled,
+}
+
+/// Texts that are made for one call.
+struct Texts {
+    key: String,
+    decision_id: String,
+    unsubscribe_url: String,
+}
+
+impl Texts {
+    fn new(prepared: &Prepared, links: &Links) -> Self {
+        let message = &prepared.message;
+        let is_marketing = message.purpose == Purpose::Marketing;
+        Self {
+            key: message.id.to_string(),
+            decision_id: message.facts.decision_id.map(|id| id.to_string()).unwrap_or_default(),
+            unsubscribe_url: if is_marketing { links.unsubscribe(message.id) } else { String::new() },
+        }
+    }
+}
+
+impl Prepared {
+    fn lend<'a>(&'a self, texts: &'a Texts) -> ChannelMessage<'a> {
+        let Self { message, filled } = self;
+        ChannelMessage {
+            purpose: message.purpose,
+            attempt: message.attempts + 1,
+            expires_ms: message.expires_at.as_millis(),
+            idempotency_key: &texts.key,
+            collapse_key: &message.collapse_key,
+            decision_id: &texts.decision_id,
+            address_json: &message.address_json,
+            payload: filled,
+            unsubscribe_url: &texts.unsubscribe_url,
+        }
+    }
+}
+
+/// What is written of an outcome.
+struct Decided {
+    outcome: &'static str,
+    detail: String,
+    next: Next,
+}
+
+impl Decided {
+    /// Decided without asking the channel.
+    fn ours(next: Next) -> Self {
+        Self { outcome: "not_tried", detail: String::new(), next }
+    }
+}
+
+fn detail(outcome: &Outcome) -> String {
+    let text = outcome.detail.replace('\0', "");
+    if outcome.provider_code == 0 { text } else { format!("{} {text}", outcome.provider_code) }
+}
+
+/// That nothing of a call left.
+fn none_left(n_messages: usize, text: &str) -> Delivered {
+    let outcome = Outcome::new(OutcomeStatus::Cancelled, text);
+    let delivery = podium_plugin_host::Delivery { begun: false, outcome };
+    Delivered { deliveries: vec![delivery; n_messages], fault: None }
+}
+
+/// Hears what a channel reports during a call.
+struct Watch {
+    claims: Vec<(uuid::Uuid, i64)>,
+    beginnings: Beginnings,
+    told: mpsc::UnboundedSender<(usize, bool, Outcome)>,
+}
+
+impl DeliveryWatch for Watch {
+    fn begun(&self, message_idx: usize) -> bool {
+        self.claims.get(message_idx).is_some_and(|claim| self.beginnings.begin(*claim))
+    }
+
+    fn outcome(&self, message_idx: usize, outcome: &Outcome) {
+        // Whether it had begun, the channel's word at the end of the call says too; an outcome means that it had,
+        // unless it did not leave.
+        let begun = outcome.status != OutcomeStatus::Cancelled;
+        let _ = self.told.send((message_idx, begun, outcome.clone()));
+    }
+}
