@@ -149,19 +149,6 @@ fn a_break_before_the_end_of_the_message_is_deferred() {
 }
 
 #[test]
-fn a_break_in_the_middle_of_the_message_is_deferred() {
-    // More than lies between the two sides on its way.
-    let text = "x".repeat(16 * 1024 * 1024);
-    // One that stops reading, and talks instead, leaves the rest of it stuck.
-    for does in [Does::Closes(""), Does::Drips] {
-        let server = Scripted::start(move |_, command| if command == "content" { does } else { Does::Usual });
-        let delivery = send_with(&server, &json!({ "timeout_ms": 2_000 }), &text, LONG);
-        assert_eq!((delivery.begun, delivery.outcome.status), (true, Is::Deferred), "{does:?}");
-        assert_eq!(server.got().messages.len(), 0);
-    }
-}
-
-#[test]
 fn a_break_after_the_end_of_the_message_is_unknown() {
     let sent = "the whole message was sent, and then";
     for (does, why) in [

@@ -105,15 +105,6 @@ impl Conversation {
             let does = script(word);
             self.answer(does, usual)?;
             if word == "DATA" && does == Does::Usual {
-                match script("content") {
-                    Does::Usual => {}
-                    Does::Closes(_) => {
-                        // Some of it, so that it is known to be on its way.
-                        self.reader.read_exact(&mut [0; 64])?;
-                        return Err(Over);
-                    }
-                    does => self.answer(does, "")?,
-                }
                 let message = self.message()?;
                 self.got.lock().unwrap().messages.push(message);
                 self.answer(script("."), "250 2.0.0 Ok: queued as 4F1B2C")?;
