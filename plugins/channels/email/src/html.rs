@@ -131,7 +131,8 @@ impl<'a> Reader<'a> {
                 let address = format!("{{{{ podium.link.{} }}}}", self.links.len());
                 self.text.leads_to(address.clone());
                 self.links.push(value.trim().to_owned());
-                let is_quoted = self.html[..span.start].ends_with(['"', '\'']);
+                let before = self.html.get(..span.start).unwrap_or_default();
+                let is_quoted = before.ends_with(['"', '\'']);
                 self.edits.push((span, if is_quoted { address } else { format!("\"{address}\"") }));
             }
             Ok(kind) => {
@@ -180,12 +181,13 @@ impl<'a> Reader<'a> {
         self.edits.sort_by_key(|(span, _)| span.start);
         let mut html = String::with_capacity(self.html.len() * 2);
         let mut done = 0;
-        for (span, replacement) in &self.edits {
-            html.push_str(&self.html[done..span.start]);
-            html.push_str(replacement);
+        let end = self.html.len();
+        for (span, replacement) in self.edits.into_iter().chain([(end..end, String::new())]) {
+            let unchanged = self.html.get(done..span.start);
+            html += unchanged.ok_or_else(|| Error::internal("/html: places that overlap"))?;
+            html += &replacement;
             done = span.end;
         }
-        html.push_str(&self.html[done..]);
         Ok(Tracked { html, text: self.text.finish(), links: self.links })
     }
 }

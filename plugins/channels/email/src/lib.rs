@@ -13,6 +13,7 @@ mod header;
 mod html;
 mod letter;
 mod link;
+mod mime;
 mod outcome;
 mod plain_text;
 mod settings;

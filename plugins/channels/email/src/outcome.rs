@@ -38,6 +38,10 @@ pub(crate) fn describe(failure: &Failure) -> String {
 }
 
 fn refused(step: Step, reply: &Reply) -> Outcome {
+    // Before there is a message, it is us who are refused: messages wait until that is mended.
+    if matches!(step, Step::Connect | Step::Greeting | Step::Hello | Step::Starttls) {
+        return later();
+    }
     let is_permanent = 500 <= reply.code;
     match (reply.code, reply.status()) {
         // Not let in: by the credentials we have, or for want of any.

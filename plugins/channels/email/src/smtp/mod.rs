@@ -1,7 +1,7 @@
 //! SMTP as a client speaks it ([RFC 5321]).
 //!
-//! The conversation is ours and not the one that comes with lettre, whose errors do not tell whether a message may
-//! have arrived, and whose time-outs begin anew with every byte.
+//! The conversation is ours, because everything depends on knowing where it stopped: whoever sends a message must
+//! know whether it may have arrived, and must not wait longer than there is time, however slowly the bytes come.
 //!
 //! [RFC 5321]: https://www.rfc-editor.org/rfc/rfc5321
 

@@ -165,3 +165,54 @@ fn send_on(
 fn lock(idle: &Mutex<Vec<Idle>>) -> MutexGuard<'_, Vec<Idle>> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Letter, Limits, NotSent, Pool};
+    use crate::outcome;
+    use crate::smtp::session::{Server, Step, Tls};
+    use podium_plugin::Outcome;
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    /// More than the system keeps of what is on its way between two sockets.
+    const MESSAGE_LEN: usize = 64 << 20;
+
+    /// Listens, and answers as it should up to the message; then it goes, or reads no more.
+    fn server(goes: bool) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let mut reader = BufReader::new(listener.accept().unwrap().0);
+            for reply in ["220 hi", "250 hi", "250 ok", "250 ok"] {
+                reader.get_mut().write_all(format!("{reply}\r\n").as_bytes()).unwrap();
+                reader.read_line(&mut String::new()).unwrap();
+            }
+            reader.get_mut().write_all(b"354 go\r\n").unwrap();
+            reader.read_exact(&mut [0; 64]).unwrap();
+            if !goes {
+                // As long as the test runs.
+                thread::park();
+            }
+        });
+        port
+    }
+
+    #[test]
+    fn a_break_in_the_middle_of_the_message_is_deferred() {
+        for goes in [true, false] {
+            let (host, port) = ("127.0.0.1".to_owned(), server(goes));
+            let pool = Pool::new(Server { host, port, tls: Tls::None, login: None });
+            let [from, to, message_id] =
+                ["a@a.example", "b@b.example", "<1@a.example>"].map(ToOwned::to_owned);
+            let letter = Letter { from, to, message: vec![b'x'; MESSAGE_LEN], message_id };
+            let end = Instant::now() + Duration::from_secs(if goes { 60 } else { 2 });
+            let sent = pool.send(&letter, Limits { sent: end, answered: end }, || true);
+            let Err(NotSent::Failed(failure)) = sent else { panic!("{sent:?}") };
+            assert_eq!(failure.step, Step::Content, "{failure:?}");
+            assert_eq!(outcome::of(&failure), Outcome::Deferred { after_s: 0 });
+        }
+    }
+}

@@ -140,8 +140,9 @@ impl Session {
 
     /// Sends the message, and last the dot that ends it.
     pub(crate) fn content(&mut self, message: &[u8]) -> Result<(), Failure> {
-        self.write(Step::Content, &transparent(message))?;
-        self.write(Step::Content, b".\r\n")
+        let mut wire = transparent(message);
+        wire.extend_from_slice(b".\r\n");
+        self.write(Step::Content, &wire)
     }
 
     /// Tells what the server says to the message.
