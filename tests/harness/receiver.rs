@@ -65,9 +65,10 @@ fn serve(stream: &TcpStream, answers: &Answers, seen: &Mutex<Vec<Posted>>) -> Op
         if reader.read_line(&mut line).ok()? == 0 {
             return None;
         }
-        let Some((name, value)) = line.trim_end().split_once(':') else {
-            if line.trim_end().is_empty() { break } else { continue }
-        };
+        if line.trim_end().is_empty() {
+            break;
+        }
+        let Some((name, value)) = line.trim_end().split_once(':') else { continue };
         match name.to_ascii_lowercase().as_str() {
             "webhook-id" => value.trim().clone_into(&mut id),
             "content-length" => length = value.trim().parse().ok()?,

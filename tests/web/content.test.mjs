@@ -21,7 +21,7 @@ async function open(flag, content, { page, head } = {}) {
 const views = (key) => shop.proxy.events().filter((event) => event.properties?.experiment_id === key);
 
 test('HTML replaces the default', async () => {
-  const html = '<p class="x" style="color:red" data-a="1">Hi <a href="/sale?a=1" target="_blank">sale</a> <img src="/a.png" alt="A"></p> &amp; more';
+  const html = '<p class="x" style="color:red" aria-label="Sale">Hi <a href="/sale?a=1" target="_blank" rel="noopener">sale</a> <img src="/a.png" alt="A"></p> &amp; more';
   const page = await open('html', { html });
   assert.equal(await state(page), 'shown');
   assert.equal(await page.$eval('#slot', (slot) => slot.innerHTML), html);

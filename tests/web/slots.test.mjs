@@ -72,7 +72,7 @@ test('all slots of a page are decided in one call, which is no exposure by itsel
   const calls = shop.proxy.asked('/api/v1/decide').slice(before);
   assert.equal(calls.length, 1);
   const { unit, ...asked } = JSON.parse(calls[0].body);
-  assert.deepEqual(asked, { flags: ['banner', 'label'], exposure: false });
+  assert.deepEqual(asked, { flags: ['banner', 'label'], exposure: false, channel: 'web' });
   assert.match(unit, /^[0-9a-f]{32}$/);
   assert.equal(await text(page, 'three'), 'Banner');
 });

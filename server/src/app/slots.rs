@@ -13,7 +13,10 @@ use std::sync::Arc;
 
 /// Rendered contents, by channel, experiment and position of the variant.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Slots(Arc<HashMap<Box<str>, HashMap<(ExperimentId, usize), Slot>>>);
+pub(crate) struct Slots(Arc<HashMap<Box<str>, OfChannel>>);
+
+/// Rendered contents by experiment and position of the variant.
+type OfChannel = HashMap<(ExperimentId, usize), Slot>;
 
 /// The rendered content of a variant.
 #[derive(Clone, Debug)]
@@ -75,7 +78,7 @@ impl App {
         let channels = self.channels.all();
         let pulled: Vec<_> =
             channels.values().filter(|channel| channel.info.is_some() && !channel.is_push()).collect();
-        let mut slots: HashMap<Box<str>, HashMap<_, _>> = HashMap::new();
+        let mut slots: HashMap<Box<str>, OfChannel> = HashMap::new();
         for experiment in experiments.filter(|experiment| experiment.status != Status::Archived) {
             for channel in &pulled {
                 for (variant_idx, variant) in experiment.definition.variants.iter().enumerate() {

@@ -8,7 +8,7 @@ use super::settle::{next, slug};
 use super::tokens::Links;
 use super::{DELIVER_S, LEASE_S, crash_point, deadline_ms};
 use crate::clock;
-use crate::ingest::queue::Queue;
+use crate::ingest::queue::{IngestError, Queue};
 use crate::store::outbox::{self, Claimed, Effects, Next, Settled};
 use crate::store::suppressions::SuppressionScope;
 use crate::store::{Store, StoreError};
@@ -291,8 +291,7 @@ impl Sender {
         let effects = Effects { settled: vec![settled], suppressed, ..Effects::default() };
         loop {
             match self.queue.write(events.clone(), Vec::new(), effects.clone(), 1_024).await {
-                Ok(_) => return,
-                Err(crate::ingest::queue::IngestError::Closed) => return,
+                Ok(_) | Err(IngestError::Closed) => return,
                 Err(error) => {
                     tracing::error!(channel = %channel.stored.key, %error, "what became of a message is not on disk yet");
                     tokio::time::sleep(WRITE_AGAIN).await;

@@ -78,7 +78,7 @@ impl Mobile {
     /// Renders, and fills every placeholder with `value`.
     pub(crate) fn rendered(&self, content: &Value, value: &str) -> Result<Filled, ChannelFault> {
         let payload = self.0.render(&content.to_string(), &within(Duration::from_secs(20)))?;
-        Ok(payload.fill(|_| Some(value)).unwrap())
+        Ok(payload.fill(|_| Some(value), |_, target| target.to_owned()).unwrap())
     }
 
     pub(crate) fn health(&self) -> Result<(), ChannelFault> {
