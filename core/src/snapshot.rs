@@ -91,6 +91,8 @@ pub struct FlagVariant {
     pub key: Box<str>,
     /// Its content as JSON text, made once when it is published.
     pub content: Box<RawValue>,
+    /// The same on channels that need another form of it.
+    pub channels: Box<[(Box<str>, Box<RawValue>)]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +110,14 @@ pub struct Decision {
     pub reason: Reason,
     /// Present exactly if the unit is in the experiment.
     pub assignment: Option<Assignment>,
+}
+
+impl FlagVariant {
+    /// The content on a channel.
+    pub fn content_on(&self, channel: &str) -> &RawValue {
+        let own = self.channels.iter().find(|(key, _)| &**key == channel);
+        own.map_or(&self.content, |(_, content)| content)
+    }
 }
 
 impl Flag {
@@ -129,6 +139,11 @@ impl Flag {
         let variants = definition.variants.iter().map(|variant| FlagVariant {
             key: variant.key.as_str().into(),
             content: to_raw_value(&variant.content).unwrap_or_default(),
+            channels: variant
+                .channels
+                .iter()
+                .map(|(key, content)| (key.as_str().into(), to_raw_value(content).unwrap_or_default()))
+                .collect(),
         });
         let sum: f64 = weights.weights.iter().map(|(_, weight)| weight).sum();
         let arms = weights

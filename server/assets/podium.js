@@ -156,7 +156,7 @@
     const asked = new Map([...waiting].slice(0, 100));
     for (const flag of asked.keys()) waiting.delete(flag);
     if (waiting.size) asking = setTimeout(ask);
-    const body = { unit: whose.userId ?? whose.anonymousId, flags: [...asked.keys()], exposure: false };
+    const body = { unit: whose.userId ?? whose.anonymousId, flags: [...asked.keys()], exposure: false, channel: 'web' };
     post('api/v1/decide', JSON.stringify(body))
       .then((answer) => (answer.ok ? answer.json() : Promise.reject(`status ${answer.status}`)))
       .then(({ decisions }) => {

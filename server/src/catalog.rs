@@ -1,5 +1,6 @@
 //! What handlers read without asking the database: the snapshot to decide on, and the experiments by name.
 
+use crate::app::Slots;
 use podium_core::experiment::{Experiment, Status};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::{Flag, Snapshot, WeightsVersion};
@@ -11,6 +12,8 @@ use std::sync::Arc;
 pub(crate) struct Catalog {
     /// What decisions are made on.
     pub(crate) snapshot: Snapshot,
+    /// What pages are given of each variant.
+    pub(crate) slots: Slots,
     by_key: HashMap<Box<str>, Arc<Experiment>>,
     by_id: HashMap<ExperimentId, Arc<Experiment>>,
 }
@@ -19,9 +22,9 @@ impl Catalog {
     /// Builds what is published from every experiment in every version, oldest first, with its newest weights.
     ///
     /// A flag belongs to the newest version that is no draft; a draft has it only where nothing else does.
-    pub(crate) fn new(version: u64, experiments: Vec<(Experiment, WeightsVersion)>) -> Self {
+    pub(crate) fn new(version: u64, experiments: Vec<(Experiment, WeightsVersion)>, slots: Slots) -> Self {
         let mut flags: HashMap<Box<str>, (bool, Flag)> = HashMap::new();
-        let mut catalog = Self::default();
+        let mut catalog = Self { slots, ..Self::default() };
         for (experiment, weights) in experiments {
             let is_draft = experiment.status == Status::Draft;
             if let Some(flag) = Flag::new(&experiment, &weights) {

@@ -307,6 +307,9 @@ impl From<RegisterError> for Problem {
                 Self::faults(Kind::MetricConfig, vec![fault])
             }
             RegisterError::Metric(fault) => Self::faults(Kind::UnknownMetric, vec![fault]),
+            RegisterError::UnknownChannel(fault) => Self::faults(Kind::UnknownChannel, vec![fault]),
+            RegisterError::Content(fault) => Self::faults(Kind::ContentRefused, vec![fault]),
+            RegisterError::Away(_) => Self::new(Kind::Unavailable, detail),
             RegisterError::KeyTaken(_) => Self::field(Kind::ExperimentKeyTaken, "/key", detail),
             RegisterError::FlagTaken { .. } => Self::field(Kind::FlagKeyTaken, "/flag_key", detail),
             RegisterError::GroupFull { .. } => {

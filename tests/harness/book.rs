@@ -4,7 +4,7 @@ use super::cluster;
 use super::engine::Engine;
 use libtest_mimic::{Arguments, Trial};
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::{PoisonError, RwLock};
 
@@ -117,7 +117,7 @@ impl Book {
             println!("  {title}");
         }
         if let Some(path) = std::env::var_os("PODIUM_SKIPPED_FILE") {
-            // Other targets write there, too.
+            // Other tests may have said there what they skip.
             let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
             file.write_all((self.skipped.join("\n") + "\n").as_bytes()).unwrap();
         }

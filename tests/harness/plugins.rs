@@ -1,4 +1,4 @@
-//! Plugins as cargo builds them: the bundled one beside the binary, the odd ones among the examples.
+//! Plugins as cargo builds them: the bundled ones beside the binary, the odd ones among the examples.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,21 +35,27 @@ impl Built {
     }
 }
 
-/// Sees to it that the bundled plugins lie beside the binary, where `cargo build --workspace` puts them.
+/// The packages of the bundled plugins, and what their libraries are called.
+const BUNDLED: [(&str, &str); 4] = [
+    ("podium-commerce-metrics", "libpodium_commerce_metrics.so"),
+    ("podium-channel-email", "libpodium_channel_email.so"),
+    ("podium-channel-mobile", "libpodium_channel_mobile.so"),
+    ("podium-channel-web", "libpodium_channel_web.so"),
+];
+
+/// Sees to it that the bundled plugins lie beside the binary, where `cargo build` puts them.
 pub(crate) fn ensure_bundled() {
     static BUILT: Once = Once::new();
     BUILT.call_once(|| {
-        let bundled = [
-            "podium-commerce-metrics",
-            "podium-channel-web",
-            "podium-channel-email",
-            "podium-channel-mobile",
-        ];
-        for package in bundled {
-            let name = format!("lib{}.so", package.replace('-', "_"));
-            if ![name.clone(), format!("plugins/{name}")].iter().any(|name| target().join(name).exists()) {
-                build(&["-p", package]);
+        let mut arguments = Vec::new();
+        for (package, library) in BUNDLED {
+            let places = [target().join(library), target().join("plugins").join(library)];
+            if !places.iter().any(|file| file.exists()) {
+                arguments.extend(["-p", package]);
             }
+        }
+        if !arguments.is_empty() {
+            build(&arguments);
         }
     });
 }

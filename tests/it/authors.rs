@@ -1,15 +1,21 @@
 //! What authors of plugins are given: a beginning that builds, and a check that finds what is wrong.
 
-use crate::harness::{Book, Built, Folder, named};
+use crate::harness::{Book, Built, Folder, Report, named};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
 
 pub(crate) fn promises(book: &mut Book) {
     book.once(named!(a_new_plugin_builds_and_keeps_every_law));
+    book.once(named!(a_new_channel_builds_and_keeps_every_promise));
     book.once(named!(a_new_plugin_in_c_builds_with_the_compiler_alone));
     book.once(named!(a_plugin_that_cannot_be_begun_leaves_nothing_behind));
     book.once(named!(the_check_finds_each_planted_fault));
+    book.once(named!(the_check_finds_what_a_channel_breaks));
+    book.once(named!(what_the_check_cannot_try_is_no_success));
+    book.once(named!(a_run_replays_events_and_prints_the_report));
+    book.once(named!(a_run_gives_variants_to_shoppers_of_whom_nothing_is_said));
+    book.once(named!(a_run_says_what_does_not_count));
 }
 
 fn podium(folder: &Path, arguments: &[&str]) -> Output {
@@ -48,7 +54,32 @@ fn a_new_plugin_builds_and_keeps_every_law() {
     let plugin = folder.path().join("my-metric");
     run(&plugin, env!("CARGO"), &["test", "--offline", "--quiet"]);
     run(&plugin, env!("CARGO"), &["build", "--offline", "--quiet"]);
-    keeps_every_law(&plugin, "target/debug/libmy_metric.so");
+    let library = "target/debug/libmy_metric.so";
+    keeps_every_law(&plugin, library);
+    let ran = podium(&plugin, &["plugin", "run", library, "--events", "sample.ndjson"]);
+    assert!(ran.status.success(), "{}", text(&ran));
+    assert!(
+        text(&ran).contains("new                      units        12  15 / 12 = 1.25"),
+        "{}",
+        text(&ran)
+    );
+}
+
+fn a_new_channel_builds_and_keeps_every_promise() {
+    let folder = Folder::new("authors");
+    let made = podium(folder.path(), &["plugin", "new", "--channel", "my-channel"]);
+    assert!(made.status.success(), "{}", text(&made));
+    let plugin = folder.path().join("my-channel");
+    run(&plugin, env!("CARGO"), &["test", "--offline", "--quiet"]);
+    run(&plugin, env!("CARGO"), &["build", "--offline", "--quiet"]);
+    let config = r#"{"endpoint": "{{endpoint}}", "token": {"secret": "TOKEN"}}"#;
+    let said = text(&made);
+    assert!(said.contains(config), "the settings to check it with are said: {said}");
+    let library = "target/debug/libmy_channel.so";
+    let checked = podium(&plugin, &["plugin", "check", library, "--config", config]);
+    let said = text(&checked);
+    assert!(checked.status.success(), "{said}");
+    assert_eq!(said.matches("ok   ").count(), 12, "{said}");
 }
 
 fn a_new_plugin_in_c_builds_with_the_compiler_alone() {
@@ -69,6 +100,7 @@ fn a_plugin_that_cannot_be_begun_leaves_nothing_behind() {
     for (arguments, said) in [
         (&["plugin", "new", "Wrong Name"][..], "cannot name a plugin"),
         (&["plugin", "new", "right", "--sdk", "nowhere"], "nowhere has no Cargo.toml"),
+        (&["plugin", "new", "right", "--channel", "--lang", "c"], "a channel in Rust only"),
     ] {
         let refused = podium(folder.path(), arguments);
         assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
@@ -113,5 +145,100 @@ fn the_check_finds_each_planted_fault() {
         let refused = podium(here, &["plugin", "check", file.to_str().unwrap()]);
         assert_eq!(refused.status.code(), Some(2), "{plugin}: {}", text(&refused));
         assert!(text(&refused).contains(slug), "{plugin}: {}", text(&refused));
+    }
+}
+
+/// Checks the channel of the fixtures, and finds the exit code and what is said of each promise.
+fn check_channel(config: &str, more: &[&str]) -> (Option<i32>, Vec<Value>) {
+    let file = Built::example("fixture_channel_lawless");
+    let arguments = ["plugin", "check", file.to_str().unwrap(), "--json", "--config", config];
+    let checked = podium(Path::new("."), &[&arguments[..], more].concat());
+    let found: Value =
+        serde_json::from_slice(&checked.stdout).unwrap_or_else(|_| panic!("{}", text(&checked)));
+    (checked.status.code(), found["findings"].as_array().unwrap().clone())
+}
+
+/// The tests of the host break every promise; here are some by the command line.
+fn the_check_finds_what_a_channel_breaks() {
+    let config = |breaks: &str| {
+        format!(
+            r#"{{"host": "{{{{host}}}}", "port": {{{{port}}}}, "token": {{"secret": "TOKEN"}}, "breaks": "{breaks}"}}"#
+        )
+    };
+    for (double, n_promises) in [("http", 12), ("tcp", 7)] {
+        let (code, findings) = check_channel(&config("none"), &["--double", double]);
+        assert_eq!((code, findings.len()), (Some(0), n_promises), "{findings:?}");
+    }
+    for (breaks, promise) in
+        [("leaks", "honest-config"), ("accepts_unsent", "accepted"), ("hangs", "deadline")]
+    {
+        let (code, findings) = check_channel(&config(breaks), &[]);
+        assert_eq!(code, Some(1), "{breaks}: {findings:?}");
+        let is_found = findings.iter().any(|each| each["promise"] == promise && each["fault"].is_string());
+        assert!(is_found, "{breaks} breaks {promise}: {findings:?}");
+    }
+}
+
+fn what_the_check_cannot_try_is_no_success() {
+    let nowhere = r#"{"host": "127.0.0.1", "port": 9, "token": {"secret": "TOKEN"}}"#;
+    let (code, findings) = check_channel(nowhere, &[]);
+    assert_eq!(code, Some(1), "{findings:?}");
+    let n_untried = findings.iter().filter(|each| each["not_tried"].is_string()).count();
+    assert_eq!(n_untried, 8, "every delivery: {findings:?}");
+    assert!(findings.iter().all(|each| each["fault"].is_null()), "{findings:?}");
+}
+
+/// Runs the example that counts what is put onto wishlists, over these events.
+fn run_wishlist(events: &str, more: &[&str]) -> Output {
+    let folder = Folder::new("run");
+    let file = folder.path().join("events.ndjson");
+    std::fs::write(&file, events).unwrap();
+    let library = Built::example("gross_items");
+    let arguments = ["plugin", "run", library.to_str().unwrap(), "--events", file.to_str().unwrap()];
+    podium(folder.path(), &[&arguments[..], more].concat())
+}
+
+const SEEN: &str = r#"{"event": "Experiment Viewed", "userId": "ann", "timestamp": "2025-01-05T10:00:00Z", "properties": {"experiment_id": "banner", "variation_id": "b"}}
+{"event": "Experiment Viewed", "userId": "bob", "timestamp": "2025-01-05T10:00:00Z", "properties": {"experiment_id": "banner", "variation_id": "control"}}
+"#;
+const ADDED: &str = r#"{"event": "Product Added to Wishlist", "userId": "ann", "timestamp": "2025-01-05T11:00:00Z"}
+"#;
+
+fn a_run_replays_events_and_prints_the_report() {
+    let ran = run_wishlist(&format!("{SEEN}{ADDED}"), &["--json"]);
+    assert!(ran.status.success(), "{}", text(&ran));
+    let report = Report(serde_json::from_slice(&ran.stdout).unwrap());
+    assert_eq!(report.0["experiment"], "banner");
+    assert_eq!(report.0["metrics"].as_array().unwrap().len(), 1, "the plugin's metric alone");
+    assert_eq!(report.figure("gross_items", "b").numerator, 1);
+    assert_eq!(report.units("control"), 1);
+    let said = text(&run_wishlist(&format!("{SEEN}{ADDED}"), &[]));
+    assert!(said.contains("too few to compare") && said.contains("1 / 1 = 1.0"), "{said}");
+}
+
+fn a_run_gives_variants_to_shoppers_of_whom_nothing_is_said() {
+    let events: String = (0..40).map(|number| ADDED.replace("ann", &format!("unit-{number}"))).collect();
+    let ran = run_wishlist(&events, &["--json"]);
+    assert!(ran.status.success(), "{}", text(&ran));
+    let report = Report(serde_json::from_slice(&ran.stdout).unwrap());
+    let figures = ["control", "variant"].map(|variant| report.figure("gross_items", variant));
+    assert_eq!(figures.iter().map(|figure| figure.units).sum::<u64>(), 40);
+    assert_eq!(figures.iter().map(|figure| figure.numerator).sum::<i64>(), 40);
+}
+
+fn a_run_says_what_does_not_count() {
+    let wrong = SEEN.lines().next().unwrap().replace(r#""b""#, r#""c""#).replace("banner", "other");
+    let ran = run_wishlist(&format!("{SEEN}\n{wrong}\n{ADDED}"), &[]);
+    assert_eq!(ran.status.code(), Some(1), "{}", text(&ran));
+    assert!(text(&ran).contains("line 4 does not count: unknown_experiment: "), "{}", text(&ran));
+    for (events, arguments, said) in [
+        ("{", &[][..], "events.ndjson: line 1 is no JSON"),
+        (SEEN, &["--config", "{"], "--config is no JSON"),
+        (SEEN, &["--config", r#"{"no_such_setting": 1}"#], "no_such_setting"),
+        (SEEN, &["--metric", "aov"], "say which metric by --metric: gross_items"),
+    ] {
+        let refused = run_wishlist(events, arguments);
+        assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
+        assert!(text(&refused).contains(said), "{}", text(&refused));
     }
 }

@@ -32,8 +32,11 @@ mod overload;
 mod plugins;
 mod python_client;
 mod schedule;
+mod slots;
 mod tidy;
+mod wrong_channels;
 mod wrong_events;
+mod wrong_messages;
 mod wrong_requests;
 
 fn main() -> std::process::ExitCode {
@@ -56,8 +59,11 @@ fn main() -> std::process::ExitCode {
     plugins::promises(&mut book);
     python_client::promises(&mut book);
     schedule::promises(&mut book);
+    slots::promises(&mut book);
     tidy::promises(&mut book);
+    wrong_channels::promises(&mut book);
     wrong_events::promises(&mut book);
+    wrong_messages::promises(&mut book);
     wrong_requests::promises(&mut book);
     book.run()
 }

@@ -12,6 +12,7 @@ use std::collections::HashSet;
 /// The longest attribution window: ten years, in seconds.
 const WINDOW_S_MAX: i64 = 10 * 366 * 86_400;
 const METRICS_MAX: usize = 20;
+const CHANNELS_MAX: usize = 20;
 const TEXT_LENGTH_MAX: usize = 2_000;
 
 /// Whom we randomize.
@@ -242,6 +243,12 @@ impl Definition {
             if variant.name.as_ref().is_some_and(|name| name.len() > TEXT_LENGTH_MAX) {
                 faults
                     .add(format!("/variants/{variant_idx}/name"), format!("at most {TEXT_LENGTH_MAX} bytes"));
+            }
+            if CHANNELS_MAX < variant.channels.len() {
+                faults.add(
+                    format!("/variants/{variant_idx}/channels"),
+                    format!("at most {CHANNELS_MAX} channels"),
+                );
             }
             n_controls += u32::from(variant.control);
             if n_controls == 2 && variant.control {

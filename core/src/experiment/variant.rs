@@ -1,9 +1,10 @@
 //! One arm of an experiment.
 
-use crate::id::VariantKey;
+use crate::id::{ChannelKey, VariantKey};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// One arm: what a unit may get.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub struct Variant {
     /// What the client gets.
     #[serde(default)]
     pub content: Value,
+    /// What is sent or shown on channels that need another form of it, by the channel's key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<ChannelKey, Value>,
     /// When it was taken out. From then on no unit gets it; its figures stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_at: Option<Timestamp>,
@@ -32,6 +36,12 @@ impl Variant {
     /// What people read.
     pub fn title(&self) -> &str {
         self.name.as_deref().unwrap_or(self.key.as_str())
+    }
+
+    /// What it is on a channel.
+    pub fn content_on(&self, channel: &str) -> &Value {
+        let own = self.channels.iter().find(|(key, _)| key.as_str() == channel);
+        own.map_or(&self.content, |(_, content)| content)
     }
 
     /// Whether units may still get it.

@@ -136,9 +136,8 @@ impl Channel for Lawless {
             Reply::Status(429) if self.breaks(Fault::IgnoresRateLimit) => Outcome::Deferred { after_s: 30 },
             Reply::Status(429) => Outcome::RateLimited { after_s: 60 },
             Reply::Status(status @ 400..=499) => Outcome::Rejected(format!("HTTP {status}")),
-            Reply::Status(_) => Outcome::Deferred { after_s: 30 },
             Reply::NotSent if self.breaks(Fault::LosesWhatBreaks) => Outcome::Rejected("it is down".into()),
-            Reply::NotSent => Outcome::Deferred { after_s: 30 },
+            Reply::Status(_) | Reply::NotSent => Outcome::Deferred { after_s: 30 },
             Reply::Nothing => Outcome::Unknown("no answer".into()),
         }
     }

@@ -69,7 +69,8 @@ impl Registry {
         self.create_channel_with(channel_id, config_json, &|_| None)
     }
 
-    /// Makes a configured instance of a channel. `secret` finds a secret by its name, if this plugin may see it.
+    /// Makes a configured instance of a channel. `secret` finds a secret by its name, if this plugin may see it; it is
+    /// not asked for those that a `plugins.lock` does not let the plugin see.
     ///
     /// # Errors
     ///
@@ -82,7 +83,8 @@ impl Registry {
         secret: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Box<dyn ChannelInstance>, ChannelCreateError> {
         let (info, source) = self.channel(channel_id)?;
-        let config_json = resolve_secrets(&info.config_schema, config_json, secret)?;
+        let visible = |name: &str| self.may_see(&info.plugin_id, name).then(|| secret(name)).flatten();
+        let config_json = resolve_secrets(&info.config_schema, config_json, &visible)?;
         Ok(match source {
             Source::InProcess(loaded) => Box::new(Configured::new(loaded.configure(config_json)?, info)),
             Source::Supervised(plugin) => {

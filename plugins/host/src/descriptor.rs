@@ -64,6 +64,7 @@ pub(crate) unsafe fn check(plugin: *const Plugin, file: &Path) -> Result<Checked
             build: text(plugin.build, "build of the plugin", TEXT_LEN_MAX)?,
             abi_minor: plugin.abi_minor,
             file: file.to_owned(),
+            locked: false,
         }
     };
     // SAFETY: the descriptor says that there are so many pointers.

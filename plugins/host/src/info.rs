@@ -17,6 +17,8 @@ pub struct PluginInfo {
     pub abi_minor: u16,
     /// Where it was loaded from.
     pub file: PathBuf,
+    /// Whether a `plugins.lock` says that this file, and no other, is to be loaded.
+    pub locked: bool,
 }
 
 /// A component of a loaded plugin that this server has no use for.

@@ -33,11 +33,23 @@ pub enum Slug {
     UnsafeFile,
     /// No copy of the file could be made to load.
     NotStaged,
+    /// The folder's `plugins.lock` does not list the file.
+    NotLocked,
+    /// The bytes are not those that `plugins.lock` lists.
+    Sha256Mismatch,
+    /// `plugins.lock` makes no sense, or says what the plugin does not.
+    BadLock,
+    /// There is no file that `plugins.lock` lists.
+    MissingFile,
+    /// What was to be upgraded to says something else of its components than what runs.
+    OtherComponents,
+    /// What was to be upgraded to does not take the settings of an instance that there is.
+    OtherSettings,
 }
 
 impl Slug {
     /// Every slug.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::UnreadableFolder,
         Self::NotALibrary,
         Self::WrongCpu,
@@ -51,6 +63,12 @@ impl Slug {
         Self::InitFailed,
         Self::UnsafeFile,
         Self::NotStaged,
+        Self::NotLocked,
+        Self::Sha256Mismatch,
+        Self::BadLock,
+        Self::MissingFile,
+        Self::OtherComponents,
+        Self::OtherSettings,
     ];
 
     /// Spells the slug.
@@ -69,6 +87,12 @@ impl Slug {
             Self::InitFailed => "init-failed",
             Self::UnsafeFile => "unsafe-file",
             Self::NotStaged => "not-staged",
+            Self::NotLocked => "not-locked",
+            Self::Sha256Mismatch => "sha256-mismatch",
+            Self::BadLock => "bad-lock",
+            Self::MissingFile => "missing-file",
+            Self::OtherComponents => "other-components",
+            Self::OtherSettings => "other-settings",
         }
     }
 
@@ -94,6 +118,18 @@ impl Slug {
                 "give it to the server's user or to root, and take `others` their right to write"
             }
             Self::NotStaged => "make room, and let the server write to its data folder",
+            Self::NotLocked => {
+                "if you trust it, put what `podium plugin check FILE --lock` says into plugins.lock"
+            }
+            Self::Sha256Mismatch => {
+                "if you upgraded it, put what `podium plugin check FILE --lock` says into plugins.lock"
+            }
+            Self::BadLock => "mend plugins.lock; `podium plugin check FILE --lock` says what belongs there",
+            Self::MissingFile => "put the file there, or take it out of plugins.lock",
+            Self::OtherComponents => {
+                "restart the server to load it; figures that change are folded anew then"
+            }
+            Self::OtherSettings => "change the settings first, or ask the plugin's author",
         }
     }
 }
@@ -135,6 +171,13 @@ pub(crate) struct Failed {
     slug: Slug,
     expected: String,
     found: String,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { slug, expected, found } = self;
+        write!(f, "{slug}: expected {expected}, found {found}")
+    }
 }
 
 impl Failed {

@@ -9,12 +9,12 @@ use crate::in_process::Loaded;
 use crate::info::{MetricInfo, PluginInfo, Skipped};
 use crate::instance::{CreateError, MetricInstance};
 use crate::library;
+use crate::lock::{Lock, Locked};
 use crate::log::HostLog;
 use crate::refusal::{Failed, Refusal, Slug};
-use crate::staged;
+use crate::staged::{self, Staged};
 use crate::supervised::{Launcher, Library, Plugin, PluginState, PluginStatus, Supervised};
 use podium_plugin_abi as abi;
-use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,11 @@ pub struct Registry {
     pub(crate) channels: Channels,
     skipped: Vec<Skipped>,
     refusals: Vec<Refusal>,
+    missing: Vec<PathBuf>,
+    /// The secrets that the channels of a plugin may see, where a list says so.
+    secrets: HashMap<String, Vec<String>>,
+    /// The copies that run in our own process.
+    staged: Vec<Staged>,
 }
 
 /// Where instances of a metric come from.
@@ -47,45 +52,11 @@ pub enum Isolation {
     Child(Launcher),
 }
 
-/// What a child says of the library it loaded.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Manifest {
-    plugin: Option<PluginInfo>,
-    metrics: Vec<MetricInfo>,
-    channels: Vec<ChannelInfo>,
-    skipped: Vec<Skipped>,
-    /// The slug, what was expected and what was found, if the library was refused.
-    refused: Option<(String, String, String)>,
-}
-
-impl Manifest {
-    pub(crate) fn of(registry: &Registry) -> Self {
-        let refused = |refusal: &Refusal| {
-            (refusal.slug.as_str().to_owned(), refusal.expected.clone(), refusal.found.clone())
-        };
-        Self {
-            plugin: registry.plugins.first().cloned(),
-            metrics: registry.metrics.clone(),
-            channels: registry.channels().to_vec(),
-            skipped: registry.skipped.clone(),
-            refused: registry.refusals.first().map(refused),
-        }
-    }
-
-    pub(crate) fn has_only_channels(&self) -> bool {
-        self.metrics.is_empty() && !self.channels.is_empty()
-    }
-
-    pub(crate) fn plugin_id(&self) -> Option<&str> {
-        self.plugin.as_ref().map(|plugin| plugin.id.as_str())
-    }
-}
-
 impl Registry {
     /// Loads one library into our own process; what is wrong with it is in [`Registry::refusals`].
     pub(crate) fn load_file(file: &Path, log: &HostLog) -> Self {
         let mut registry = Self::default();
-        registry.add(file.to_owned(), &Isolation::InProcess, log);
+        registry.add(file, Ok(None), &Isolation::InProcess, log);
         registry
     }
 
@@ -96,18 +67,15 @@ impl Registry {
         Self::load_with(folders, &Isolation::InProcess, log)
     }
 
-    /// Loads every `*.so` of the folders, each into a process of its own or all into ours.
+    /// Loads every `*.so` of the folders, each into a process of its own or all into ours. Of a folder that has a
+    /// `plugins.lock`, only what that lists.
     pub fn load_with(folders: &[PathBuf], isolation: &Isolation, log: &HostLog) -> Self {
         let mut registry = Self::default();
         for folder in folders {
-            match libraries(folder) {
-                Ok(files) => files.into_iter().for_each(|file| registry.add(file, isolation, log)),
-                Err(error) => {
-                    let failed =
-                        Failed::new(Slug::UnreadableFolder, "a folder of plugins", error.to_string());
-                    registry.refusals.push(failed.of(folder.clone()));
-                }
-            }
+            registry.add_folder(folder, isolation, log);
+        }
+        if let Isolation::Child(launcher) = isolation {
+            staged::sweep(&launcher.staging);
         }
         registry
     }
@@ -130,6 +98,11 @@ impl Registry {
     /// Lists the files that were refused, and why.
     pub fn refusals(&self) -> &[Refusal] {
         &self.refusals
+    }
+
+    /// Lists the files that a `plugins.lock` requires and that are not loaded; each of them was refused.
+    pub fn missing(&self) -> &[PathBuf] {
+        &self.missing
     }
 
     /// Finds a metric by its id.
@@ -181,34 +154,66 @@ impl Registry {
         Some(self.supervised(&metric.plugin_id).map_or(PluginState::Running, Plugin::metrics_state))
     }
 
-    fn supervised(&self, plugin_id: &str) -> Option<&Plugin> {
+    pub(crate) fn supervised(&self, plugin_id: &str) -> Option<&Plugin> {
         self.supervised.iter().find(|plugin| plugin.id() == plugin_id).map(|plugin| &**plugin)
     }
 
-    fn add(&mut self, file: PathBuf, isolation: &Isolation, log: &HostLog) {
-        let added = match isolation {
-            Isolation::InProcess => self.add_here(&file, log),
-            Isolation::Child(launcher) => self.add_in_child(&file, launcher, log),
+    fn add_folder(&mut self, folder: &Path, isolation: &Isolation, log: &HostLog) {
+        let (lock, files) = match (Lock::of(folder), libraries(folder)) {
+            (Ok(lock), Ok(files)) => (lock, files),
+            (_, Err(error)) => {
+                let failed = Failed::new(Slug::UnreadableFolder, "a folder of plugins", error.to_string());
+                return self.refusals.push(failed.of(folder.to_owned()));
+            }
+            (Err(failed), _) => return self.refusals.push(failed.of(Lock::file(folder))),
         };
-        if let Err(failed) = added {
-            self.refusals.push(failed.of(file));
+        for file in &files {
+            let locked = lock.as_ref().map(|lock| lock.find(file)).transpose();
+            self.add(file, locked, isolation, log);
+        }
+        for locked in lock.iter().flat_map(Lock::plugins) {
+            let file = folder.join(&locked.file);
+            if !files.contains(&file) {
+                self.refusals.push(Lock::missing().of(file.clone()));
+            }
+            if locked.required && !self.plugins.iter().any(|plugin| plugin.file == file) {
+                self.missing.push(file);
+            }
         }
     }
 
-    fn add_in_child(&mut self, file: &Path, launcher: &Launcher, log: &HostLog) -> Result<(), Failed> {
-        let staged = staged::stage(file, &launcher.staging)?;
-        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let library = Library { file: staged.file, name, sha256: staged.sha256 };
-        let (plugin, manifest) = Plugin::start(library, launcher, log)?;
-        if let Some((slug, expected, found)) = manifest.refused {
-            let slug = Slug::ALL.into_iter().find(|known| known.as_str() == slug).unwrap_or(Slug::InitFailed);
-            return Err(Failed::new(slug, expected, found));
+    fn add(
+        &mut self,
+        file: &Path,
+        locked: Result<Option<&Locked>, Failed>,
+        isolation: &Isolation,
+        log: &HostLog,
+    ) {
+        let added = locked.and_then(|locked| match isolation {
+            Isolation::Child(launcher) if !locked.is_some_and(Locked::is_in_process) => {
+                self.add_in_child(file, locked, launcher, log)
+            }
+            _ => self.add_here(file, locked, isolation, log),
+        });
+        if let Err(failed) = added {
+            self.refusals.push(failed.of(file.to_owned()));
         }
-        let mut info = manifest.plugin.ok_or_else(|| {
-            Failed::new(Slug::InitFailed, "a plugin that starts in its own process", "nothing")
-        })?;
+    }
+
+    fn add_in_child(
+        &mut self,
+        file: &Path,
+        locked: Option<&Locked>,
+        launcher: &Launcher,
+        log: &HostLog,
+    ) -> Result<(), Failed> {
+        let library = Library::admit(file, locked, launcher)?;
+        let (plugin, manifest) = Plugin::start(library, launcher, log)?;
+        let mut info = manifest.plugin()?.clone();
         self.check_unique(&info.id, manifest.metrics.iter(), manifest.channels.iter())?;
+        locked.map_or(Ok(()), |locked| locked.check_info(&info))?;
         file.clone_into(&mut info.file);
+        self.add_info(info, locked);
         for mut metric in manifest.metrics {
             file.clone_into(&mut metric.file);
             self.sources.push(Source::Supervised(Arc::clone(&plugin)));
@@ -219,19 +224,36 @@ impl Registry {
             self.channels.add_supervised(channel, &plugin);
         }
         self.skipped.extend(manifest.skipped);
-        self.plugins.push(info);
         self.supervised.push(plugin);
         Ok(())
     }
 
-    fn add_here(&mut self, file: &Path, log: &HostLog) -> Result<(), Failed> {
-        let descriptor = library::entry(file)?;
+    fn add_here(
+        &mut self,
+        file: &Path,
+        locked: Option<&Locked>,
+        isolation: &Isolation,
+        log: &HostLog,
+    ) -> Result<(), Failed> {
+        let mut source = file.to_owned();
+        if let Some(locked) = locked {
+            let checked = staged::read(file)?;
+            locked.check_bytes(&checked.sha256)?;
+            if let Isolation::Child(launcher) = isolation {
+                let staged = staged::stage(&checked, &launcher.staging)?;
+                source.clone_from(&staged.file);
+                self.staged.push(staged);
+            }
+        }
+        let descriptor = library::entry(&source)?;
         // SAFETY: it is what the entry function returned, and the library stays open.
         let checked = unsafe { descriptor::check(descriptor, file) }?;
         let metrics = checked.metrics.iter().map(|metric| &metric.info);
         let channels = checked.channels.iter().map(|channel| &channel.info);
         self.check_unique(&checked.plugin.id, metrics, channels)?;
+        locked.map_or(Ok(()), |locked| locked.check_info(&checked.plugin))?;
         let callbacks = introduce(descriptor, &checked, log)?;
+        self.add_info(checked.plugin, locked);
         for metric in checked.metrics {
             self.sources.push(Source::InProcess(Loaded::new(&metric.info, metric.functions, callbacks)));
             self.metrics.push(metric.info);
@@ -240,8 +262,20 @@ impl Registry {
             self.channels.add(channel, callbacks);
         }
         self.skipped.extend(checked.skipped);
-        self.plugins.push(checked.plugin);
         Ok(())
+    }
+
+    fn add_info(&mut self, mut info: PluginInfo, locked: Option<&Locked>) {
+        if let Some(locked) = locked {
+            info.locked = true;
+            self.secrets.insert(info.id.clone(), locked.secrets.clone());
+        }
+        self.plugins.push(info);
+    }
+
+    /// Whether the channels of a plugin may see a secret, as far as the host knows.
+    pub(crate) fn may_see(&self, plugin_id: &str, secret: &str) -> bool {
+        self.secrets.get(plugin_id).is_none_or(|secrets| secrets.iter().any(|name| name == secret))
     }
 
     fn check_unique<'a>(
@@ -263,7 +297,7 @@ impl Registry {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plugins, metrics, skipped, refusals, channels, sources: _, supervised: _ } = self;
+        let Self { plugins, metrics, skipped, refusals, channels, .. } = self;
         f.debug_struct("Registry")
             .field("plugins", plugins)
             .field("metrics", metrics)

@@ -1,5 +1,4 @@
 //! That the promises let an honest channel pass and find each that is broken.
-#![expect(clippy::unwrap_used, reason = "what a test builds its world with must not fail")]
 
 #[expect(dead_code, reason = "nothing here loads a folder")]
 mod folder;

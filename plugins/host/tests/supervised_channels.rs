@@ -156,6 +156,7 @@ fn a_hanging_call_takes_no_other_with_it() {
         assert_eq!((slug(&delivered), summary(&delivered)), (None, vec![ACCEPTED]));
     });
     wait_until("the old child ends with its last call", || !is_alive(old));
+    assert!(world.has_line(&format!("child {old} of generation 1 has ended with its last call")));
 }
 
 fn is_alive(pid: u32) -> bool {

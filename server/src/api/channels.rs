@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewChannel {
+pub(crate) struct NewChannel {
     channel: String,
     #[serde(default)]
     settings: Map<String, Value>,
@@ -63,7 +63,7 @@ impl<'a> From<&'a Configured> for ChannelBody<'a> {
 }
 
 #[derive(Serialize)]
-struct Offered<'a> {
+pub(crate) struct Offered<'a> {
     channel: &'a str,
     title: &'a str,
     description: &'a str,
@@ -123,7 +123,7 @@ pub(crate) async fn read(app: Shared, http: HttpRequest, key: Path<String>) -> R
     Ok(body(&*find(&app, &key)?, HttpResponse::Ok()))
 }
 
-/// Sets up a channel: 201; or changes one: 200, with `If-Match`. 412; 422 `unknown-channel`, `channel-settings`; 428.
+/// Sets up a channel: 201; or changes one: 200, with `If-Match`. 400 `invalid-field`; 412; 422 `unknown-channel`, `channel-settings`; 428.
 pub(crate) async fn put(
     app: Shared,
     http: HttpRequest,
@@ -134,8 +134,11 @@ pub(crate) async fn put(
     let key = ChannelKey::new(&key).map_err(|error| Problem::new(Kind::NotFound, error.to_string()))?;
     let new: NewChannel = request::json(&request::body(payload).await?)?;
     let is_there = app.channels.find(key.as_str()).is_some();
-    let seen = if is_there { request::if_match(&http)? } else { Some(0) };
+    // Whoever has seen a state of a channel that is gone learns so.
+    let has_seen = is_there || http.headers().contains_key(header::IF_MATCH);
+    let seen = if has_seen { request::if_match(&http)? } else { Some(0) };
     let channel = app.channels.put(key, (new.channel, new.settings), seen).await?;
+    app.publish().await?;
     app.wake_sender();
     Ok(body(&channel, if is_there { HttpResponse::Ok() } else { HttpResponse::Created() }))
 }
@@ -150,6 +153,7 @@ pub(crate) async fn remove(
     find(&app, &key)?;
     let seen = request::if_match(&http)?;
     app.channels.remove(&key, seen).await?;
+    app.publish().await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -214,6 +218,9 @@ impl From<ChannelEditError> for Problem {
                 Self::faults(Kind::ChannelSettings, vec![Fault { pointer, detail }])
             }
             ChannelEditError::Away(_) => Self::new(Kind::Unavailable, detail),
+            ChannelEditError::Changed(0) => {
+                Self::new(Kind::EditConflict, "the channel was removed meanwhile")
+            }
             ChannelEditError::Changed(revision) => {
                 Self::new(Kind::EditConflict, detail).with_etag(format!("\"{revision}\""))
             }

@@ -47,6 +47,7 @@ fn fault(body: &[u8]) -> Problem {
         flags: Vec<serde_json::Value>,
         exposure: Option<bool>,
         context: Option<serde_json::Value>,
+        channel: Option<String>,
     }
     let asked = match request::json::<Asked>(body) {
         Ok(asked) => asked,

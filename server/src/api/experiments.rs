@@ -1,5 +1,6 @@
 //! `/api/v1/experiments`: register, read, edit, start, pause, conclude, archive.
 
+use super::page::page;
 use super::{Shared, allow, request};
 use crate::app::{App, Change, EditError};
 use crate::auth::Scope;
@@ -179,20 +180,15 @@ pub(crate) async fn list(
         let detail = format!("`cursor` is what `next_cursor` said, not {after}");
         return Err(Problem::new(Kind::InvalidQuery, detail));
     }
-    let page = experiments::page(app.store.reader(), after, limit + 1, query.status).await?;
-    let has_more = limit < page.len() as u64;
-    let shown: Vec<_> = page.into_iter().take(limit as usize).collect();
+    let found = experiments::page(app.store.reader(), after, limit + 1, query.status).await?;
+    let has_more = limit < found.len() as u64;
+    let shown: Vec<_> = found.into_iter().take(limit as usize).collect();
     let next_cursor = shown.last().filter(|_| has_more).map(|experiment| experiment.id.0);
     let mut data = Vec::with_capacity(shown.len());
     for experiment in &shown {
         data.push(body_of(&app, experiment).await?);
     }
-    let mut response = HttpResponse::Ok();
-    if let Some(cursor) = next_cursor {
-        let next = format!("</api/v1/experiments?limit={limit}&cursor={cursor}>; rel=\"next\"");
-        response.insert_header((header::LINK, next));
-    }
-    Ok(response.json(serde_json::json!({ "data": data, "next_cursor": next_cursor })))
+    Ok(page(&http, &data, next_cursor))
 }
 
 /// The experiment that `key` names, in its newest version or the one that is asked for.

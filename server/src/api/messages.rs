@@ -1,24 +1,23 @@
-//! `/api/v1/messages` and `/api/v1/suppressions`.
+//! `/api/v1/messages`: to be sent, and what became of them.
 
+use super::page::page;
 use super::{Shared, allow, request};
 use crate::auth::Scope;
 use crate::delivery::message::{Facts, Message, MessageState};
 use crate::delivery::{FeedbackError, SendError, SendRequest};
 use crate::problem::{Kind, Problem};
 use crate::store::messages::{self, Attempt, MessageFilter};
-use crate::store::suppressions::{self, SuppressionScope};
 use actix_web::web::{self, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use podium_core::id::ChannelKey;
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use uuid::Uuid;
 
 const KEY_HEADER: &str = "Idempotency-Key";
 const KEY_LENGTH_MAX: usize = 255;
-const ADDRESS_BYTES_MAX: usize = 4_096;
 
 #[derive(Serialize)]
 struct MessageBody<'a> {
@@ -80,13 +79,6 @@ impl<'a> From<&'a Message> for MessageBody<'a> {
 }
 
 #[derive(Serialize)]
-struct List<T> {
-    data: Vec<T>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
-
-#[derive(Serialize)]
 struct OneMessage<'a> {
     #[serde(flatten)]
     message: MessageBody<'a>,
@@ -116,8 +108,8 @@ pub(crate) async fn send(
     if submitted.is_replay {
         response.insert_header(("Idempotency-Replayed", "true"));
     }
-    let data = submitted.messages.iter().map(MessageBody::from).collect();
-    Ok(response.json(List { data, next_cursor: None }))
+    let data: Vec<_> = submitted.messages.iter().map(MessageBody::from).collect();
+    Ok(response.json(json!({ "data": data })))
 }
 
 /// One message with its attempts: 200; 404.
@@ -171,8 +163,8 @@ pub(crate) async fn list(
     let has_more = limit < found.len() as u64;
     found.truncate(limit as usize);
     let next_cursor = found.last().filter(|_| has_more).map(cursor);
-    let data = found.iter().map(MessageBody::from).collect();
-    Ok(HttpResponse::Ok().json(List { data, next_cursor }))
+    let data: Vec<_> = found.iter().map(MessageBody::from).collect();
+    Ok(page(&http, &data, next_cursor))
 }
 
 fn cursor(message: &Message) -> String {
@@ -183,100 +175,6 @@ fn read_cursor(text: &str) -> Option<(Timestamp, Uuid)> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     let (at, id) = text.split_once(' ')?;
     Some((Timestamp::from_micros(at.parse().ok()?), id.parse().ok()?))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SuppressionsQuery {
-    channel: String,
-    address: Option<String>,
-    limit: Option<u64>,
-    cursor: Option<String>,
-}
-
-/// Lists who must not be contacted on a channel, in the order of their addresses: 200; 400 `invalid-query`.
-pub(crate) async fn suppressions(
-    app: Shared,
-    http: HttpRequest,
-    query: Query<SuppressionsQuery>,
-) -> Result<HttpResponse, Problem> {
-    allow(&app, &http, Scope::Server)?;
-    let limit = request::limit(query.limit, 50, 500)?;
-    let after = match &query.cursor {
-        None => None,
-        Some(cursor) => {
-            let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            let wrong = || Problem::new(Kind::InvalidQuery, "`cursor` is a `next_cursor` of an answer");
-            Some(text.filter(|text| !text.contains('\0')).ok_or_else(wrong)?)
-        }
-    };
-    let texts = [Some(&query.channel), query.address.as_ref()];
-    if texts.into_iter().flatten().any(|text| text.contains('\0')) {
-        return Err(Problem::new(Kind::InvalidQuery, "a NUL is in no name"));
-    }
-    let db = app.store.reader();
-    let mut found = match &query.address {
-        Some(address) => suppressions::find(db, &query.channel, address).await?.into_iter().collect(),
-        None => suppressions::list(db, &query.channel, after.as_deref(), limit + 1).await?,
-    };
-    let has_more = limit < found.len() as u64;
-    found.truncate(limit as usize);
-    let next_cursor = found.last().filter(|_| has_more).map(|last| URL_SAFE_NO_PAD.encode(&last.address));
-    Ok(HttpResponse::Ok().json(List { data: found, next_cursor }))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewSuppression {
-    channel: ChannelKey,
-    address: String,
-    #[serde(default = "marketing")]
-    scope: SuppressionScope,
-    #[serde(default)]
-    reason: String,
-}
-
-fn marketing() -> SuppressionScope {
-    SuppressionScope::Marketing
-}
-
-/// Suppresses an address: 201; a narrower scope than there is changes nothing.
-pub(crate) async fn suppress(
-    app: Shared,
-    http: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, Problem> {
-    allow(&app, &http, Scope::Server)?;
-    let new: NewSuppression = request::json(&request::body(payload).await?)?;
-    for (pointer, text) in [("/address", &new.address), ("/reason", &new.reason)] {
-        if ADDRESS_BYTES_MAX < text.len() || text.contains('\0') {
-            let detail = format!("at most {ADDRESS_BYTES_MAX} bytes, without NUL");
-            return Err(Problem::field(Kind::InvalidField, pointer, detail));
-        }
-    }
-    if new.address.is_empty() {
-        return Err(Problem::field(Kind::InvalidField, "/address", "an address is not empty"));
-    }
-    let suppression = app.suppress(new.channel.as_str(), &new.address, new.scope, new.reason).await?;
-    Ok(HttpResponse::Created().json(suppression))
-}
-
-/// Lifts a suppression, named by `channel` and `address` in the query: 204; 404.
-pub(crate) async fn lift(
-    app: Shared,
-    http: HttpRequest,
-    query: Query<SuppressionsQuery>,
-) -> Result<HttpResponse, Problem> {
-    allow(&app, &http, Scope::Admin)?;
-    let Some(address) = &query.address else {
-        return Err(Problem::new(Kind::InvalidQuery, "`address` names whose suppression is lifted"));
-    };
-    let is_name = !address.contains('\0') && !query.channel.contains('\0');
-    if is_name && suppressions::lift(app.store.writer(), &query.channel, address).await? {
-        Ok(HttpResponse::NoContent().finish())
-    } else {
-        Err(Problem::new(Kind::NotFound, format!("`{address}` is not suppressed on `{}`", query.channel)))
-    }
 }
 
 impl From<SendError> for Problem {
@@ -297,11 +195,14 @@ impl From<SendError> for Problem {
 
 impl From<FeedbackError> for Problem {
     fn from(error: FeedbackError) -> Self {
-        let detail = error.to_string();
         match error {
-            FeedbackError::NotFound(_) => Self::new(Kind::NotFound, detail),
-            FeedbackError::Refused(_) => Self::new(Kind::WebhookRefused, detail),
-            FeedbackError::Away(_) => Self::new(Kind::Unavailable, detail),
+            FeedbackError::NotFound(detail) => Self::new(Kind::NotFound, detail),
+            FeedbackError::Refused(detail) => Self::new(Kind::WebhookRefused, detail),
+            FeedbackError::Away(_) => {
+                // Whoever sends webhooks has no key, and need not know what ails us.
+                tracing::error!(%error, "webhook");
+                Self::new(Kind::Unavailable, "the channel cannot take it now; send it again in a moment")
+            }
             FeedbackError::Ingest(error) => error.into(),
             FeedbackError::Store(error) => error.into(),
         }

@@ -10,10 +10,12 @@ pub(crate) mod measure;
 pub(crate) mod messages;
 pub(crate) mod openapi;
 pub(crate) mod operations;
+mod page;
 pub(crate) mod plugins;
 pub(crate) mod reports;
 mod request;
 mod script;
+pub(crate) mod suppressions;
 pub(crate) mod tracking;
 
 use crate::app::App;
@@ -112,9 +114,9 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/messages/{id}", "GET").get(messages::read))
         .service(
             resource("/api/v1/suppressions", "GET, POST, DELETE")
-                .get(messages::suppressions)
-                .post(messages::suppress)
-                .delete(messages::lift),
+                .get(suppressions::list)
+                .post(suppressions::add)
+                .delete(suppressions::lift),
         );
     config
         .service(

@@ -3,6 +3,7 @@
 mod endpoint;
 mod endpoints;
 mod examples;
+mod problems;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -28,14 +29,16 @@ const ABOUT: &str = "\
 Podium decides which variant a shopper gets, learns from what the shopper does next, and tells which variant won.
 
 **Keys.** Every call under `/api/v1` needs a key: as `Authorization: Bearer podium_…`, as `X-API-Key`, or as the user \
-name of Basic. A publishable key may decide and send events; a server key may also read; an admin key may do \
-everything.
+name of Basic. A publishable key may decide and send events; a server key may also read and \
+send messages; an admin key may do everything.
 
 **Errors** are `application/problem+json` (RFC 9457): `type` never changes, `detail` says what to do, and `errors` \
 names fields by JSON pointer. Members of a request that are not known are refused, except in events.
 
-**Edits.** What reads an experiment gives an `ETag`; what changes it needs that in `If-Match`, or `*`. A path or \
-method that is not listed here answers 404 or 405, also as a problem.
+**Edits.** What reads an experiment or a channel gives an `ETag`; what changes it needs that in `If-Match`, or `*`. \
+A path or method that is not listed here answers 404 or 405, also as a problem.
+
+**Sending** needs an `Idempotency-Key`: a request that comes again with the same key sends nothing more.
 
 **Times** are RFC 3339 in UTC; amounts are minor units of a currency, except in events, where they are major units \
 as shops send them. A body has at most 1 MiB; its `Content-Type` is not looked at.";
@@ -96,6 +99,8 @@ fn tags() -> Vec<Tag> {
         (endpoints::EVENTS, "What units saw and did."),
         (endpoints::EXPERIMENTS, "Register, edit, start, pause, conclude, archive."),
         (endpoints::REPORTS, "Which variant is better, as JSON, CSV and pages with the same figures."),
+        (endpoints::MESSAGES, "What is sent to whom, what became of it, and who must not be contacted."),
+        (endpoints::CHANNELS, "What messages are sent on: email, phones, browsers, your own services."),
         (endpoints::KEYS, "Who may do what, and what can be measured."),
         (endpoints::OPERATIONS, "For balancers, Prometheus and programs that read this document."),
     ]

@@ -10,6 +10,7 @@ use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Deserialize;
 use serde_json::json;
+use std::fmt::Write as _;
 
 /// A transparent GIF of one pixel.
 const PIXEL: &[u8] = &[
@@ -32,6 +33,18 @@ fn private(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
     response
 }
 
+/// A link as headers have it: what no address may hold is escaped.
+fn location(url: &str) -> String {
+    let mut location = String::with_capacity(url.len());
+    for byte in url.bytes() {
+        match byte {
+            b'!'..=b'~' => location.push(char::from(byte)),
+            _ => drop(write!(location, "%{byte:02X}")),
+        }
+    }
+    location
+}
+
 /// Leads to the page that a link was made for, and notes it: 302, with the database away too; 404.
 pub(crate) async fn click(
     app: Shared,
@@ -46,7 +59,7 @@ pub(crate) async fn click(
         let (app, url) = (app.clone(), target.u.clone());
         tokio::spawn(async move { app.note_tracked(MessageEvent::Clicked, id, json!({ "url": url })).await });
     }
-    Ok(private(HttpResponse::Found()).insert_header((header::LOCATION, target.u.as_str())).finish())
+    Ok(private(HttpResponse::Found()).insert_header((header::LOCATION, location(&target.u))).finish())
 }
 
 /// The picture that tells of an opening: 200, with the database away too; 404.

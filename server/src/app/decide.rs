@@ -1,16 +1,18 @@
 //! Deciding: memory in, answer out; what was decided goes to the queue behind the answer.
 
-use super::App;
+use super::{App, Slots};
 use crate::ingest::event::{DEPTH_MAX, depth};
 use metrics::Counter;
 use podium_core::experiment::{ExposureSource, Stickiness};
 use podium_core::id::{ExperimentId, UNIT_LENGTH_MAX};
+use podium_core::metric::json::{Object, plain_text};
 use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
 use podium_core::snapshot::{Decision, Flag, Reason};
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 use twox_hash::XxHash3_64;
 use uuid::Uuid;
@@ -41,9 +43,12 @@ pub(crate) struct DecideRequest<'a> {
     /// Whether the answer is an exposure, where the experiment counts decisions as such.
     #[serde(default = "yes")]
     pub(crate) exposure: bool,
-    /// What is known of the unit; nothing asks for it yet.
+    /// What is known of the unit: what placeholders of contents are filled with.
     #[serde(borrow, default)]
     pub(crate) context: Option<&'a RawValue>,
+    /// The channel that shows it, if it has rendered the contents.
+    #[serde(borrow, default)]
+    pub(crate) channel: Option<Cow<'a, str>>,
 }
 
 fn yes() -> bool {
@@ -94,6 +99,7 @@ pub(crate) struct DecisionBody<'a> {
 #[serde(untagged)]
 enum Value<'a> {
     Content(&'a RawValue),
+    Rendered(Box<RawValue>),
     Default(Option<&'a serde_json::Value>),
 }
 
@@ -168,6 +174,8 @@ impl App {
         let catalog = self.published.catalog.load();
         let snapshot = &catalog.snapshot;
         let n_decisions = units.len() * request.flags.len();
+        let shown =
+            request.channel.as_deref().map(|channel| Shown::new(&catalog.slots, channel, request.context));
         let mut bodies = Vec::with_capacity(n_decisions);
         let mut logged = Vec::with_capacity(n_decisions);
         for asked in &request.flags {
@@ -185,7 +193,8 @@ impl App {
                 let decision = self.decide_one(flag, unit, id);
                 let exposed = request.exposure && flag.exposure == ExposureSource::Decision;
                 logged.push(log_event(flag, (key, unit, id), &decision, (exposed, snapshot.version), now));
-                bodies.push(DecisionBody::known(key, unit, flag, &decision, id));
+                let rendered = shown.as_ref().and_then(|shown| shown.content(flag, &decision));
+                bodies.push(DecisionBody::known((key, unit, id), flag, &decision, rendered));
             }
         }
         DECISIONS.increment(n_decisions as u64);
@@ -200,7 +209,12 @@ impl App {
 
     /// Decides what a message to a unit has as its content. The decision is not logged yet, and is no exposure: the
     /// message has to be sent first. `None`: there is no such flag.
-    pub(crate) fn decide_message(&self, flag_key: &str, unit: &str, now: Timestamp) -> Option<Decided> {
+    pub(crate) fn decide_message(
+        &self,
+        (flag_key, channel): (&str, &str),
+        unit: &str,
+        now: Timestamp,
+    ) -> Option<Decided> {
         let catalog = self.published.catalog.load();
         let flag = catalog.snapshot.flag(flag_key)?;
         let id = Uuid::now_v7();
@@ -212,7 +226,7 @@ impl App {
             id,
             experiment: flag.experiment_key.to_string(),
             variant: variant.key.to_string(),
-            content: serde_json::from_str(variant.content.get()).unwrap_or_default(),
+            content: serde_json::from_str(variant.content_on(channel).get()).unwrap_or_default(),
             event,
         })
     }
@@ -233,6 +247,27 @@ impl App {
             sticky.insert(key, assignment);
         }
         decision
+    }
+}
+
+/// The channel that shows decisions, and what it fills placeholders with.
+struct Shown<'a> {
+    slots: &'a Slots,
+    channel: &'a str,
+    values: HashMap<String, Cow<'a, str>>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(slots: &'a Slots, channel: &'a str, context: Option<&'a RawValue>) -> Self {
+        let members = context.map(|context| Object::parse(context.get()));
+        let members = members.iter().flat_map(Object::members);
+        let values = members.filter_map(|(name, json)| Some((name.to_owned(), plain_text(json)?))).collect();
+        Self { slots, channel, values }
+    }
+
+    fn content(&self, flag: &Flag, decision: &Decision) -> Option<Box<RawValue>> {
+        let variant = (flag.experiment, decision.variant_idx);
+        self.slots.content(self.channel, variant, |name| self.values.get(name).map(|value| &**value))
     }
 }
 
@@ -292,14 +327,23 @@ fn log_event(
 }
 
 impl<'a> DecisionBody<'a> {
-    fn known(key: &'a str, unit: &'a str, flag: &'a Flag, decision: &Decision, id: Uuid) -> Self {
+    fn known(
+        (key, unit, id): (&'a str, &'a str, Uuid),
+        flag: &'a Flag,
+        decision: &Decision,
+        rendered: Option<Box<RawValue>>,
+    ) -> Self {
         let variant = flag.variants.get(decision.variant_idx);
+        let value = match rendered {
+            Some(rendered) => Value::Rendered(rendered),
+            None => variant.map_or(Value::Default(None), |variant| Value::Content(&variant.content)),
+        };
         Self {
             flag: key,
             unit,
             experiment: Some(&flag.experiment_key),
             variant: variant.map(|variant| &*variant.key),
-            value: variant.map_or(Value::Default(None), |variant| Value::Content(&variant.content)),
+            value,
             reason: decision.reason,
             propensity: decision.assignment.map(|assignment| assignment.propensity),
             weights_version: decision.assignment.map(|assignment| assignment.version),

@@ -149,12 +149,18 @@ fn fault(pointer: &str, detail: String) -> EditError {
 
 /// Points into the part that was sent, and not into the whole it became part of.
 fn below(part: &str, error: RegisterError) -> RegisterError {
-    let RegisterError::Invalid(faults) = error else { return error };
-    let moved = faults.into_iter().map(|fault| {
-        let inner = fault.pointer.strip_prefix(part).filter(|rest| rest.is_empty() || rest.starts_with('/'));
-        Fault { pointer: inner.map_or(fault.pointer.clone(), str::to_owned), ..fault }
-    });
-    RegisterError::Invalid(moved.collect())
+    let move_all = |faults: Vec<Fault>| faults.into_iter().map(|fault| moved(part, fault)).collect();
+    match error {
+        RegisterError::Invalid(faults) => RegisterError::Invalid(move_all(faults)),
+        RegisterError::UnknownChannel(fault) => RegisterError::UnknownChannel(moved(part, fault)),
+        RegisterError::Content(fault) => RegisterError::Content(moved(part, fault)),
+        error => error,
+    }
+}
+
+fn moved(part: &str, fault: Fault) -> Fault {
+    let inner = fault.pointer.strip_prefix(part).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    Fault { pointer: inner.map_or(fault.pointer.clone(), str::to_owned), ..fault }
 }
 
 fn changeable(experiment: &Experiment) -> Result<(), EditError> {

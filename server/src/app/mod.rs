@@ -6,12 +6,14 @@ mod explain;
 mod register;
 mod report;
 mod schedule;
+mod slots;
 pub(crate) mod track;
 
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError};
 pub(crate) use register::RegisterError;
 pub(crate) use report::ReportError;
+pub(crate) use slots::Slots;
 pub(crate) use track::tracked_metrics;
 
 use crate::auth::{KeyRing, Scope};
@@ -161,8 +163,9 @@ impl App {
                 newest.ok_or_else(|| StoreError::Corrupt(format!("no weights of `{}`", experiment.key)))?;
             all.push((experiment, newest.weights));
         }
+        let slots = self.rendered(all.iter().map(|(experiment, _)| experiment)).await;
         let version = self.published.catalog.load().snapshot.version + 1;
-        self.published.catalog.store(Arc::new(Catalog::new(version, all)));
+        self.published.catalog.store(Arc::new(Catalog::new(version, all, slots)));
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Registering: a new experiment, or a new version of one.
 
 use super::{App, TrackError, first_weights, now};
+use crate::delivery::RenderError;
 use crate::engine::{MetricUnusable, instantiate};
 use crate::store::weights::StoredWeights;
 use crate::store::{StoreError, experiments, weights};
@@ -16,6 +17,15 @@ pub(crate) enum RegisterError {
     /// A metric that no plugin offers, or settings it will not have.
     #[error("metric: {}", .0.detail)]
     Metric(Fault),
+    /// A content for a channel that is not set up.
+    #[error("{}: {}", .0.pointer, .0.detail)]
+    UnknownChannel(Fault),
+    /// A content that its channel cannot show or send.
+    #[error("{}: {}", .0.pointer, .0.detail)]
+    Content(Fault),
+    /// A channel's plugin does not answer.
+    #[error("{0}")]
+    Away(String),
     /// The key is taken.
     #[error("there is an experiment `{0}` already; make a new version of it, or choose another key")]
     KeyTaken(String),
@@ -66,6 +76,7 @@ impl App {
     pub(super) async fn checked(&self, definition: Definition) -> Result<Definition, RegisterError> {
         let definition = definition.checked().map_err(RegisterError::Invalid)?;
         self.check_metrics(&definition).await?;
+        self.check_channels(&definition).await?;
         Ok(definition)
     }
 
@@ -135,6 +146,26 @@ impl App {
                 };
                 let pointer = format!("{pointer}/{member}");
                 return Err(RegisterError::Metric(Fault { pointer, detail: unusable.to_string() }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Has every content that is meant for a channel rendered by it.
+    async fn check_channels(&self, definition: &Definition) -> Result<(), RegisterError> {
+        for (variant_idx, variant) in definition.variants.iter().enumerate() {
+            for (key, content) in variant.channels.iter().filter(|(_, content)| !content.is_null()) {
+                let pointer = format!("/variants/{variant_idx}/channels/{key}");
+                let Some(channel) = self.channels.find(key.as_str()) else {
+                    let detail = format!("no channel `{key}` is set up");
+                    return Err(RegisterError::UnknownChannel(Fault { pointer, detail }));
+                };
+                if let Err(error) = self.channels.render(&channel, &content.to_string()).await {
+                    return Err(match error {
+                        RenderError::Content(detail) => RegisterError::Content(Fault { pointer, detail }),
+                        error @ RenderError::Away(_) => RegisterError::Away(error.to_string()),
+                    });
+                }
             }
         }
         Ok(())

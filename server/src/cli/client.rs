@@ -2,7 +2,7 @@
 
 use super::CliError;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Which server, and with which key.
@@ -34,6 +34,11 @@ pub(crate) struct Answer {
 }
 
 impl Remote {
+    /// A server of ours, whose first keys are in its data folder.
+    pub(crate) fn of(url: &str, data_dir: &Path) -> Self {
+        Self { url: url.to_owned(), key: None, data_dir: data_dir.to_owned() }
+    }
+
     fn key(&self) -> Result<String, CliError> {
         if let Some(key) = &self.key {
             return Ok(key.clone());

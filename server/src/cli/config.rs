@@ -62,14 +62,6 @@ impl Place {
 
     /// Loads the bundled plugins and those of the operator, and says which were refused.
     pub(crate) fn plugins(&self) -> Result<Registry, CliError> {
-        let program = std::env::current_exe().map_err(CliError::from_display)?;
-        let isolation = match self.plugin_isolation {
-            IsolationArg::Child => {
-                let staging = self.data_dir.join("staged-plugins");
-                Isolation::Child(Launcher { program, arguments: vec!["plugin-host".into()], staging })
-            }
-            IsolationArg::InProcess => Isolation::InProcess,
-        };
         let mut folders = Vec::new();
         if let Some(beside) = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_path_buf))
         {
@@ -81,7 +73,20 @@ impl Place {
             folders.push(own);
         }
         folders.extend(self.plugin_dir.iter().cloned());
-        let registry = Registry::load_with(&folders, &isolation, &telemetry::plugin_log());
+        self.plugins_of(&folders)
+    }
+
+    /// Loads the plugins of these folders and no others, and says which were refused.
+    pub(crate) fn plugins_of(&self, folders: &[PathBuf]) -> Result<Registry, CliError> {
+        let program = std::env::current_exe().map_err(CliError::from_display)?;
+        let isolation = match self.plugin_isolation {
+            IsolationArg::Child => {
+                let staging = self.data_dir.join("staged-plugins");
+                Isolation::Child(Launcher { program, arguments: vec!["plugin-host".into()], staging })
+            }
+            IsolationArg::InProcess => Isolation::InProcess,
+        };
+        let registry = Registry::load_with(folders, &isolation, &telemetry::plugin_log());
         for refusal in registry.refusals() {
             tracing::error!(slug = refusal.slug.as_str(), "plugin refused: {refusal}");
         }

@@ -1,7 +1,7 @@
 //! `podium demo`.
 
 use super::config::{IsolationArg, Place};
-use super::serve::{Running, Serve};
+use super::serve::Serve;
 use super::{CliError, say, say_error};
 use crate::demo::{self, Keys, Shop};
 use crate::telemetry::{self, LogFormat};
@@ -82,7 +82,7 @@ impl Demo {
         let pages = match driven.map_err(CliError::from_display)? {
             Ok(pages) => pages,
             Err(error) => {
-                stopped(running).await?;
+                running.stop().await?;
                 return Err(CliError::from_display(error));
             }
         };
@@ -90,20 +90,13 @@ impl Demo {
             say(&format!("\n{}\n  {}\n  {}\n  {}", page.title, page.url, page.verdict, page.note));
         }
         if self.once {
-            stopped(running).await?;
+            running.stop().await?;
         } else {
             say(&format!("\nServing on {} until Ctrl-C.", running.url));
             running.until_stopped().await?;
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Finishes what was accepted.
-async fn stopped(running: Running) -> Result<(), CliError> {
-    running.handle.stop(true).await;
-    running.app.drain().await;
-    running.served.await.map_err(CliError::from_display)?.map_err(CliError::from_display)
 }
 
 /// The keys that the first start wrote.

@@ -58,7 +58,7 @@ impl ReportCommand {
 }
 
 /// The sentence, then a line for each metric and variant.
-fn lines(report: &Value) -> Vec<String> {
+pub(super) fn lines(report: &Value) -> Vec<String> {
     let text =
         |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |value: &Value, name: &str| value.get(name).map_or_else(|| "-".to_owned(), Value::to_string);

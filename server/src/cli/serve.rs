@@ -11,6 +11,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpServer, web};
 use clap::Args;
+use podium_plugin_host::Registry;
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -62,6 +63,11 @@ impl Serve {
     /// Starts listening.
     pub(crate) async fn start(&self) -> Result<Running, CliError> {
         self.place.prepare()?;
+        self.start_with(self.place.plugins()?).await
+    }
+
+    /// Starts listening with these plugins, in a data folder that is prepared.
+    pub(crate) async fn start_with(&self, plugins: Registry) -> Result<Running, CliError> {
         let failed = |error: std::io::Error| CliError(format!("cannot listen on {}: {error}", self.listen));
         let listener = TcpListener::bind(&self.listen).map_err(failed)?;
         let url = format!("http://{}", listener.local_addr().map_err(failed)?);
@@ -70,7 +76,7 @@ impl Serve {
         let public_url = self.public_url.clone().unwrap_or_else(|| url.clone());
         let public_url = public_url.trim_end_matches('/').to_owned();
         let links = Links { public_url, secret: self.place.link_secret()? };
-        let app = App::start(store, self.place.plugins()?, links, self.place.secrets()).await;
+        let app = App::start(store, plugins, links, self.place.secrets()).await;
         let app = app.map_err(CliError::from_display)?;
         let shared = web::Data::from(Arc::clone(&app));
         let server = HttpServer::new(move || {
@@ -115,6 +121,11 @@ impl Running {
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping: finishing what was accepted");
+        self.stop().await
+    }
+
+    /// Finishes what was accepted, and stops.
+    pub(crate) async fn stop(self) -> Result<(), CliError> {
         self.handle.stop(true).await;
         self.app.drain().await;
         self.served.await.map_err(CliError::from_display)?.map_err(CliError::from_display)

@@ -9,7 +9,7 @@ const DEPTH_MAX: usize = 4;
 /// Names an address for suppression: the text that it is; of an object, its member `email` (in small letters),
 /// `endpoint`, `token` or `to`, however deep; and if it has none, the whole object.
 pub(super) fn address_key(address: &Value) -> String {
-    identifying(address, 0).unwrap_or_else(|| address.to_string())
+    identifying(address, 0).unwrap_or_else(|| spelled(&address.to_string()))
 }
 
 fn identifying(address: &Value, depth: usize) -> Option<String> {
@@ -30,7 +30,7 @@ fn identifying(address: &Value, depth: usize) -> Option<String> {
 }
 
 /// Mail addresses are the same in capitals; tokens and addresses of services are not.
-pub(super) fn spelled(text: &str) -> String {
+pub(crate) fn spelled(text: &str) -> String {
     let text = text.trim();
     let is_mail = text.contains('@') && !text.contains("://");
     if is_mail { text.to_lowercase() } else { text.to_owned() }
@@ -53,6 +53,7 @@ mod tests {
             ),
             (json!({"fcm": {"token": "Tok"}}), "Tok"),
             (json!({"phone": 7}), r#"{"phone":7}"#),
+            (json!({"user": "Ann@shop"}), r#"{"user":"ann@shop"}"#),
         ] {
             assert_eq!(address_key(&address), key, "{address}");
         }

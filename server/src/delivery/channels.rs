@@ -19,6 +19,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering};
 
+/// The bundled channel of pages, and the key that it is set up under.
+const PAGES: &str = "web";
 /// The longest that a plugin may take to render, in seconds.
 const RENDER_S: i64 = 5;
 /// The same to try whether messages could be delivered.
@@ -111,6 +113,9 @@ impl Channels {
             edits: tokio::sync::Mutex::new(()),
             payloads: papaya::HashMap::new(),
         };
+        if stored.is_empty() && channels.registry.find_channel(PAGES).is_some() {
+            channels.set_up_pages().await;
+        }
         for stored in stored {
             let instance = channels.instance(&stored).await.map_err(|error| error.to_string());
             if let Err(error) = &instance {
@@ -119,6 +124,18 @@ impl Channels {
             channels.install(stored, instance);
         }
         Ok(channels)
+    }
+
+    /// Sets up the channel of pages, which needs no settings, where nothing is set up yet.
+    async fn set_up_pages(&self) {
+        let set_up = async {
+            let key =
+                ChannelKey::new(PAGES).map_err(|error| ChannelEditError::Settings(error.to_string()))?;
+            self.put(key, (PAGES.to_owned(), Map::new()), Some(0)).await
+        };
+        if let Err(error) = set_up.await {
+            tracing::warn!(%error, "contents are not rendered for pages");
+        }
     }
 
     /// All of them, by their keys.
@@ -237,14 +254,16 @@ impl Channels {
     /// # Errors
     ///
     /// [`RenderError`].
-    pub(super) async fn render(
+    pub(crate) async fn render(
         &self,
         channel: &Arc<Configured>,
         content: &str,
     ) -> Result<(String, Arc<Payload>), RenderError> {
         let stored = &channel.stored;
+        // One that is removed and set up anew begins with the same revision.
+        let (since, revision) = (stored.created_at.as_micros().to_string(), stored.revision.to_string());
         let mut hash = Sha256::new();
-        for part in [stored.key.as_str(), &stored.revision.to_string(), content] {
+        for part in [stored.key.as_str(), &since, &revision, content] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }

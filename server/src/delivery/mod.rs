@@ -11,16 +11,19 @@ mod channels;
 mod crash;
 mod feedback;
 pub(crate) mod message;
+mod request;
 mod sender;
 mod settle;
 mod submit;
 pub(crate) mod tokens;
 
-pub(crate) use channels::{ChannelEditError, Channels, Configured, promise};
+pub(crate) use address::spelled;
+pub(crate) use channels::{ChannelEditError, Channels, Configured, RenderError, promise};
 pub(crate) use crash::crash_point;
 pub(crate) use feedback::{FeedbackError, MessageEvent, Webhook};
+pub(crate) use request::SendRequest;
 pub(crate) use sender::Sender;
-pub(crate) use submit::{SendError, SendRequest};
+pub(crate) use submit::SendError;
 
 use podium_core::time::Timestamp;
 

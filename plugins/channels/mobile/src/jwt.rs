@@ -24,11 +24,14 @@ pub(crate) fn signed(unsigned: &str, signature: &[u8]) -> String {
     format!("{unsigned}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
 }
 
+/// What is claimed before an audience at a time.
+type Claims = Box<dyn Fn(&str, i64) -> Value + Send + Sync>;
+
 /// Tokens signed by ES256, one for each audience, each kept for a while.
 pub(crate) struct Tokens {
     key: SigningKey,
     header: Value,
-    claims: Box<dyn Fn(&str, i64) -> Value + Send + Sync>,
+    claims: Claims,
     keep_s: i64,
     kept: Mutex<HashMap<String, Kept>>,
 }

@@ -7,6 +7,14 @@
 //!
 //! - *Browser*: the service worker gets `{"title", "body", "url"?, "image"?, "data"?, "tag", "decision_id"}` as
 //!   JSON, and should give `tag` to `showNotification`.
+//!
+//!   ```js
+//!   self.addEventListener('push', (event) => {
+//!     const { title, body, image, tag, ...data } = event.data.json();
+//!     event.waitUntil(self.registration.showNotification(title, { body, image, tag, data }));
+//!   });
+//!   ```
+//!
 //! - *App*: `url`, `decision_id` and the members of `data` come as data of the message; on Apple's devices
 //!   beside `aps`, with `image` for the app's extension.
 //!

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The longest that a call waits, whatever its deadline says.
-const WAIT_MAX: Duration = Duration::from_secs(300);
+const WAIT_MAX: Duration = Duration::from_mins(5);
 
 /// When a call happens, and when it must be over.
 pub(crate) struct Moment {

@@ -15,7 +15,7 @@ const COLLAPSE_LEN: usize = 24;
 const OPEN: &str = "{{";
 const CLOSE: &str = "}}";
 /// Members that providers or this channel give a meaning to.
-const RESERVED: [&str; 7] = ["aps", "body", "decision_id", "from", "image", "message_type", "url"];
+const RESERVED: [&str; 6] = ["aps", "decision_id", "from", "image", "message_type", "url"];
 const RESERVED_PREFIXES: [&str; 2] = ["google", "gcm"];
 
 /// A variant's content.

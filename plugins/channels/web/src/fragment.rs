@@ -11,8 +11,67 @@ const CLOSE: &str = "}}";
 /// Makes the server escape a value as a piece of a URL.
 const AS_URL: &str = "url:";
 
-/// Elements besides those that `ammonia` allows: structure, no behavior.
-const TAGS: [&str; 3] = ["main", "section", "tfoot"];
+/// Elements besides those that `ammonia` allows: structure, media, and buttons that do nothing by themselves.
+const TAGS: [&str; 14] = [
+    "address", "audio", "button", "label", "main", "meter", "picture", "progress", "section", "source",
+    "tfoot", "track", "video", "wbr",
+];
+/// Attributes besides, on any element: how it looks and reads. No `id` and no `data-…`: scripts of the page go by them.
+const ATTRIBUTES: [&str; 7] = ["class", "dir", "hidden", "role", "style", "tabindex", "title"];
+/// What a `style` may say: nothing that loads, covers or moves what is outside the slot.
+const STYLES: [&str; 42] = [
+    "align-items",
+    "background-color",
+    "border",
+    "border-bottom",
+    "border-collapse",
+    "border-color",
+    "border-left",
+    "border-radius",
+    "border-right",
+    "border-style",
+    "border-top",
+    "border-width",
+    "color",
+    "display",
+    "flex",
+    "flex-direction",
+    "flex-wrap",
+    "font-family",
+    "font-size",
+    "font-style",
+    "font-weight",
+    "gap",
+    "height",
+    "justify-content",
+    "letter-spacing",
+    "line-height",
+    "margin",
+    "margin-bottom",
+    "margin-left",
+    "margin-right",
+    "margin-top",
+    "max-height",
+    "max-width",
+    "min-height",
+    "object-fit",
+    "padding",
+    "text-align",
+    "text-decoration",
+    "text-transform",
+    "vertical-align",
+    "white-space",
+    "width",
+];
+/// Attributes of media.
+const MEDIA: [(&str, &[&str]); 6] = [
+    ("a", &["target"]),
+    ("img", &["decoding", "loading", "sizes", "srcset"]),
+    ("source", &["media", "sizes", "src", "srcset", "type"]),
+    ("track", &["kind", "label", "src", "srclang"]),
+    ("video", &["autoplay", "controls", "loop", "muted", "playsinline", "poster", "src"]),
+    ("audio", &["autoplay", "controls", "loop", "muted", "src"]),
+];
 /// Where links and images may lead.
 const SCHEMES: [&str; 4] = ["http", "https", "mailto", "tel"];
 /// Attributes that name a place nobody follows; they are not checked like links.
@@ -20,7 +79,7 @@ const UNCHECKED: [&str; 4] = ["blockquote", "del", "ins", "q"];
 
 /// Keeps of `html` what is allowed: text, structure, images and links, with classes and ARIA attributes.
 ///
-/// Scripts, styles, forms, frames and every attribute that runs code are gone, together with links that lead
+/// Scripts, stylesheets, forms, frames and every attribute that runs code are gone, together with links that lead
 /// elsewhere than to a page, a mailbox or a telephone. A placeholder in a link is escaped as a piece of a URL.
 pub(crate) fn clean(html: &str) -> Result<String> {
     let refused = Arc::new(Mutex::new(None));
@@ -29,12 +88,16 @@ pub(crate) fn clean(html: &str) -> Result<String> {
     builder
         .add_tags(TAGS)
         .url_schemes(HashSet::from(SCHEMES))
-        .add_generic_attributes(["class", "role", "dir"])
+        .add_generic_attributes(ATTRIBUTES)
         .add_generic_attribute_prefixes(["aria-"])
+        .filter_style_properties(HashSet::from(STYLES))
         // The referrer stays: the shop's own pages count visits by it.
         .link_rel(Some("noopener"));
     for tag in UNCHECKED {
         builder.rm_tag_attributes(tag, ["cite"]);
+    }
+    for (tag, attributes) in MEDIA {
+        builder.add_tag_attributes(tag, attributes);
     }
     builder.attribute_filter(move |element, attribute, value| {
         if !matches!(attribute, "href" | "src") || !value.contains(OPEN) {

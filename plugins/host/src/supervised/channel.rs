@@ -4,7 +4,9 @@ use super::asked::{self, Ended};
 use super::child::Create;
 use super::plugin::Plugin;
 use super::process::Death;
+use super::record::Role;
 use super::switchboard::Switchboard;
+use super::upgrade::Setting;
 use super::wire::FRAME_BYTES_MAX;
 use crate::channel_calls::{OpenCall, Reported, now_ms};
 use crate::channel_configured::{Ask, Calls};
@@ -48,6 +50,10 @@ impl SupervisedChannel {
         let board = plugin.switchboard().map_err(|away| lost(away.text(plugin.id())))?;
         let made = channel.make(&board).map_err(|death| lost(death.to_string()))?;
         made.map_err(|fault| serde_json::from_slice(&fault).unwrap_or_else(|error| lost(error.to_string())))?;
+        let create_json = channel.create_json.clone();
+        let setting =
+            Setting { role: Role::Channels, component: create.component, create_json, fields_json: None };
+        plugin.remember(instance, setting);
         Ok(channel)
     }
 
@@ -103,7 +109,7 @@ impl Calls for SupervisedChannel {
 
 impl Drop for SupervisedChannel {
     fn drop(&mut self) {
-        self.plugin.forget_channel(self.instance);
+        self.plugin.forget(self.instance);
     }
 }
 

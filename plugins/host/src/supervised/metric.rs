@@ -3,6 +3,8 @@
 use super::child::{Create, Created};
 use super::plugin::{Plugin, Running};
 use super::process::Death;
+use super::record::Role;
+use super::upgrade::Setting;
 use super::wire::{Kind, batch_parts};
 use crate::batch::Batch;
 use crate::instance::{CreateError, MetricFault, MetricInstance};
@@ -21,8 +23,8 @@ const CHILDREN_PER_BATCH: usize = 3;
 /// A configured metric in a child.
 pub(crate) struct Supervised {
     plugin: Arc<Plugin>,
-    metric: String,
-    config_json: String,
+    /// The settings: how the instance is made anew.
+    create_json: Vec<u8>,
     k: usize,
     fields_json: String,
     instance: u32,
@@ -37,9 +39,13 @@ impl Supervised {
         config_json: &str,
     ) -> Result<Self, CreateError> {
         let lost = |text: String| CreateError::Lost { text };
+        let create_json = {
+            let create = Create { component: metric.to_owned(), config_json: config_json.to_owned() };
+            serde_json::to_vec(&create).map_err(|error| lost(error.to_string()))?
+        };
         let mut running = plugin.running().map_err(|away| lost(away.text(plugin.id())))?;
         let instance = plugin.next_instance();
-        let created = create(&mut running, instance, metric, config_json)
+        let created = create(&mut running, instance, &create_json)
             .map_err(|death| {
                 running.count_crash(&death);
                 lost(death.to_string())
@@ -48,15 +54,15 @@ impl Supervised {
                 serde_json::from_slice(&fault).unwrap_or_else(|error| lost(error.to_string()))
             })?;
         drop(running);
-        let (metric, config_json) = (metric.to_owned(), config_json.to_owned());
-        Ok(Self {
-            plugin: Arc::clone(plugin),
-            metric,
-            config_json,
-            k,
-            fields_json: created.fields_json,
-            instance,
-        })
+        let fields_json = created.fields_json;
+        let setting = Setting {
+            role: Role::Metrics,
+            component: metric.to_owned(),
+            create_json: create_json.clone(),
+            fields_json: Some(fields_json.clone()),
+        };
+        plugin.remember(instance, setting);
+        Ok(Self { plugin: Arc::clone(plugin), create_json, k, fields_json, instance })
     }
 
     /// Calls the instance, made anew where the child is another. A child that dies of a call is replaced and the
@@ -107,7 +113,7 @@ impl Supervised {
         if running.has(self.instance) {
             return Ok(Ok(()));
         }
-        let created = create(running, self.instance, &self.metric, &self.config_json)?;
+        let created = create(running, self.instance, &self.create_json)?;
         Ok(created.map(drop).map_err(|fault| {
             let text = String::from_utf8_lossy(&fault).into_owned();
             serde_json::to_vec(&MetricFault::Lost { text }).unwrap_or_default()
@@ -161,12 +167,9 @@ impl Drop for Supervised {
 fn create(
     running: &mut Running<'_>,
     instance: u32,
-    metric: &str,
-    config_json: &str,
+    create_json: &[u8],
 ) -> Result<Result<Created, Vec<u8>>, Death> {
-    let create = Create { component: metric.to_owned(), config_json: config_json.to_owned() };
-    let json = serde_json::to_vec(&create).unwrap_or_default();
-    let created = running.call(|process| process.create(instance, &json, CREATE_DEADLINE))?;
+    let created = running.call(|process| process.create(instance, create_json, CREATE_DEADLINE))?;
     Ok(created.and_then(|created| {
         let unreadable = |error: serde_json::Error| CreateError::Lost { text: error.to_string() };
         serde_json::from_slice(&created)

@@ -15,6 +15,7 @@ mod asked;
 mod channel;
 mod child;
 mod child_channels;
+mod edition;
 mod metric;
 mod plugin;
 mod process;
@@ -22,15 +23,16 @@ mod record;
 mod shared;
 mod switchboard;
 mod system;
+mod upgrade;
 mod wire;
 
 pub use child::serve;
 pub use record::{PluginState, PluginStatus};
 
 pub(crate) use channel::SupervisedChannel;
+pub(crate) use edition::Library;
 pub(crate) use metric::Supervised;
 pub(crate) use plugin::Plugin;
-pub(crate) use process::Library;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,31 +1,39 @@
 //! A plugin whose children are started, watched, started anew, and in the end left alone.
 
 use super::Launcher;
-use super::process::{Death, Library, Process};
-use super::record::{PluginState, PluginStatus, Record, Role};
+use super::edition::{Edition, Library};
+use super::process::{Death, Process};
+use super::record::{PluginState, PluginStatus, Record, Role, Verdict};
 use super::switchboard::Switchboard;
+use super::upgrade::Setting;
+use crate::info::PluginInfo;
 use crate::log::{HostLog, Level, LogLine};
+use crate::manifest::Manifest;
 use crate::refusal::{Failed, Slug};
-use crate::registry::Manifest;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
 /// How long a child may take to load its plugin.
 const START_DEADLINE: Duration = Duration::from_secs(5);
+const FIRST_GENERATION: u64 = 1;
 /// How often a child that is not called is looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A plugin with its children: one for its metrics and one for its channels, each if it is needed.
 pub(crate) struct Plugin {
     id: String,
-    source: Library,
-    launcher: Launcher,
-    log: HostLog,
+    pub(super) launcher: Launcher,
+    pub(super) log: HostLog,
     /// Held during a call.
-    metrics: Mutex<Option<Process>>,
-    /// Held while a child starts.
-    channels: Mutex<Option<Arc<Switchboard>>>,
+    pub(super) metrics: Mutex<Option<Process>>,
+    /// Held while a child starts, after the one above.
+    pub(super) channels: Mutex<Option<Arc<Switchboard>>>,
+    /// The instances that there are.
+    pub(super) settings: Mutex<BTreeMap<u32, Setting>>,
+    /// Held during an upgrade.
+    pub(super) upgrading: Mutex<()>,
     /// Held for a moment only, after any of the two.
     record: Mutex<Record>,
     last_instance: AtomicU32,
@@ -63,16 +71,17 @@ impl Plugin {
     ) -> Result<(Arc<Self>, Manifest), Failed> {
         let refused =
             |found: String| Failed::new(Slug::InitFailed, "a plugin that starts in its own process", found);
-        let (process, manifest) = spawn(launcher, &library, log).map_err(refused)?;
-        let id = manifest.plugin_id().unwrap_or_default().to_owned();
+        let (process, manifest) = spawn(launcher, &library, FIRST_GENERATION, log).map_err(refused)?;
+        let PluginInfo { id, version, .. } = manifest.plugin()?.clone();
         let plugin = Self {
             id,
-            source: library,
             launcher: launcher.clone(),
             log: log.clone(),
             metrics: Mutex::default(),
             channels: Mutex::default(),
-            record: Mutex::new(Record::new()),
+            settings: Mutex::default(),
+            upgrading: Mutex::default(),
+            record: Mutex::new(Record::new(Edition { library, version })),
             last_instance: AtomicU32::new(0),
         };
         if manifest.has_only_channels() {
@@ -92,9 +101,13 @@ impl Plugin {
         &self.id
     }
 
+    pub(crate) fn launcher(&self) -> &Launcher {
+        &self.launcher
+    }
+
     /// How it does. Never waits for a call.
     pub(crate) fn status(&self) -> PluginStatus {
-        self.record().status(&self.source.sha256)
+        self.record().status()
     }
 
     /// Whether its metrics can be called, whatever its channels do.
@@ -112,25 +125,34 @@ impl Plugin {
         self.last_instance.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Tells the child that an instance of a metric is not needed any more.
-    pub(super) fn forget(&self, instance: u32) {
-        if let Some(process) = &mut *lock(&self.metrics) {
-            process.forget(instance);
-        }
+    /// Remembers an instance that was made, for the generations to come.
+    pub(super) fn remember(&self, instance: u32, setting: Setting) {
+        lock(&self.settings).insert(instance, setting);
     }
 
-    /// Tells the child that an instance of a channel is not needed any more.
-    pub(super) fn forget_channel(&self, instance: u32) {
-        let board = lock(&self.channels).clone();
-        if let Some(board) = board {
-            board.forget(instance);
+    /// Ends an instance that is not needed any more.
+    pub(super) fn forget(&self, instance: u32) {
+        let setting = lock(&self.settings).remove(&instance);
+        match setting.map(|setting| setting.role) {
+            Some(Role::Metrics) => {
+                if let Some(process) = &mut *lock(&self.metrics) {
+                    process.forget(instance);
+                }
+            }
+            Some(Role::Channels) => {
+                let board = lock(&self.channels).clone();
+                if let Some(board) = board {
+                    board.forget(instance);
+                }
+            }
+            None => {}
         }
     }
 
     /// The child of the metrics, started if none runs.
     pub(super) fn running(&self) -> Result<Running<'_>, Away> {
         let mut process = lock(&self.metrics);
-        self.may_run(Role::Metrics, &mut process)?;
+        self.may_run(Role::Metrics, &mut process, Process::generation)?;
         if process.is_none() {
             *process = Some(self.start_child(Role::Metrics)?);
         }
@@ -141,7 +163,7 @@ impl Plugin {
     pub(super) fn switchboard(&self) -> Result<Arc<Switchboard>, Away> {
         let mut channels = lock(&self.channels);
         self.clear_dead(&mut channels);
-        self.may_run(Role::Channels, &mut channels)?;
+        self.may_run(Role::Channels, &mut channels, |board| board.generation())?;
         if let Some(board) = &*channels {
             return Ok(Arc::clone(board));
         }
@@ -173,24 +195,36 @@ impl Plugin {
         }
     }
 
-    /// Ends the child of a plugin in quarantine.
-    fn may_run<C>(&self, role: Role, child: &mut Option<C>) -> Result<(), Away> {
+    /// Ends a child of another generation, and one of a plugin in quarantine.
+    fn may_run<C>(
+        &self,
+        role: Role,
+        child: &mut Option<C>,
+        generation: impl Fn(&C) -> u64,
+    ) -> Result<(), Away> {
         let mut record = self.record();
-        if !record.is_quarantined() {
-            return Ok(());
+        let is_quarantined = record.is_quarantined();
+        let current = record.editions.generation();
+        let unwanted = child.take_if(|child| is_quarantined || generation(child) != current);
+        if unwanted.is_some() {
+            record.removed(role);
         }
-        if child.take().is_some() {
-            record.left_alone(role);
-        }
-        Err(Away::Quarantined)
+        drop(record);
+        drop(unwanted);
+        if is_quarantined { Err(Away::Quarantined) } else { Ok(()) }
     }
 
     fn start_child(&self, role: Role) -> Result<Process, Away> {
-        if let Some(why) = self.record().waits() {
+        let (waits, library, generation) = {
+            let record = self.record();
+            let editions = &record.editions;
+            (record.waits(), editions.current().library.clone(), editions.generation())
+        };
+        if let Some(why) = waits {
             return Err(Away::Down(why));
         }
         let begun = Instant::now();
-        match spawn(&self.launcher, &self.source, &self.log) {
+        match spawn(&self.launcher, &library, generation, &self.log) {
             Ok((process, _)) => {
                 if self.record().started(role, process.pid()) {
                     self.say(Level::Info, &format!("runs again after {} ms", begun.elapsed().as_millis()));
@@ -206,14 +240,28 @@ impl Plugin {
         }
     }
 
-    /// Counts a crash, and ends the plugin's chances if there were too many.
+    /// Counts a crash; too many go back to the file of before, or end the plugin's chances.
     fn crashed(&self, what: &str) {
-        let n_crashes = self.record().crashed(what);
-        if let Some(n) = n_crashes {
-            self.say(
+        let (verdict, generation, text) = {
+            let mut record = self.record();
+            let verdict = record.crashed(what);
+            (verdict, record.editions.generation(), record.editions.current().text())
+        };
+        match verdict {
+            Verdict::GoesOn => {}
+            Verdict::RolledBack { crashed } => self.say(
                 Level::Error,
-                &format!("crashed {n} times and is left alone until it is released; the last time {what}"),
-            );
+                &format!(
+                    "{} crashed too often after the upgrade; generation {generation} is {text} again; the last time {what}",
+                    crashed.text()
+                ),
+            ),
+            Verdict::LeftAlone { n_crashes } => self.say(
+                Level::Error,
+                &format!(
+                    "crashed {n_crashes} times and is left alone until it is released; the last time {what}"
+                ),
+            ),
         }
     }
 
@@ -226,11 +274,11 @@ impl Plugin {
                 self.say(Level::Error, &format!("was idle; {death}"));
                 self.crashed(&death.to_string());
             }
-            drop(self.may_run(Role::Metrics, &mut process));
+            drop(self.may_run(Role::Metrics, &mut process, Process::generation));
         }
         if let Some(mut channels) = try_lock(&self.channels) {
             self.clear_dead(&mut channels);
-            drop(self.may_run(Role::Channels, &mut channels));
+            drop(self.may_run(Role::Channels, &mut channels, |board| board.generation()));
         }
         // The calls that come next need not wait for it.
         for role in [Role::Metrics, Role::Channels] {
@@ -246,7 +294,7 @@ impl Plugin {
         }
     }
 
-    fn say(&self, level: Level, message: &str) {
+    pub(super) fn say(&self, level: Level, message: &str) {
         let message = format!("plugin {}: {message}", self.id);
         self.log.line(&LogLine {
             plugin: &self.id,
@@ -257,7 +305,7 @@ impl Plugin {
         });
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
+    pub(super) fn record(&self) -> MutexGuard<'_, Record> {
         lock(&self.record)
     }
 }
@@ -294,8 +342,15 @@ impl Running<'_> {
     }
 }
 
-fn spawn(launcher: &Launcher, library: &Library, log: &HostLog) -> Result<(Process, Manifest), String> {
-    let mut process = Process::start(launcher, library, log).map_err(|error| error.to_string())?;
+/// Starts a child and reads what it has.
+pub(super) fn spawn(
+    launcher: &Launcher,
+    library: &Library,
+    generation: u64,
+    log: &HostLog,
+) -> Result<(Process, Manifest), String> {
+    let mut process =
+        Process::start(launcher, library, generation, log).map_err(|error| error.to_string())?;
     let ready = process.ready(START_DEADLINE).map_err(|death| death.to_string())?;
     let manifest = serde_json::from_slice(&ready).map_err(|error| error.to_string())?;
     Ok((process, manifest))
@@ -313,7 +368,7 @@ fn watch(plugin: Weak<Plugin>, id: &str) {
     drop(std::thread::Builder::new().name(format!("watch-{id}")).spawn(work));
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

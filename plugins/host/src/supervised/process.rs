@@ -1,6 +1,7 @@
 //! One child process and the socket to it.
 
 use super::Launcher;
+use super::edition::Library;
 use super::shared::Shared;
 use super::system::{has_exited, how, pass_on, prepare};
 use super::wire::{Head, Kind, is_readable, linger, read_head, write_frame, write_shared};
@@ -12,7 +13,6 @@ use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -54,22 +54,14 @@ pub(super) enum Death {
 /// The bytes of an answer, or the JSON of a fault.
 pub(super) type Answer = Result<Vec<u8>, Vec<u8>>;
 
-/// What a child loads.
-#[derive(Clone, Debug)]
-pub(crate) struct Library {
-    pub(crate) file: PathBuf,
-    /// What its lines in the log go by.
-    pub(crate) name: String,
-    /// The hash of its bytes, in hexadecimal.
-    pub(crate) sha256: String,
-}
-
 /// A child that runs.
 pub(super) struct Process {
     child: Child,
     stream: UnixStream,
     shared: Shared,
     plugin: String,
+    /// Which generation of its plugin's children it belongs to.
+    generation: u64,
     log: HostLog,
     last_call: u32,
     /// The instances of metrics that it has.
@@ -84,14 +76,19 @@ impl Process {
     /// # Errors
     ///
     /// Those of the system.
-    pub(super) fn start(launcher: &Launcher, library: &Library, log: &HostLog) -> io::Result<Self> {
+    pub(super) fn start(
+        launcher: &Launcher,
+        library: &Library,
+        generation: u64,
+        log: &HostLog,
+    ) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_read_timeout(Some(TICK))?;
         ours.set_write_timeout(Some(SILENCE_MAX))?;
         let mut command = Command::new(&launcher.program);
         command
             .args(&launcher.arguments)
-            .arg(&library.file)
+            .arg(library.file())
             .env_clear()
             // The server's allocator reserves by the gigabyte, which the memory limit counts.
             .env("MIMALLOC_ARENA_RESERVE", "65536")
@@ -114,6 +111,7 @@ impl Process {
             stream: ours,
             shared,
             plugin,
+            generation,
             log: log.clone(),
             last_call: 0,
             made: HashSet::new(),
@@ -263,6 +261,21 @@ impl Process {
             }
         }
         Ok(())
+    }
+
+    /// Which generation of its plugin's children it belongs to.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Ends the child, which nobody wants any more.
+    pub(super) fn retire(self) {
+        let Self { plugin, generation, log, .. } = &self;
+        let pid = self.pid();
+        let message =
+            format!("plugin {plugin}: child {pid} of generation {generation} has ended with its last call");
+        let level = Level::Info;
+        log.line(&LogLine { plugin, level, target: "host", message: &message, fields_json: "" });
     }
 
     /// The child's process id.

@@ -1,5 +1,6 @@
 //! How a plugin does: whether its children run, how often they crashed, and when to try again.
 
+use super::edition::{Edition, Editions};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,12 @@ pub struct PluginStatus {
     pub last_crash: Option<String>,
     /// The hash of the file that runs, in hexadecimal.
     pub sha256: String,
+    /// The version of the file that runs.
+    pub version: String,
+    /// Goes up when another file takes over.
+    pub generation: u64,
+    /// The hash of the file that can be gone back to.
+    pub previous_sha256: Option<String>,
 }
 
 /// What a child is for.
@@ -65,9 +72,24 @@ enum Seat {
     Empty,
 }
 
+/// What follows from a crash.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    GoesOn,
+    /// The file of before runs again.
+    RolledBack {
+        crashed: Edition,
+    },
+    /// There were too many.
+    LeftAlone {
+        n_crashes: usize,
+    },
+}
+
 /// What is known of a plugin's children.
 #[derive(Debug)]
 pub(super) struct Record {
+    pub(super) editions: Editions,
     seats: [Seat; 2],
     restarts: u64,
     crashes: VecDeque<Instant>,
@@ -79,8 +101,9 @@ pub(super) struct Record {
 
 impl Record {
     /// Of a plugin that has no child yet.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(first: Edition) -> Self {
         Self {
+            editions: Editions::new(first),
             seats: [Seat::Unused; 2],
             restarts: 0,
             crashes: VecDeque::new(),
@@ -91,7 +114,7 @@ impl Record {
         }
     }
 
-    pub(super) fn status(&self, sha256: &str) -> PluginStatus {
+    pub(super) fn status(&self) -> PluginStatus {
         let pids = self.seats.iter().filter_map(|seat| match seat {
             Seat::Taken(pid) => Some(*pid),
             Seat::Unused | Seat::Empty => None,
@@ -101,7 +124,10 @@ impl Record {
             pids: pids.collect(),
             restarts: self.restarts,
             last_crash: self.last_crash.clone(),
-            sha256: sha256.to_owned(),
+            sha256: self.editions.current().library.sha256.clone(),
+            version: self.editions.current().version.clone(),
+            generation: self.editions.generation(),
+            previous_sha256: self.editions.previous().map(|edition| edition.library.sha256.clone()),
         }
     }
 
@@ -121,6 +147,11 @@ impl Record {
     /// Whether there was a child that ended.
     pub(super) fn is_empty(&self, role: Role) -> bool {
         self.seats[role as usize] == Seat::Empty
+    }
+
+    /// Whether there is a child, or was one.
+    pub(super) fn is_used(&self, role: Role) -> bool {
+        self.seats[role as usize] != Seat::Unused
     }
 
     /// Why no child may be started now, if it is too early for that.
@@ -151,22 +182,33 @@ impl Record {
         self.last_crash = Some(what.to_owned());
     }
 
-    /// Notes that the child of a plugin in quarantine was ended.
-    pub(super) fn left_alone(&mut self, role: Role) {
+    /// Notes the child of a generation that took over.
+    pub(super) fn replaced(&mut self, role: Role, pid: Option<u32>) {
+        self.seats[role as usize] = pid.map_or(Seat::Unused, Seat::Taken);
+    }
+
+    /// Notes that a child was ended which nobody wants any more.
+    pub(super) fn removed(&mut self, role: Role) {
         self.seats[role as usize] = Seat::Empty;
     }
 
-    /// Counts a crash; returns how many there were, if the plugin is left alone because of this one.
-    pub(super) fn crashed(&mut self, what: &str) -> Option<usize> {
+    /// Counts a crash, and says what follows from it.
+    pub(super) fn crashed(&mut self, what: &str) -> Verdict {
         let now = Instant::now();
+        self.last_crash = Some(what.to_owned());
+        if let Some(crashed) = self.editions.crashed() {
+            self.release();
+            return Verdict::RolledBack { crashed };
+        }
         self.crashes.push_back(now);
         while self.crashes.front().is_some_and(|crash| CRASH_PERIOD < now.duration_since(*crash)) {
             self.crashes.pop_front();
         }
-        self.last_crash = Some(what.to_owned());
-        let is_last = CRASHES_MAX <= self.crashes.len() && !self.is_quarantined;
-        self.is_quarantined |= is_last;
-        is_last.then_some(self.crashes.len())
+        if CRASHES_MAX <= self.crashes.len() && !self.is_quarantined {
+            self.is_quarantined = true;
+            return Verdict::LeftAlone { n_crashes: self.crashes.len() };
+        }
+        Verdict::GoesOn
     }
 
     /// Ends a quarantine and forgets the crashes; says whether there was one.

@@ -20,6 +20,8 @@ const OUTCOME_SIZE_MAX: usize = 64 * 1024;
 
 /// The calls of one child. The child ends when nobody has this any more: neither its plugin nor a call.
 pub(super) struct Switchboard {
+    pid: u32,
+    generation: u64,
     writer: Mutex<UnixStream>,
     lines: Mutex<Lines>,
     /// The instances of channels that it has.
@@ -59,6 +61,8 @@ impl Switchboard {
     /// Takes a child that is ready.
     pub(super) fn over(process: Process) -> io::Result<Arc<Self>> {
         let board = Arc::new(Self {
+            pid: process.pid(),
+            generation: process.generation(),
             writer: Mutex::new(process.writer()?),
             lines: Mutex::default(),
             made: Mutex::default(),
@@ -66,6 +70,15 @@ impl Switchboard {
         let weak = Arc::downgrade(&board);
         thread::Builder::new().name("plugin-calls".to_owned()).spawn(move || read(process, &weak))?;
         Ok(board)
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Which generation of its plugin's children it belongs to.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// What the child died of, if it did.
@@ -196,7 +209,7 @@ impl Drop for Switchboard {
 fn read(mut process: Process, board: &Weak<Switchboard>) {
     loop {
         let report = process.next_report();
-        let Some(board) = board.upgrade() else { return };
+        let Some(board) = board.upgrade() else { return process.retire() };
         let passed = report.and_then(|(head, bytes)| {
             board.pass_on(head, bytes).map_err(|nonsense| process.refuse(nonsense))
         });

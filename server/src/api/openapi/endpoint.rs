@@ -1,24 +1,23 @@
 //! One operation of the document, put together from what all operations have in common.
 
-use super::schema::{self, Problem};
+use super::problems::{by_status, component_name, problem_response};
+use super::schema;
 use crate::auth::Scope;
 use crate::problem::Kind;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::link::Link;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Components, Content, ContentBuilder, Header, Ref, RefOr, Required};
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
-const PROBLEM: &str = "application/problem+json";
 
 /// How a key may be presented.
 pub(super) const SCHEMES: [&str; 3] = ["bearer", "api_key", "basic"];
@@ -115,13 +114,44 @@ impl Endpoint {
         self.fails(&[Kind::BadJson, Kind::InvalidField, Kind::BodyTooLarge])
     }
 
+    /// Reads a body of any type.
+    pub(super) fn takes_anything(mut self, description: &str) -> Self {
+        let body = RequestBodyBuilder::new().description(Some(description)).required(Some(Required::False));
+        self.operation = self.operation.request_body(Some(body.content("*/*", Content::default()).build()));
+        self.fails(&[Kind::BadJson, Kind::BodyTooLarge])
+    }
+
+    /// Needs to know which request it is, so that it counts once.
+    pub(super) fn idempotent(self) -> Self {
+        let key = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+        let parameter = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::True)
+            .description(Some(
+                "Names the request, in visible ASCII: the same key and body count once, however often they come.",
+            ))
+            .schema(Some(key.build()))
+            .example(Some(json!("winter-2026-11-27")));
+        self.param(parameter).fails(&[Kind::IdempotencyKeyMissing, Kind::IdempotencyKeyReused])
+    }
+
     /// Needs to know which state the client saw.
     pub(super) fn guarded(self) -> Self {
+        self.guarded_if(Required::True)
+    }
+
+    /// The same if there is one already.
+    pub(super) fn guarded_if_there(self) -> Self {
+        self.guarded_if(Required::False)
+    }
+
+    fn guarded_if(self, required: Required) -> Self {
         let etag = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r#"^(\*|"[0-9]+")$"#));
         let parameter = ParameterBuilder::new()
             .name("If-Match")
             .parameter_in(ParameterIn::Header)
-            .required(Required::True)
+            .required(required)
             .description(Some("The `ETag` of the state that the client saw, or `*` for whatever is there."))
             .schema(Some(etag.build()))
             .example(Some(json!("\"1\"")));
@@ -142,6 +172,14 @@ impl Endpoint {
         let text = ObjectBuilder::new().schema_type(Type::String).build();
         let response =
             ResponseBuilder::new().description(description).content(media_type, Content::new(Some(text)));
+        self.answers.push((status, response));
+        self
+    }
+
+    /// Answers with bytes.
+    pub(super) fn answers_bytes(mut self, status: u16, description: &str, media_type: &str) -> Self {
+        let response =
+            ResponseBuilder::new().description(description).content(media_type, Content::default());
         self.answers.push((status, response));
         self
     }
@@ -210,6 +248,13 @@ fn content_of<T: ToSchema>(examples: Examples) -> Content {
     ContentBuilder::new().schema(Some(Ref::from_schema_name(T::name()))).examples_from_iter(examples).build()
 }
 
+/// A query parameter that must be there.
+pub(super) fn needed_query(name: &str, schema: impl Into<RefOr<Schema>>, description: &str) -> Parameter {
+    let mut parameter = query(name, schema, description);
+    parameter.required = Required::True;
+    parameter
+}
+
 /// A query parameter that may be left out.
 pub(super) fn query(name: &str, schema: impl Into<RefOr<Schema>>, description: &str) -> Parameter {
     ParameterBuilder::new()
@@ -253,119 +298,5 @@ pub(super) fn text_header(description: &str, example: &str) -> Header {
 
 /// The state of what was read, for `If-Match`.
 pub(super) fn etag() -> Header {
-    text_header("The state of the experiment, for `If-Match`; another one after every change.", "\"1\"")
-}
-
-fn by_status(kinds: &[Kind]) -> BTreeMap<u16, Vec<Kind>> {
-    let mut by_status: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
-    for kind in Kind::ALL.into_iter().filter(|kind| kinds.contains(kind)) {
-        by_status.entry(kind.row().0.as_u16()).or_default().push(kind);
-    }
-    by_status
-}
-
-fn component_name(kinds: &[Kind], is_page: bool) -> String {
-    let slugs: Vec<_> = kinds.iter().map(|kind| kind.row().1).collect();
-    let page = if is_page { ".page" } else { "" };
-    format!("{}{page}", slugs.join("-or-"))
-}
-
-fn problem_response(kinds: &[Kind], is_page: bool) -> Response {
-    let lines: Vec<_> = kinds.iter().map(|kind| format!("`{}`: {}.", kind.row().1, kind.row().2)).collect();
-    let mut response = ResponseBuilder::new().description(lines.join(" "));
-    response = if is_page {
-        let text = ObjectBuilder::new().schema_type(Type::String).build();
-        response.content(HTML, Content::new(Some(text)))
-    } else {
-        let examples = kinds.iter().map(|kind| {
-            let value = problem_example(*kind);
-            (kind.row().1, ExampleBuilder::new().value(Some(value)).build())
-        });
-        let schema = Ref::from_schema_name(Problem::name());
-        let content = ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples);
-        response.content(PROBLEM, content.build())
-    };
-    for kind in kinds {
-        response = match kind {
-            Kind::QueueFull | Kind::Unavailable => {
-                let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
-                let header = HeaderBuilder::new()
-                    .schema(Some(seconds))
-                    .description(Some("How long to wait before the next try, in seconds."));
-                response.header("Retry-After", header.build())
-            }
-            Kind::Unauthorized => {
-                response.header("WWW-Authenticate", text_header("How to present a key.", "Bearer"))
-            }
-            Kind::EditConflict => {
-                response.header("ETag", text_header("The state that the experiment is in.", "\"2\""))
-            }
-            _ => response,
-        };
-    }
-    response.build()
-}
-
-fn problem_example(kind: Kind) -> Value {
-    let (status, slug, title) = kind.row();
-    let (pointer, detail) = match kind {
-        Kind::BadJson => (Some(""), "EOF while parsing an object at line 1 column 17"),
-        Kind::InvalidField => (Some("/variants/0/weight"), "a weight is a number >= 0"),
-        Kind::InvalidQuery => (None, "Query deserialize error: invalid digit found in string"),
-        Kind::Unauthorized => (None, "this key is unknown or was revoked"),
-        Kind::Forbidden => (None, "this needs a key of scope admin, this one has server"),
-        Kind::NotFound => (None, "there is no experiment `checkout-banner`"),
-        Kind::MethodNotAllowed => (None, "PUT /api/v1/keys does not exist; /openapi.json lists what does"),
-        Kind::ExperimentKeyTaken => (
-            Some("/key"),
-            "there is an experiment `checkout-banner` already; make a new version of it, or choose another key",
-        ),
-        Kind::FlagKeyTaken => (Some("/flag_key"), "flag `banner` belongs to experiment `summer-banner`"),
-        Kind::IllegalTransition => {
-            (None, "cannot pause an experiment that is draft; it allows: start, archive")
-        }
-        Kind::NeedsNewVersion => (
-            Some("/variants"),
-            "`/variants` cannot change while the experiment is running: its figures would mix two questions",
-        ),
-        Kind::EditConflict => (None, "the experiment was changed meanwhile"),
-        Kind::BodyTooLarge => (None, "a body has at most 1048576 bytes"),
-        Kind::UnknownMetric => (Some("/primary_metric/metric"), "no plugin offers `conversions`"),
-        Kind::MetricConfig => (Some("/primary_metric/config"), "unknown field `amout`, expected `amount`"),
-        Kind::ExclusionGroupFull => (
-            Some("/exclusion_group/share"),
-            "exclusion group `checkout` has no free slot of share 0.5; the largest one has 0.25",
-        ),
-        Kind::UnknownChannel => {
-            (Some("/channel"), "no channel `mail` is set up; PUT /api/v1/channels/mail sets one up")
-        }
-        Kind::ChannelSettings => (Some("/settings"), "missing field `host`"),
-        Kind::UnknownFlag => (Some("/flag"), "there is no flag `winter-mail`"),
-        Kind::ContentRefused => (Some("/flag"), "variant `short`: `subject`: missing"),
-        Kind::IdempotencyKeyMissing => (
-            None,
-            "send `Idempotency-Key` with 1 to 255 characters: the same key is the same request, however often it comes",
-        ),
-        Kind::IdempotencyKeyReused => {
-            (None, "this `Idempotency-Key` was used for another request; use a new one")
-        }
-        Kind::WebhookRefused => (None, "the signature is not the provider's"),
-        Kind::IfMatchMissing => (None, "send `If-Match` with the ETag that a GET gives, or `*`"),
-        Kind::QueueFull => (None, "the queue is full; send the same events again later"),
-        Kind::Internal => (None, "something is wrong on our side; the operator's log says what"),
-        Kind::Unavailable => (None, "the database is not available; try again in a moment"),
-    };
-    let mut body = json!({
-        "type": format!("/problems/{slug}"),
-        "title": title,
-        "status": status.as_u16(),
-        "instance": "/api/v1/experiments/checkout-banner",
-        "detail": pointer.map_or_else(|| detail.to_owned(), |pointer| {
-            format!("{}: {detail}", if pointer.is_empty() { "/" } else { pointer })
-        }),
-    });
-    if let Some(pointer) = pointer {
-        body["errors"] = json!([{ "pointer": pointer, "detail": detail }]);
-    }
-    body
+    text_header("The state, for `If-Match`; another one after every change.", "\"1\"")
 }

@@ -1,7 +1,9 @@
 //! Every operation, in the order of the document.
 
+mod channels;
 mod deciding;
 mod experiments;
+mod messages;
 mod operations;
 mod reports;
 
@@ -12,6 +14,8 @@ pub(super) const DECIDING: &str = "Deciding";
 pub(super) const EVENTS: &str = "Events";
 pub(super) const EXPERIMENTS: &str = "Experiments";
 pub(super) const REPORTS: &str = "Reports";
+pub(super) const MESSAGES: &str = "Messages";
+pub(super) const CHANNELS: &str = "Channels";
 pub(super) const KEYS: &str = "Keys and metrics";
 pub(super) const OPERATIONS: &str = "Operations";
 
@@ -26,6 +30,11 @@ pub(super) fn all() -> Vec<Endpoint> {
         experiments::variants(),
         reports::reports(),
         reports::linked(),
+        messages::messages(),
+        messages::suppressions(),
+        messages::links(),
+        channels::channels(),
+        channels::one_channel(),
         operations::keys(),
         operations::operations(),
     ];

@@ -135,3 +135,51 @@ pub(super) fn receipt() -> Named {
 pub(super) fn new_key() -> Named {
     vec![("server", json!({"scope": "server", "name": "shop backend"}))]
 }
+
+pub(super) fn new_messages() -> Named {
+    vec![
+        (
+            "by a flag",
+            json!({
+                "channel": "mail",
+                "flag": "cart-reminder",
+                "to": [
+                    {"unit": "u-1", "address": {"email": "ann@example.com", "name": "Ann"}, "fields": {"cart": 3}},
+                    {"unit": "u-2", "address": {"email": "bob@example.com"}}
+                ],
+                "send_at": "2026-11-27T09:30:00Z",
+                "expires_in_s": 86_400
+            }),
+        ),
+        (
+            "one content",
+            json!({
+                "channel": "mail",
+                "content": {"subject": "Your order {{ order }}", "text": "It is on its way."},
+                "to": {"unit": "u-1", "address": "ann@example.com", "fields": {"order": "1001"}},
+                "purpose": "transactional",
+                "collapse_key": "order-1001"
+            }),
+        ),
+    ]
+}
+
+pub(super) fn new_suppression() -> Named {
+    vec![(
+        "asked on the phone",
+        json!({"channel": "mail", "address": "ann@example.com", "scope": "all", "reason": "asked on the phone"}),
+    )]
+}
+
+pub(super) fn new_channel() -> Named {
+    vec![(
+        "email",
+        json!({
+            "channel": "email",
+            "settings": {
+                "host": "smtp.example.com", "from": "Shop <news@shop.example>",
+                "user": "shop", "password": {"secret": "SMTP_PASSWORD"}
+            }
+        }),
+    )]
+}

@@ -2,6 +2,7 @@
 
 mod check;
 mod new;
+mod run;
 
 use super::client::Remote;
 use super::{CliError, say};
@@ -10,7 +11,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 use std::process::ExitCode;
 
-/// Write, check, list and release plugins.
+/// Write, check, try, list and release plugins.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PluginCommand {
     #[command(subcommand)]
@@ -33,6 +34,8 @@ enum Verb {
     New(new::New),
     /// Try a built plugin against every law of the contract, each in a process of its own.
     Check(check::Check),
+    /// Replay events to a server that is thrown away, and print the report by a plugin's metric.
+    Run(run::Run),
     /// List the plugins of a running server, and the files it refused.
     List(Asked),
     /// Let a plugin in quarantine try again; its figures are then folded anew.
@@ -51,6 +54,7 @@ impl PluginCommand {
         match self.verb {
             Verb::New(new) => new.run(),
             Verb::Check(check) => check.run(),
+            Verb::Run(run) => run.run(),
             Verb::List(asked) => asked.list(),
             Verb::Release { asked, id } => {
                 let path = format!("/api/v1/plugins/{id}/release");

@@ -14,6 +14,9 @@ const SDK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/sdk");
 pub(crate) struct New {
     /// The folder to make; its name becomes the plugin's.
     folder: PathBuf,
+    /// Make a channel, which delivers messages, and not a metric.
+    #[arg(long)]
+    channel: bool,
     /// What to write it in.
     #[arg(long, value_enum, default_value_t = Language::Rust)]
     lang: Language,
@@ -31,10 +34,24 @@ enum Language {
 /// Files of a new plugin, by their place in it.
 type Template = &'static [(&'static str, &'static str)];
 
+const CHANNEL: Template = &[
+    ("Cargo.toml", include_str!("../../../templates/plugin/channel/Cargo.toml.txt")),
+    ("src/lib.rs", include_str!("../../../templates/plugin/channel/lib.rs.txt")),
+    ("README.md", include_str!("../../../templates/plugin/channel/README.md.txt")),
+    (".gitignore", "/target\n"),
+];
+
+/// Events to try a new metric on.
+const SAMPLE: &str = include_str!("../../../templates/plugin/metric/sample.ndjson");
+
+/// What the channel of the template is checked with.
+const CHANNEL_CHECK: &str = r#" --config '{"endpoint": "{{endpoint}}", "token": {"secret": "TOKEN"}}'"#;
+
 const RUST: Template = &[
     ("Cargo.toml", include_str!("../../../templates/plugin/metric/Cargo.toml.txt")),
     ("src/lib.rs", include_str!("../../../templates/plugin/metric/lib.rs.txt")),
     ("README.md", include_str!("../../../templates/plugin/metric/README.md.txt")),
+    ("sample.ndjson", SAMPLE),
     (".gitignore", "/target\n"),
 ];
 
@@ -43,6 +60,7 @@ const C: Template = &[
     ("podium_plugin.h", include_str!("../../../../plugins/abi/include/podium_plugin.h")),
     ("Makefile", include_str!("../../../templates/plugin/c/Makefile.txt")),
     ("README.md", include_str!("../../../templates/plugin/c/README.md.txt")),
+    ("sample.ndjson", SAMPLE),
     (".gitignore", "*.so\n"),
 ];
 
@@ -53,17 +71,20 @@ impl New {
         if self.folder.exists() {
             return Err(CliError(format!("{} is there already; name a new folder", self.folder.display())));
         }
-        let (template, build, library) = match self.lang {
-            Language::Rust => {
-                let library = format!("target/release/lib{}.so", name.replace('-', "_"));
-                (RUST, "cargo build --release", library)
+        let of_rust = format!("target/release/lib{}.so", name.replace('-', "_"));
+        let (template, build, library) = match (self.lang, self.channel) {
+            (Language::Rust, false) => (RUST, "cargo build --release", of_rust),
+            (Language::Rust, true) => (CHANNEL, "cargo build --release", of_rust + CHANNEL_CHECK),
+            (Language::C, false) => (C, "make", format!("{name}.so")),
+            (Language::C, true) => {
+                return Err(CliError("there is a beginning of a channel in Rust only".to_owned()));
             }
-            Language::C => (C, "make", format!("{name}.so")),
         };
         for (place, text) in template {
             let text = text
                 .replace("{{name}}", &name)
                 .replace("{{metric}}", &name.replace('-', "_"))
+                .replace("{{channel}}", &name.replace('-', "_"))
                 .replace("{{sdk}}", &self.dependency()?);
             write(&self.folder.join(place), &text)?;
         }

@@ -81,7 +81,7 @@ impl Fcm {
         if shown.to_string().len() + data.to_string().len() > SIZE_MAX {
             return Outcome::TooLarge;
         }
-        let body = body(&device.token, notification, shown, data).to_string();
+        let body = body(&device.token, notification, &shown, &data).to_string();
         let mut refused = None;
         loop {
             let token = match self.access.token(&self.http, refused.as_deref(), moment).await {
@@ -130,7 +130,7 @@ fn data(notification: &Notification<'_>) -> Value {
     data.into()
 }
 
-fn body(token: &str, notification: &Notification<'_>, shown: Value, data: Value) -> Value {
+fn body(token: &str, notification: &Notification<'_>, shown: &Value, data: &Value) -> Value {
     let Notification { collapse_id, ttl_s, expires_s, .. } = notification;
     let mut apns = json!({
         "headers": { "apns-collapse-id": collapse_id, "apns-expiration": expires_s.to_string() },
@@ -156,8 +156,8 @@ fn body(token: &str, notification: &Notification<'_>, shown: Value, data: Value)
 /// Finds the provider's own word for what is wrong, or the general one.
 fn error_code(answer: &Answer) -> String {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let details = body["error"]["details"].as_array().into_iter().flatten();
-    let own = details.filter_map(|detail| detail["errorCode"].as_str()).next();
+    let mut details = body["error"]["details"].as_array().into_iter().flatten();
+    let own = details.find_map(|detail| detail["errorCode"].as_str());
     let code = own.or(body["error"]["status"].as_str()).unwrap_or_default();
     code.chars().filter(|c| c.is_ascii_uppercase() || *c == '_').take(64).collect()
 }

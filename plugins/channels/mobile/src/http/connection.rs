@@ -1,7 +1,7 @@
 //! One open connection.
 
 use super::Answer;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper::header::{HOST, HeaderValue};
@@ -11,13 +11,16 @@ use std::error::Error as _;
 use std::fmt::Display;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 use url::{Position, Url};
 
 /// The most that is read of an answer.
 const ANSWER_LEN_MAX: usize = 64 << 10;
+/// How long the body of an answer is waited for, once its head has come.
+const ANSWER_MAX: Duration = Duration::from_secs(3);
 /// How often an HTTP/2 connection is asked whether it is still there, idle or not, and how long it may take to
 /// say so.
-const PING_EVERY: Duration = Duration::from_secs(60);
+const PING_EVERY: Duration = Duration::from_mins(1);
 const PING_MAX: Duration = Duration::from_secs(10);
 
 type Body = Full<Bytes>;
@@ -106,8 +109,8 @@ impl Connection {
 
 async fn answer(response: Response<Incoming>) -> Answer {
     let (head, body) = response.into_parts();
-    let body = Limited::new(body, ANSWER_LEN_MAX).collect().await;
-    let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = timeout(ANSWER_MAX, Limited::new(body, ANSWER_LEN_MAX).collect()).await;
+    let body = body.ok().and_then(Result::ok).map(Collected::to_bytes).unwrap_or_default();
     Answer { status: head.status, headers: head.headers, body }
 }
 

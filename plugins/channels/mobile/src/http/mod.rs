@@ -49,7 +49,7 @@ pub(crate) struct Http {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// Empty if it was too long or broke off: the status says enough.
+    /// Empty if it was too long, too slow, or broke off: the status says enough.
     pub(crate) body: Bytes,
 }
 

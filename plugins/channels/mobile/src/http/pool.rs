@@ -25,18 +25,24 @@ pub(crate) struct Pool {
 struct Kept {
     shared: Option<Connection>,
     idle: Vec<(Connection, Instant)>,
+    /// When none could be opened the last time.
+    failed: Option<Instant>,
 }
 
 impl Pool {
     /// Takes a connection to the origin of `url`, a new one if none is left. While one is being opened, others
-    /// wait for it: it may be for all of them.
+    /// wait for it: it may be for all of them, and so is its failure.
     pub(crate) async fn take(&self, url: &Url, connector: &Connector) -> Result<Connection, NoAnswer> {
         let kept = self.kept(url);
+        let began = Instant::now();
         let mut kept = kept.lock().await;
         if let Some(connection) = kept.take() {
             return Ok(connection);
         }
-        let connection = connector.connect(url).await?;
+        if kept.failed.is_some_and(|failed| began < failed) {
+            return Err(NoAnswer::NotSent("no connection for somebody else just now".into()));
+        }
+        let connection = connector.connect(url).await.inspect_err(|_| kept.failed = Some(Instant::now()))?;
         kept.shared = connection.share();
         Ok(connection)
     }

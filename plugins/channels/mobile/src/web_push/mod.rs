@@ -136,11 +136,12 @@ impl WebPush {
             }
             StatusCode::NOT_FOUND | StatusCode::GONE => Outcome::TargetGone,
             StatusCode::PAYLOAD_TOO_LARGE => Outcome::TooLarge,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                if is_trusted && !self.tokens.is_proven(&endpoint.origin) {
-                    return noted(NAME, &format!("{}: {words}", endpoint.origin), Outcome::AuthFailed);
-                }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if !is_trusted => Outcome::Rejected(words),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.tokens.is_proven(&endpoint.origin) => {
                 Outcome::Rejected(format!("{words}: the subscription is bound to another key"))
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                noted(NAME, &format!("{}: {words}", endpoint.origin), Outcome::AuthFailed)
             }
             StatusCode::TOO_MANY_REQUESTS if is_trusted => {
                 let outcome = Outcome::RateLimited { after_s: answer.retry_after_s(RATE_LIMIT_S) };
@@ -183,6 +184,41 @@ impl<'a> Document<'a> {
             data: &notification.data,
             tag: &notification.collapse_id,
             decision_id: notification.decision_id,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Endpoint, HeaderMap, Settings, StatusCode, WebPush};
+    use hyper::body::Bytes;
+    use podium_plugin::prelude::*;
+    use tokio_rustls::rustls::RootCertStore;
+
+    fn outcome(is_known_service: bool, status: StatusCode) -> Outcome {
+        let key =
+            serde_json::json!({ "secret": "KEY", "value": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8" });
+        let settings = serde_json::json!({ "subject": "mailto:push@shop.example", "private_key": key });
+        let settings: Settings = serde_json::from_value(settings).unwrap();
+        let web_push = WebPush::new(&settings, &RootCertStore::empty()).unwrap();
+        let url: url::Url = "https://push.example/a".parse().unwrap();
+        let endpoint = Endpoint { origin: url.origin().ascii_serialization(), url, is_known_service };
+        web_push.outcome(&endpoint, &Answer { status, headers: HeaderMap::new(), body: Bytes::new() })
+    }
+
+    #[test]
+    fn only_a_service_that_is_known_slows_or_pauses_the_channel() {
+        for (status, known, unknown) in [
+            (StatusCode::UNAUTHORIZED, Outcome::AuthFailed, Outcome::Rejected("HTTP 401".into())),
+            (StatusCode::FORBIDDEN, Outcome::AuthFailed, Outcome::Rejected("HTTP 403".into())),
+            (
+                StatusCode::TOO_MANY_REQUESTS,
+                Outcome::RateLimited { after_s: 60 },
+                Outcome::Deferred { after_s: 30 },
+            ),
+        ] {
+            assert_eq!(outcome(true, status), known);
+            assert_eq!(outcome(false, status), unknown);
         }
     }
 }

@@ -181,6 +181,14 @@ fn a_request_that_was_not_processed_comes_again() {
 }
 
 #[test]
+fn the_head_of_an_answer_is_enough() {
+    let (double, mobile) = first_then(|| Does::Drips(410), || Does::answer(200));
+    check(&mobile.send(&address()), (Is::TargetGone, None, ""));
+    check(&mobile.send(&address()), (Is::Accepted, None, ""));
+    assert_eq!(double.n_connections(), 1);
+}
+
+#[test]
 fn no_answer_is_unknown() {
     let (_double, mobile) = answering(|| Does::Hangs);
     let delivery =

@@ -16,6 +16,7 @@ use std::process::{Child, Command, Stdio};
 struct Service {
     node: Child,
     url: String,
+    folder: PathBuf,
 }
 
 impl Service {
@@ -25,13 +26,13 @@ impl Service {
             Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
         };
         let Some(missing) = ["node", "npm"].into_iter().find(|program| !is_there(program)) else {
-            return Some(Self::start_in(&installed()));
+            return Some(Self::start_in(installed()));
         };
         skip(&format!("a browser decrypts what is pushed: {missing} is not installed"));
         None
     }
 
-    fn start_in(folder: &Path) -> Self {
+    fn start_in(folder: PathBuf) -> Self {
         // It wants to be told a port.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut node = Command::new("node")
@@ -43,7 +44,7 @@ impl Service {
         let mut line = String::new();
         BufReader::new(node.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.starts_with("Server running"), "{line}");
-        Self { node, url: format!("http://localhost:{port}") }
+        Self { node, url: format!("http://localhost:{port}"), folder }
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
@@ -58,6 +59,7 @@ impl Drop for Service {
     fn drop(&mut self) {
         self.node.kill().unwrap();
         self.node.wait().unwrap();
+        fs::remove_dir_all(&self.folder).unwrap();
     }
 }
 

@@ -2,16 +2,18 @@
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -39,6 +41,8 @@ pub(crate) enum Does {
     Leaves(u16),
     /// Says that it did nothing with it.
     Refuses,
+    /// Answers with a body that never ends.
+    Drips(u16),
     /// Says nothing.
     Hangs,
     /// Closes the connection.
@@ -83,6 +87,27 @@ impl Got {
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// What an answer has behind its head.
+enum Body {
+    Whole(Full<Bytes>),
+    Endless,
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(cx),
+            Self::Endless => Poll::Pending,
+        }
     }
 }
 
@@ -228,7 +253,7 @@ async fn respond(
     does: Behavior,
     closing: Arc<Notify>,
     leaving: Arc<Notify>,
-) -> Result<Response<Full<Bytes>>, h2::Error> {
+) -> Result<Response<Body>, h2::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default();
     let path = head.uri.path_and_query().unwrap().as_str().to_owned();
@@ -240,6 +265,11 @@ async fn respond(
             leaving.notify_one();
             (status, Vec::new(), String::new())
         }
+        Does::Drips(status) => {
+            let mut response = Response::new(Body::Endless);
+            *response.status_mut() = status.try_into().unwrap();
+            return Ok(response);
+        }
         Does::Refuses => return Err(h2::Reason::REFUSED_STREAM.into()),
         Does::Hangs => std::future::pending().await,
         Does::Closes => {
@@ -247,7 +277,7 @@ async fn respond(
             std::future::pending().await
         }
     };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Body::Whole(Full::new(Bytes::from(body))));
     *response.status_mut() = status.try_into().unwrap();
     for (name, value) in headers {
         response.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_str(&value).unwrap());

@@ -5,6 +5,9 @@ use crate::double::{Does, Double, Speaks};
 use hyper::Version;
 use podium_plugin_host::OutcomeStatus as Is;
 use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::sync::Barrier;
+use std::thread;
 
 fn apns(endpoint: &str, trusted_roots: Option<&str>) -> Value {
     json!({
@@ -65,6 +68,24 @@ fn the_others_are_spoken_to_by_what_they_speak() {
         assert!(double.got().iter().all(|got| got.version == version));
         assert_eq!((double.got().len(), double.n_connections()), (4, 1), "{version:?}");
     }
+}
+
+/// The other side takes connections, and says nothing.
+#[test]
+fn one_failure_to_connect_is_everybodys() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mobile = Mobile::new(&apns(&format!("https://{}", listener.local_addr().unwrap()), None));
+    let begin = Barrier::new(4);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                begin.wait();
+                check(&mobile.send(&device()), (Is::Deferred, Some(30), ""));
+            });
+        }
+    });
+    listener.set_nonblocking(true).unwrap();
+    assert_eq!(listener.incoming().map_while(Result::ok).count(), 1);
 }
 
 #[test]

@@ -114,11 +114,13 @@ impl<'a> ChannelSubject<'a> {
     pub fn promises(info: &ChannelInfo, protocol: Protocol) -> Vec<Promise> {
         let speaks_http = protocol == Protocol::Http;
         let is_made = |promise: &Promise| match promise {
-            Promise::HonestConfig | Promise::Pure | Promise::Total | Promise::Webhooks => true,
+            Promise::HonestConfig | Promise::Pure | Promise::Total | Promise::Webhooks | Promise::Secrets => {
+                true
+            }
             _ if info.class == ProviderClass::Pull => false,
             Promise::SameKey => speaks_http && matches!(info.class, ProviderClass::Keyed { .. }),
             Promise::Accepted | Promise::Answers | Promise::RateLimit | Promise::TooLate => speaks_http,
-            Promise::Breaks | Promise::Deadline | Promise::Secrets => true,
+            Promise::Breaks | Promise::Deadline => true,
         };
         Promise::ALL.into_iter().filter(is_made).collect()
     }

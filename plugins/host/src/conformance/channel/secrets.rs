@@ -3,12 +3,15 @@
 use super::delivery::AMPLE;
 use super::double::{Does, Protocol};
 use super::{ChannelSubject, Checked, Double, Failed, broken, call};
-use serde_json::Value;
+use crate::channel_info::ProviderClass;
+use crate::channel_instance::WebhookRequest;
+use crate::channel_secrets::resolve_secrets;
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What `health` may take.
-const HEALTH_MAX: Duration = Duration::from_secs(2);
+/// What `health` and `ingest` may take here.
+const CALL_MAX: Duration = Duration::from_secs(2);
 /// A shorter secret is found in any text.
 const SECRET_LEN_MIN: usize = 4;
 /// A value that no secret has, whatever its form.
@@ -29,10 +32,12 @@ impl ChannelSubject<'_> {
         if let Err(error) = self.registry.create_channel_with(&self.info.id, &config_json, &wrong) {
             told.push(error.to_string());
         }
-        if let Err(fault) = self.create(nobody)?.health(&call(HEALTH_MAX)) {
-            told.push(fault.to_string());
-        }
+        let channel = self.create(nobody)?;
+        told.extend(channel.health(&call(CALL_MAX)).err().map(|fault| fault.to_string()));
+        let forged = WebhookRequest { method: "POST", path: "/", query: "", headers: &[], body: b"{}" };
+        told.extend(channel.ingest(&forged, &call(CALL_MAX)).err().map(|fault| fault.to_string()));
         let all = match self.trial.protocol {
+            _ if self.info.class == ProviderClass::Pull => &[],
             Protocol::Http => &[
                 Does::Answers("200 OK"),
                 Does::Answers("400 Bad Request"),
@@ -59,16 +64,15 @@ impl ChannelSubject<'_> {
     }
 
     /// The values of the secrets that the settings name.
-    fn named_secrets(&self, address: std::net::SocketAddr) -> Vec<String> {
+    fn named_secrets(&self, address: SocketAddr) -> Vec<String> {
         let found = RefCell::new(Vec::new());
         let find = |name: &str| {
             let value = self.secret(name);
             found.borrow_mut().push(value.clone());
             Some(value)
         };
-        let config_json = self.config(address);
-        let resolved = crate::resolve_secrets(&self.info.config_schema, &config_json, &find);
-        debug_assert!(resolved.is_err() || serde_json::from_str::<Value>(&config_json).is_ok());
+        // What it comes to does not matter: settings that are refused are so without secrets, too.
+        drop(resolve_secrets(&self.info.config_schema, &self.config(address), &find));
         found.into_inner().into_iter().filter(|secret| SECRET_LEN_MIN <= secret.len()).collect()
     }
 }

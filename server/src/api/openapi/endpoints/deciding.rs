@@ -1,6 +1,6 @@
 //! Deciding, and the events that say what came of it.
 
-use super::super::endpoint::{Endpoint, JSON, in_path, limit, none, query};
+use super::super::endpoint::{Endpoint, JSON, in_path, limit, needed_query, none};
 use super::super::examples;
 use super::super::schema::{DecideRequest, Decisions, EventsBody, Explanation, Receipt, RejectedEvents};
 use super::{DECIDING, EVENTS, get, post};
@@ -38,8 +38,7 @@ pub(super) fn deciding() -> Vec<Endpoint> {
 
 pub(super) fn events() -> Vec<Endpoint> {
     let status = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["rejected"])).build();
-    let mut status = query("status", status, "Which events.");
-    status.required = utoipa::openapi::Required::True;
+    let status = needed_query("status", status, "Which events.");
     vec![
         post("/api/v1/events", "sendEvents")
             .tag(EVENTS)

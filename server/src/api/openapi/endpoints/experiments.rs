@@ -15,8 +15,14 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 
 const MERGE_PATCH: &str = "application/merge-patch+json";
 /// What checking a definition can find.
-const DEFINING: [Kind; 4] =
-    [Kind::FlagKeyTaken, Kind::UnknownMetric, Kind::MetricConfig, Kind::ExclusionGroupFull];
+const DEFINING: [Kind; 6] = [
+    Kind::FlagKeyTaken,
+    Kind::UnknownMetric,
+    Kind::MetricConfig,
+    Kind::ExclusionGroupFull,
+    Kind::UnknownChannel,
+    Kind::ContentRefused,
+];
 
 pub(super) fn experiments() -> Vec<Endpoint> {
     let cursor = ObjectBuilder::new()

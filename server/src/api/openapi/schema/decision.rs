@@ -45,8 +45,12 @@ struct DecideFields {
     /// Whether the answer is an exposure, where the experiment counts decisions as such; `false` for previews.
     #[schema(required = false, default = true)]
     exposure: bool,
-    /// What is known of the unit; accepted, and ignored for now.
+    /// What is known of the unit: texts and numbers fill the placeholders of a rendered content.
     context: Option<BTreeMap<String, Value>>,
+    /// The channel that shows it: where it has rendered the content of a variant, the answer has it as it was
+    /// rendered, by the names of its parts.
+    #[schema(examples("web"))]
+    channel: Option<String>,
 }
 
 /// Which flags to decide for which units.

@@ -64,6 +64,10 @@ struct VariantFields {
     /// What the client gets: any JSON.
     #[schema(required = false)]
     content: Value,
+    /// What is sent or shown on channels that need another form of it, by the channel's key. It is rendered when the
+    /// experiment is registered or changed, and refused then if the channel cannot.
+    #[schema(required = false)]
+    channels: BTreeMap<String, Value>,
 }
 
 /// One arm, as it is registered.
@@ -233,6 +237,9 @@ struct Variant {
     /// What the client gets: any JSON.
     #[schema(required = true)]
     content: Value,
+    /// What is sent or shown on channels that need another form of it, by the channel's key.
+    #[schema(nullable = false)]
+    channels: Option<BTreeMap<String, Value>>,
     /// When it was taken out. From then on no unit gets it; its figures stay.
     #[schema(nullable = false)]
     removed_at: Option<Time>,

@@ -5,22 +5,28 @@
 #![expect(clippy::struct_field_names, reason = "members are named as they are on the wire")]
 
 mod allocator;
+mod channel;
 mod decision;
 mod event;
 mod experiment;
+mod message;
 mod operations;
 mod patch;
 mod report;
+mod suppression;
 mod weights;
 
+pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
 pub(super) use event::{EventsBody, Receipt, RejectedEvents};
 pub(super) use experiment::{Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status};
+pub(super) use message::{MessagePage, MessageState, MessageWithHistory, Messages, NewMessages};
 pub(super) use operations::{
     ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugins, Problem, Readiness, ReportLink,
 };
 pub(super) use patch::ExperimentPatch;
 pub(super) use report::Report;
+pub(super) use suppression::{NewSuppression, Suppression, SuppressionPage};
 pub(super) use weights::WeightsHistory;
 
 use utoipa::openapi::schema::{

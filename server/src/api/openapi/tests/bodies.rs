@@ -1,13 +1,21 @@
 //! Answers against their schemas.
 
 use super::super::examples;
+use super::delivery;
 use super::shop::{Server, Shop};
 use serde_json::json;
 use std::collections::BTreeSet;
 
 /// What needs a plugin to succeed; the answers with a body have the schema of those that read an experiment.
-const NEED_A_PLUGIN: [&str; 5] =
-    ["addVariant", "createExperiment", "createVersion", "editExperiment", "releasePlugin"];
+const NEED_A_PLUGIN: [&str; 7] = [
+    "addVariant",
+    "createExperiment",
+    "createVersion",
+    "editExperiment",
+    "putChannel",
+    "receiveWebhook",
+    "releasePlugin",
+];
 
 #[actix_web::test]
 async fn answers_are_what_their_schemas_say() {
@@ -18,6 +26,9 @@ async fn answers_are_what_their_schemas_say() {
     decide(&server).await;
     follow_links(&server).await;
     make_and_revoke_a_key(&server).await;
+    delivery::messages(&server).await;
+    delivery::suppressions(&server).await;
+    delivery::channels(&server).await;
     live(&server).await;
     let all = server.operations().values().map(|operation| operation["operationId"].as_str().unwrap());
     let succeeded = server.succeeded.borrow();
@@ -125,9 +136,17 @@ async fn problems_are_what_the_document_says() {
         }
         let answer = server.try_out(Some("admin"), &asked, Some(json!({"nonsense": 1}))).await;
         let id = operation["operationId"].as_str().unwrap();
-        let answers_anything =
-            ["listExperiments", "listKeys", "listMetrics", "listPlugins", "readIndexPage", "sendEvents"]
-                .contains(&id);
+        let answers_anything = [
+            "listChannels",
+            "listExperiments",
+            "listKeys",
+            "listMessages",
+            "listMetrics",
+            "listPlugins",
+            "readIndexPage",
+            "sendEvents",
+        ]
+        .contains(&id);
         assert_eq!(answer.status < 400, answers_anything, "{asked}: {}", answer.body);
     }
 }
@@ -138,7 +157,7 @@ async fn each_request_that_fails_says_why_as_documented() {
     let server = shop.server().await;
     let (_, example) = examples::new_experiment().remove(0);
     let large = json!({"name": "x".repeat(1024 * 1024), "scope": "server"});
-    for (asked, body, status) in [
+    let of_experiments = [
         ("POST /api/v1/experiments", Some(example), 422),
         ("POST /api/v1/experiments", Some(json!({"key": "x"})), 400),
         ("PATCH /api/v1/experiments/banner", Some(json!({"traffic": 0.5})), 422),
@@ -156,7 +175,8 @@ async fn each_request_that_fails_says_why_as_documented() {
         ("GET /api/v1/experiments?status=lost", None, 400),
         ("GET /api/v1/experiments/nope/report.html", None, 404),
         ("GET /api/v1/experiments/banner/report.html?version=last", None, 400),
-    ] {
+    ];
+    for (asked, body, status) in of_experiments.into_iter().chain(delivery::failing()) {
         let answer = server.try_out(Some("admin"), asked, body).await;
         assert_eq!(answer.status, status, "{asked}: {}", answer.body);
     }

@@ -116,6 +116,12 @@ impl Check<'_> {
                 self.fault(at, format_args!("{name} is missing"));
             }
         }
+        let n_members = members.len() as u64;
+        if schema["minProperties"].as_u64().is_some_and(|least| n_members < least)
+            || schema["maxProperties"].as_u64().is_some_and(|most| most < n_members)
+        {
+            self.fault(at, format_args!("{n_members} members"));
+        }
         let declared = schema["properties"].as_object();
         for (name, value) in members {
             let at = format!("{at}/{name}");
@@ -124,6 +130,7 @@ impl Check<'_> {
             match wanted {
                 Value::Object(_) => self.value(wanted, value, &at),
                 Value::Null if declared.is_none() => {}
+                Value::Bool(true) => {}
                 _ => self.fault(&at, "is not declared"),
             }
         }
@@ -131,7 +138,7 @@ impl Check<'_> {
 }
 
 /// What is checked, and what says nothing about a value.
-const KEYWORDS: [&str; 26] = [
+const KEYWORDS: [&str; 28] = [
     "$ref",
     "additionalProperties",
     "anyOf",
@@ -145,9 +152,11 @@ const KEYWORDS: [&str; 26] = [
     "items",
     "maxItems",
     "maxLength",
+    "maxProperties",
     "maximum",
     "minItems",
     "minLength",
+    "minProperties",
     "minimum",
     "oneOf",
     "pattern",

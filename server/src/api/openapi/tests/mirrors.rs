@@ -1,10 +1,17 @@
 //! Schemas against the types they mirror: members, names, defaults.
 
+use super::check::faults;
 use super::{document, schema};
+use crate::api::channels::{NewChannel, Offered};
 use crate::api::events::RejectedQuery;
 use crate::api::experiments::{HistoryQuery, ListQuery, VersionQuery};
+use crate::api::messages::MessagesQuery;
+use crate::api::suppressions::{self, LiftQuery, NewSuppression};
 use crate::app::DecideRequest;
 use crate::auth::Scope;
+use crate::delivery::SendRequest;
+use crate::delivery::message::MessageState;
+use crate::store::suppressions::SuppressionScope;
 use podium_core::allocation::{AllocatorConfig, Phase};
 use podium_core::experiment::{
     Definition, ExclusionGroup, ExposureSource, MetricChoice, Schedule, Status, Stickiness, UnitKind, Variant,
@@ -12,6 +19,7 @@ use podium_core::experiment::{
 use podium_core::metric::{Direction, MetricKind, ValueUnit};
 use podium_core::report::{Method, Report, Role, State, WarningCode};
 use podium_core::snapshot::Reason;
+use podium_plugin_host::{ChannelInfo, ProviderClass};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -50,6 +58,12 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<Definition>(&without_member(named("NewExperiment"), "key"));
     check::<AllocatorConfig>(named("AllocatorPatch"));
     check::<DecideRequest<'_>>(named("DecideRequest"));
+    check::<SendRequest>(named("NewMessages"));
+    check::<NewSuppression>(named("NewSuppression"));
+    check::<NewChannel>(named("NewChannel"));
+    let of_recipient = expected_by::<SendRequest>(r#"{"to": {"?": 0}}"#);
+    assert_eq!(members(named("Recipient")), of_recipient);
+    assert_eq!(named("Recipient")["additionalProperties"], json!(false));
     let of_allocators = named("Allocator")["oneOf"].as_array().unwrap().iter().flat_map(members);
     assert_eq!(of_allocators.collect::<Names>(), expected_by::<AllocatorConfig>(r#"{"?": 0}"#));
 }
@@ -71,17 +85,21 @@ fn without_member(schema: &Value, name: &str) -> Value {
 #[test]
 fn query_parameters_are_those_that_are_read() {
     let document = document();
-    let check = |path: &str, read: Names| {
-        let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+    let check_method = |path: &str, method: &str, read: Names| {
+        let parameters = document["paths"][path][method]["parameters"].as_array().unwrap();
         let of_query = parameters.iter().filter(|parameter| parameter["in"] == "query");
         let names = of_query.map(|parameter| parameter["name"].as_str().unwrap().to_owned());
         assert_eq!(names.collect::<Names>(), read, "{path}");
     };
+    let check = |path: &str, read: Names| check_method(path, "get", read);
     check("/api/v1/experiments", expected_by::<ListQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}", expected_by::<VersionQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}/report", expected_by::<VersionQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}/weights", expected_by::<HistoryQuery>(r#"{"?": 0}"#));
     check("/api/v1/events", expected_by::<RejectedQuery>(r#"{"?": 0}"#));
+    check("/api/v1/messages", expected_by::<MessagesQuery>(r#"{"?": 0}"#));
+    check("/api/v1/suppressions", expected_by::<suppressions::ListQuery>(r#"{"?": 0}"#));
+    check_method("/api/v1/suppressions", "delete", expected_by::<LiftQuery>(r#"{"?": 0}"#));
 }
 
 #[test]
@@ -107,9 +125,44 @@ fn words_that_are_read_are_those_that_are_declared() {
     check::<Reason>(&document, "Reason");
     check::<Phase>(&document, "Phase");
     check::<Scope>(&document, "Scope");
+    check::<MessageState>(&document, "MessageState");
+    check::<SuppressionScope>(&document, "SuppressionScope");
+    let purposes = schema(&document, "Purpose")["enum"].as_array().unwrap().iter();
+    let purposes: Names = purposes.map(|word| word.as_str().unwrap().to_owned()).collect();
+    assert_eq!(purposes, expected_by::<SendRequest>(r#"{"purpose": "?"}"#));
     let types = &schema(&document, "AllocatorType")["enum"];
     let types = types.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned());
     assert_eq!(types.collect::<Names>(), expected_by::<AllocatorConfig>(r#"{"type": "?"}"#));
+}
+
+#[test]
+fn a_channel_on_offer_is_what_its_schema_says() {
+    let document = document();
+    let classes = [
+        ProviderClass::Keyed { key_ttl_s: 9 },
+        ProviderClass::Coalescing,
+        ProviderClass::Blind,
+        ProviderClass::Pull,
+    ];
+    for class in classes {
+        let info = ChannelInfo {
+            id: "email".to_owned(),
+            title: "Email".to_owned(),
+            description: String::new(),
+            plugin_id: "podium.email".to_owned(),
+            plugin_version: "1.0.0".to_owned(),
+            file: "email.so".into(),
+            config_schema: r#"{"type": "object"}"#.to_owned(),
+            class,
+            batch_max: 1,
+            parallel_max: 8,
+            payload_limit: None,
+            takes_webhooks: false,
+        };
+        let body = serde_json::to_value(Offered::from(&info)).unwrap();
+        let found = faults(&document, schema(&document, "OfferedChannel"), &body);
+        assert!(found.is_empty(), "{class:?}: {found:?}");
+    }
 }
 
 #[test]

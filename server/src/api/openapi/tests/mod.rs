@@ -2,6 +2,7 @@
 
 mod bodies;
 mod check;
+mod delivery;
 mod mirrors;
 mod readers;
 mod reports;

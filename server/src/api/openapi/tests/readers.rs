@@ -3,8 +3,11 @@
 use super::super::examples;
 use super::check::faults;
 use super::{document, operations, schema};
+use crate::api::channels::NewChannel;
+use crate::api::suppressions::NewSuppression;
 use crate::app::DecideRequest;
 use crate::catalog::Catalog;
+use crate::delivery::SendRequest;
 use crate::ingest::body;
 use podium_core::experiment::{Definition, Variant};
 use podium_core::id::ExperimentKey;
@@ -160,6 +163,57 @@ fn a_decision_is_asked_for_as_its_schema_says() {
     assert!(reads_decide(&json!({"unit": "u", "units": ["v"], "flags": ["a"]})).is_err());
 }
 
+/// Reads a request to send as the server does, but for what only the channel and the flag know.
+fn reads_messages(body: &Value) -> Result<(), String> {
+    let asked: SendRequest = serde_json::from_value(body.clone()).map_err(|error| error.to_string())?;
+    let now = Timestamp::parse("2026-11-26T00:00:00Z").unwrap();
+    asked.check(now).map_err(|faults| format!("{faults:?}"))
+}
+
+fn reads_suppression(body: &Value) -> Result<(), String> {
+    let new: NewSuppression = serde_json::from_value(body.clone()).map_err(|error| error.to_string())?;
+    new.check().map_err(|problem| problem.to_string())
+}
+
+fn reads_channel(body: &Value) -> Result<(), String> {
+    serde_json::from_value::<NewChannel>(body.clone()).map(drop).map_err(|error| error.to_string())
+}
+
+#[test]
+fn messages_are_asked_for_as_their_schema_says() {
+    let one = json!({
+        "channel": "c", "flag": "f",
+        "to": {"unit": "u", "address": "a", "fields": {"name": "n"}},
+        "purpose": "marketing", "collapse_key": "k", "send_at": "2025-11-27T09:30:00Z", "expires_in_s": 9
+    });
+    let names_one: fn(&Value) -> Result<(), String> = |body| {
+        // That one of `flag` and `content` is there is a rule between fields, which a schema cannot say.
+        let mut body = body.clone();
+        if body.get("flag").is_none_or(Value::is_null) {
+            body["flag"] = json!("f");
+        }
+        reads_messages(&body)
+    };
+    for at in ["", "/to", "/to/fields"] {
+        check_members("NewMessages", &one, at, names_one);
+    }
+    let mut by_object = one.clone();
+    by_object["to"] =
+        json!([{"unit": "u", "address": {"email": "a"}}, {"unit": "u", "address": {"email": "b"}}]);
+    check_members("NewMessages", &by_object, "/to/0", names_one);
+    let both = json!({"channel": "c", "flag": "f", "content": 1, "to": one["to"]});
+    assert!(reads_messages(&both).is_err());
+    let neither = json!({"channel": "c", "to": one["to"]});
+    assert!(reads_messages(&neither).is_err());
+}
+
+#[test]
+fn suppressions_and_channels_are_read_as_their_schemas_say() {
+    let suppression = json!({"channel": "c", "address": "a", "scope": "all", "reason": "r"});
+    check_members("NewSuppression", &suppression, "", reads_suppression);
+    check_members("NewChannel", &json!({"channel": "c", "settings": {"a": 1}}), "", reads_channel);
+}
+
 #[test]
 fn examples_are_taken_and_fit_their_schemas() {
     let document = document();
@@ -197,6 +251,15 @@ fn examples_are_taken_and_fit_their_schemas() {
     }
     for (name, body) in examples::decide() {
         assert_eq!(reads_decide(&body), Ok(()), "{name}");
+    }
+    for (name, body) in examples::new_messages() {
+        assert_eq!(reads_messages(&body), Ok(()), "{name}");
+    }
+    for (name, body) in examples::new_suppression() {
+        assert_eq!(reads_suppression(&body), Ok(()), "{name}");
+    }
+    for (name, body) in examples::new_channel() {
+        assert_eq!(reads_channel(&body), Ok(()), "{name}");
     }
     for (name, body) in examples::new_variant() {
         assert!(serde_json::from_value::<Variant>(body).is_ok(), "{name}");

@@ -1,4 +1,4 @@
-//! A server of a test's own, with three experiments in it, asked without a socket.
+//! A server of a test's own, with three experiments and a channel in it, asked without a socket.
 //!
 //! No plugin is loaded: what needs a metric is tried on the real binary instead.
 
@@ -7,8 +7,11 @@ use super::{document, operations};
 use crate::api;
 use crate::app::App;
 use crate::auth::{KeyRecord, Scope};
+use crate::delivery::tokens::Links;
+use crate::secrets::Secrets;
+use crate::store::channels::StoredChannel;
 use crate::store::weights::StoredWeights;
-use crate::store::{Store, experiments, keys, weights};
+use crate::store::{Store, channels, experiments, keys, weights};
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, IF_MATCH};
@@ -17,7 +20,7 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web;
 use podium_core::allocation::{AllocationInput, AllocatorConfig, ArmState, next_weights};
 use podium_core::experiment::{Definition, Experiment, Status};
-use podium_core::id::{ExperimentId, ExperimentKey};
+use podium_core::id::{ChannelKey, ExperimentId, ExperimentKey};
 use podium_core::metric::{Direction, MetricKind, VariantSums};
 use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
@@ -60,8 +63,10 @@ impl Shop {
         {
             insert(&store, key, status).await;
         }
+        channels::put(store.writer(), &mail()).await.unwrap();
         let registry = Registry::load(&[plugins], &HostLog::new(Level::Error, |_| {}));
-        let app = App::start(store, registry, [7; 32], "https://shop.example".to_owned()).await.unwrap();
+        let links = Links { public_url: "https://shop.example".to_owned(), secret: [7; 32] };
+        let app = App::start(store, registry, links, Secrets::new(folder.join("secrets"))).await.unwrap();
         Self { app, keys, folder }
     }
 
@@ -81,6 +86,19 @@ impl Shop {
             document,
             succeeded: RefCell::default(),
         }
+    }
+}
+
+/// A channel whose plugin is not there.
+fn mail() -> StoredChannel {
+    StoredChannel {
+        key: ChannelKey::new("mail").unwrap(),
+        channel: "email".to_owned(),
+        settings: serde_json::Map::from_iter([("host".to_owned(), json!("smtp.example.com"))]),
+        revision: 1,
+        created_at: Timestamp::from_micros(0),
+        updated_at: Timestamp::from_micros(0),
+        paused_why: None,
     }
 }
 
@@ -177,7 +195,7 @@ impl Answer {
         let body = if content_type.contains("json") {
             serde_json::from_slice(&bytes).unwrap()
         } else {
-            Value::String(String::from_utf8(bytes.to_vec()).unwrap())
+            Value::String(String::from_utf8_lossy(&bytes).into_owned())
         };
         Self { status, content_type, headers, body }
     }
@@ -206,15 +224,20 @@ impl Server<'_> {
         if let Some(scope) = scope {
             request = request.insert_header(("x-api-key", self.shop.keys[scope].as_str()));
         }
-        if operation["parameters"].as_array().into_iter().flatten().any(|one| one["name"] == "If-Match") {
-            request = request.insert_header((IF_MATCH, "*"));
+        let key = uuid::Uuid::now_v7().to_string();
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            match parameter["name"].as_str() {
+                Some("If-Match") => request = request.insert_header((IF_MATCH, "*")),
+                Some(name @ "Idempotency-Key") => request = request.insert_header((name, key.as_str())),
+                _ => {}
+            }
         }
         if let Some(body) = body {
             request = request.set_json(body);
         }
         let answer = self.ask(request).await;
         self.check(asked, operation, &answer);
-        if answer.status < 300 {
+        if answer.status < 400 {
             self.succeeded.borrow_mut().insert(operation["operationId"].as_str().unwrap().to_owned());
         }
         answer
@@ -238,7 +261,8 @@ impl Server<'_> {
             documented = self.document.pointer(&to[1..]).unwrap();
         }
         for (name, _) in documented["headers"].as_object().into_iter().flatten() {
-            let is_optional = name == "Link" || (name == "ETag" && answer.status == 412);
+            let is_optional = ["Link", "Idempotency-Replayed"].contains(&name.as_str())
+                || (name == "ETag" && answer.status == 412);
             let is_there = answer.headers.contains_key(&name.to_lowercase());
             assert!(is_there || is_optional, "{asked}: {} has no {name}", answer.status);
         }
@@ -250,6 +274,11 @@ impl Server<'_> {
         let content = content.unwrap_or_else(|| panic!("{asked}: {}", answer.content_type));
         let found = faults(&self.document, &content["schema"], &answer.body);
         assert!(found.is_empty(), "{asked}: {found:#?} in {:#}", answer.body);
+    }
+
+    /// What makes the links in the shop's messages.
+    pub(super) fn links(&self) -> &Links {
+        &self.shop.app.links
     }
 
     /// The operations of the document, by method and path.

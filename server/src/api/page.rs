@@ -1,0 +1,25 @@
+//! A page of a list, and where the next one is.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use serde_json::json;
+use std::fmt::Display;
+
+/// Answers a page of a list: 200, with a `Link` to the next one if there is one.
+pub(super) fn page<T: Serialize, C: Serialize + Display>(
+    http: &HttpRequest,
+    data: &[T],
+    next_cursor: Option<C>,
+) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    if let Some(cursor) = &next_cursor {
+        // The next page is of the same list.
+        let kept =
+            http.query_string().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+        let query: String = kept.map(|pair| format!("{pair}&")).collect();
+        let next = format!("<{}?{query}cursor={cursor}>; rel=\"next\"", http.path());
+        response.insert_header((header::LINK, next));
+    }
+    response.json(json!({ "data": data, "next_cursor": next_cursor }))
+}
