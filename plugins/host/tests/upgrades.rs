@@ -54,7 +54,7 @@ fn files(world: &World) -> Box<dyn ChannelInstance> {
 
 fn payload() -> Filled {
     let json = r#"{"parts": [{"name": "body", "escaping": "plain", "text": "Hi"}]}"#;
-    Payload::from_json(json).unwrap().fill(|_| None).unwrap()
+    Payload::from_json(json).unwrap().fill(|_| None, |_, to| to.into()).unwrap()
 }
 
 fn deliver(channel: &dyn ChannelInstance, idempotency_key: &str) -> Delivered {
