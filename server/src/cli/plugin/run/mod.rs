@@ -62,11 +62,15 @@ impl Run {
             say_error(&format!("cannot delete {}: {error}", folder.display()));
         }
         let Replayed { report, troubles } = replayed?;
-        troubles.iter().for_each(|trouble| say_error(trouble));
+        for trouble in &troubles {
+            say_error(trouble);
+        }
         if self.json {
             say(&report.to_string());
         } else {
-            report::lines(&report).iter().for_each(|line| say(line));
+            for line in report::lines(&report) {
+                say(&line);
+            }
         }
         Ok(if troubles.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
