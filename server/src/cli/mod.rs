@@ -114,3 +114,14 @@ pub(crate) fn say_error(text: &str) {
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+
+    /// In a release, two arguments of one name would be taken for each other.
+    #[test]
+    fn no_argument_is_there_twice() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

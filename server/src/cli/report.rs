@@ -15,7 +15,7 @@ pub(crate) struct ReportCommand {
     #[arg(id = "experiment-key", value_name = "KEY")]
     key: String,
     /// Which version of it; the newest if absent.
-    #[arg(long = "experiment-version", value_name = "N")]
+    #[arg(id = "experiment-version", long, value_name = "N")]
     version: Option<u32>,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
