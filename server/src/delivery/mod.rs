@@ -7,6 +7,7 @@
 
 mod address;
 mod begin;
+mod call;
 mod channels;
 mod crash;
 mod feedback;

@@ -1,22 +1,20 @@
 //! The sender: claims what is due on each channel, has it delivered, and writes what became of it.
 
 use super::begin::Beginnings;
+use super::call::{self, Prepared, Watch};
 use super::channels::{Channels, Configured};
 use super::feedback::{MessageEvent, message_event, suppression};
 use super::message::{Message, MessageState};
 use super::settle::{next, slug};
 use super::tokens::Links;
-use super::{DELIVER_S, LEASE_S, crash_point, deadline_ms};
+use super::{LEASE_S, crash_point};
 use crate::clock;
 use crate::ingest::queue::{IngestError, Queue};
 use crate::store::outbox::{self, Claimed, Effects, Next, Settled};
 use crate::store::suppressions::SuppressionScope;
 use crate::store::{Store, StoreError};
 use podium_core::time::Timestamp;
-use podium_plugin_host::{
-    ChannelCall, ChannelMessage, Delivered, DeliveryWatch, Filled, Outcome, OutcomeStatus, ProviderClass,
-    Purpose,
-};
+use podium_plugin_host::{Outcome, OutcomeStatus, ProviderClass};
 use sea_orm::DbBackend;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -124,7 +122,7 @@ impl Sender {
     async fn send(&self, channel: &Arc<Configured>, class: ProviderClass, batch: Vec<Claimed>) {
         let mut ready = Vec::with_capacity(batch.len());
         for claimed in batch {
-            match self.prepare(claimed).await {
+            match Prepared::new(claimed, &self.channels, &self.links).await {
                 Ok(prepared) => ready.push(prepared),
                 Err((message, next)) => self.settle(channel, &message, Decided::ours(next)).await,
             }
@@ -134,24 +132,25 @@ impl Sender {
         }
         let ready = Arc::new(ready);
         let (told, mut outcomes) = mpsc::unbounded_channel();
-        let delivering = self.deliver(channel, Arc::clone(&ready), told.clone());
+        let watch = Watch::new(&ready, self.beginnings.clone(), told.clone());
+        let delivering = call::deliver(channel, Arc::clone(&ready), watch, self.links.clone());
         let collect = async {
             let delivered = delivering.await;
             // What the channel did not tell at once.
             for (idx, delivery) in delivered.deliveries.into_iter().enumerate() {
-                let _ = told.send((idx, delivery.begun, delivery.outcome));
+                let _ = told.send((idx, delivery.outcome));
             }
             drop(told);
             delivered.fault
         };
         let write = async {
             let mut is_settled = vec![false; ready.len()];
-            while let Some((idx, begun, outcome)) = outcomes.recv().await {
+            while let Some((idx, outcome)) = outcomes.recv().await {
                 let (Some(is_settled), Some(prepared)) = (is_settled.get_mut(idx), ready.get(idx)) else {
                     continue;
                 };
                 if !std::mem::replace(is_settled, true) {
-                    self.outcome(channel, class, &prepared.message, (begun, &outcome)).await;
+                    self.outcome(channel, class, &prepared.message, &outcome).await;
                 }
             }
         };
@@ -162,89 +161,16 @@ impl Sender {
         }
     }
 
-    /// Fills what a message sends; or says why it is not sent.
-    async fn prepare(&self, claimed: Claimed) -> Result<Prepared, (Message, Next)> {
-        let Claimed { message, is_suppressed } = claimed;
-        let end = |state, reason: String| Next::End { state, reason, provider_id: None };
-        if is_suppressed {
-            return Err((message, end(MessageState::Skipped, "suppressed".into())));
-        }
-        if message.expires_at <= clock::now() {
-            return Err((message, end(MessageState::Failed, "expired".into())));
-        }
-        let payload = match &message.payload_sha256 {
-            Some(sha256) => self.channels.payload(sha256).await,
-            None => Ok(None),
-        };
-        let payload = match payload {
-            Ok(Some(payload)) => payload,
-            Ok(None) => return Err((message, end(MessageState::Skipped, "no_content".into()))),
-            Err(error) => {
-                tracing::error!(%error, "a payload could not be read");
-                let due_at = clock::now().plus_seconds(1);
-                return Err((message, Next::Again { due_at }));
-            }
-        };
-        let filled = self.fill(&payload, &message);
-        match filled {
-            Ok(filled) => Ok(Prepared { message, filled }),
-            Err(reason) => Err((message, end(MessageState::Failed, reason))),
-        }
-    }
-
-    fn fill(&self, payload: &podium_plugin_host::Payload, message: &Message) -> Result<Filled, String> {
-        let ours: Vec<(&str, String)> = payload
-            .placeholders()
-            .into_iter()
-            .filter_map(|name| Some((name, self.links.value(name, message)?)))
-            .collect();
-        let value = |name: &str| {
-            let own = ours.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str());
-            own.or_else(|| message.fields.get(name).map(String::as_str))
-        };
-        let link = |_: usize, target: &str| self.links.click(message.id, target);
-        payload.fill(value, link).map_err(|wrong| format!("bad_field: {wrong}"))
-    }
-
-    /// Makes the call, on a thread that may wait.
-    async fn deliver(
-        &self,
-        channel: &Arc<Configured>,
-        ready: Arc<Vec<Prepared>>,
-        told: mpsc::UnboundedSender<(usize, bool, Outcome)>,
-    ) -> Delivered {
-        let claims = ready.iter().map(|prepared| (prepared.message.id, prepared.message.epoch)).collect();
-        let watch = Watch { claims, beginnings: self.beginnings.clone(), told };
-        let (channel, links, n_ready) = (Arc::clone(channel), self.links.clone(), ready.len());
-        let done = tokio::task::spawn_blocking(move || {
-            let call = ChannelCall {
-                deadline_ms: deadline_ms(clock::now(), DELIVER_S),
-                watch: Some(Arc::new(watch)),
-                ..ChannelCall::default()
-            };
-            let texts: Vec<Texts> = ready.iter().map(|prepared| Texts::new(prepared, &links)).collect();
-            let messages: Vec<ChannelMessage<'_>> =
-                ready.iter().zip(&texts).map(|(prepared, texts)| prepared.lend(texts)).collect();
-            match channel.instance() {
-                Ok(instance) => instance.deliver(&messages, &call),
-                Err(text) => none_left(messages.len(), text),
-            }
-        });
-        done.await.unwrap_or_else(|error| none_left(n_ready, &error.to_string()))
-    }
-
     /// Writes what became of a message, and slows down or stops its channel where it says so.
     async fn outcome(
         &self,
         channel: &Arc<Configured>,
         class: ProviderClass,
         message: &Message,
-        (begun, outcome): (bool, &Outcome),
+        outcome: &Outcome,
     ) {
         crash_point("before-settled");
         let now = clock::now();
-        let mut message = message.clone();
-        message.attempts += u32::from(begun);
         match outcome.status {
             OutcomeStatus::Deferred | OutcomeStatus::Unknown => channel.failed(now),
             OutcomeStatus::RateLimited => {
@@ -260,9 +186,9 @@ impl Sender {
             OutcomeStatus::Cancelled => {}
             _ => channel.succeeded(),
         }
-        let next = next(&message, class, outcome, (now, rand::random()));
+        let next = next(message, class, outcome, (now, rand::random()));
         let decided = Decided { outcome: slug(outcome.status), detail: detail(outcome), next };
-        self.settle(channel, &message, decided).await;
+        self.settle(channel, message, decided).await;
         crash_point("after-settled");
     }
 
@@ -338,49 +264,6 @@ impl Sender {
     }
 }
 
-/// A message with what it sends.
-#[derive(Debug)]
-struct Prepared {
-    message: Message,
-    filled: Filled,
-}
-
-/// Texts that are made for one call.
-struct Texts {
-    key: String,
-    decision_id: String,
-    unsubscribe_url: String,
-}
-
-impl Texts {
-    fn new(prepared: &Prepared, links: &Links) -> Self {
-        let message = &prepared.message;
-        let is_marketing = message.purpose == Purpose::Marketing;
-        Self {
-            key: message.id.to_string(),
-            decision_id: message.facts.decision_id.map(|id| id.to_string()).unwrap_or_default(),
-            unsubscribe_url: if is_marketing { links.unsubscribe(message.id) } else { String::new() },
-        }
-    }
-}
-
-impl Prepared {
-    fn lend<'a>(&'a self, texts: &'a Texts) -> ChannelMessage<'a> {
-        let Self { message, filled } = self;
-        ChannelMessage {
-            purpose: message.purpose,
-            attempt: message.attempts + 1,
-            expires_ms: message.expires_at.as_millis(),
-            idempotency_key: &texts.key,
-            collapse_key: &message.collapse_key,
-            decision_id: &texts.decision_id,
-            address_json: &message.address_json,
-            payload: filled,
-            unsubscribe_url: &texts.unsubscribe_url,
-        }
-    }
-}
-
 /// What is written of an outcome.
 struct Decided {
     outcome: &'static str,
@@ -398,31 +281,4 @@ impl Decided {
 fn detail(outcome: &Outcome) -> String {
     let text = outcome.detail.replace('\0', "");
     if outcome.provider_code == 0 { text } else { format!("{} {text}", outcome.provider_code) }
-}
-
-/// That nothing of a call left.
-fn none_left(n_messages: usize, text: &str) -> Delivered {
-    let outcome = Outcome::new(OutcomeStatus::Cancelled, text);
-    let delivery = podium_plugin_host::Delivery { begun: false, outcome };
-    Delivered { deliveries: vec![delivery; n_messages], fault: None }
-}
-
-/// Hears what a channel reports during a call.
-struct Watch {
-    claims: Vec<(uuid::Uuid, i64)>,
-    beginnings: Beginnings,
-    told: mpsc::UnboundedSender<(usize, bool, Outcome)>,
-}
-
-impl DeliveryWatch for Watch {
-    fn begun(&self, message_idx: usize) -> bool {
-        self.claims.get(message_idx).is_some_and(|claim| self.beginnings.begin(*claim))
-    }
-
-    fn outcome(&self, message_idx: usize, outcome: &Outcome) {
-        // Whether it had begun, the channel's word at the end of the call says too; an outcome means that it had,
-        // unless it did not leave.
-        let begun = outcome.status != OutcomeStatus::Cancelled;
-        let _ = self.told.send((message_idx, begun, outcome.clone()));
-    }
 }

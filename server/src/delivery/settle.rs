@@ -5,7 +5,7 @@ use crate::store::outbox::Next;
 use podium_core::time::Timestamp;
 use podium_plugin_host::{Outcome, OutcomeStatus, ProviderClass, Purpose};
 
-/// The first wait before a message is tried again, in seconds; it doubles with every attempt.
+/// The first wait before a message is tried again, in seconds; it doubles with every claim.
 const RETRY_S: f64 = 30.0;
 const RETRY_S_MAX: f64 = 3_600.0;
 /// The same for one that did not leave at all.
@@ -76,11 +76,10 @@ fn may_send_again(message: &Message, class: ProviderClass, now: Timestamp) -> bo
 /// How long to wait. What a provider asks for is not undercut, and does not stop ours from growing.
 fn wait_s(message: &Message, outcome: &Outcome, jitter: f64) -> f64 {
     let doubled = |first: f64, n: i64, most: f64| (first * 2_f64.powi(n.clamp(0, 30) as i32)).min(most);
-    let attempts = i64::from(message.attempts);
     let ours = if outcome.status == OutcomeStatus::Cancelled {
-        doubled(REQUEUE_S, message.epoch - 1 - attempts, REQUEUE_S_MAX)
+        doubled(REQUEUE_S, message.epoch - 1, REQUEUE_S_MAX)
     } else {
-        doubled(RETRY_S, attempts - 1, RETRY_S_MAX)
+        doubled(RETRY_S, message.epoch - 1, RETRY_S_MAX)
     };
     match outcome.retry_after {
         Some(asked) => asked.as_secs_f64().min(ASKED_S_MAX).max(ours / 60.0) * (1.0 + jitter / 4.0),
@@ -170,14 +169,14 @@ mod tests {
         let mut message = message(Purpose::Marketing);
         let mut outcome = Outcome::new(OutcomeStatus::Deferred, "");
         let waits: Vec<f64> = (1..=9)
-            .map(|attempts| {
-                message.attempts = attempts;
+            .map(|epoch| {
+                message.epoch = epoch;
                 wait_s(&message, &outcome, 0.5)
             })
             .collect();
         assert_eq!(waits, [30.0, 60.0, 120.0, 240.0, 480.0, 960.0, 1_920.0, 3_600.0, 3_600.0]);
         outcome.retry_after = Some(Duration::from_secs(2));
-        message.attempts = 1;
+        message.epoch = 1;
         for jitter in [0.0, 0.5, 1.0] {
             assert!((2.0..=2.5).contains(&wait_s(&message, &outcome, jitter)), "{jitter}");
         }

@@ -24,6 +24,9 @@ pub(crate) fn render(draft: Draft, tracking: Tracking) -> Result<Payload> {
     if subject.trim().is_empty() {
         return Err(Error::content("/subject: a mail needs one"));
     }
+    if subject.contains(['\r', '\n', '\0']) {
+        return Err(Error::content("/subject: it is one line"));
+    }
     let subject = Part::header("subject", subject);
     match (html, text) {
         (Some(html), text) if !html.trim().is_empty() => {

@@ -166,6 +166,7 @@ fn text_alone_is_enough() {
 #[test]
 fn content_errors_name_the_place() {
     check_refused(&json!({ "subject": " ", "text": "a" }), "/subject: a mail needs one");
+    check_refused(&json!({ "subject": "a\u{0}b", "text": "a" }), "/subject: it is one line");
     check_refused(&json!({ "text": "a" }), "missing field `subject` at line 1 column 12");
     check_refused(&json!({ "subject": "s" }), "/html: a mail needs `html`, `text`, or both");
     check_refused(&json!({ "subject": "s", "html": " " }), "/html: a mail needs `html`, `text`, or both");
