@@ -1,4 +1,4 @@
-//! Plugins as cargo builds them: the bundled one beside the binary, the odd ones among the examples.
+//! Plugins as cargo builds them: the bundled ones beside the binary, the odd ones among the examples.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,15 +20,41 @@ impl Built {
         assert!(file.exists(), "{}: `cargo build --workspace --examples` makes it", file.display());
         file
     }
+
+    /// The library of the channel that posts signed webhooks, which is an example for authors.
+    #[track_caller]
+    pub(crate) fn webhook_channel() -> PathBuf {
+        static BUILT: Once = Once::new();
+        let file = target().join("libwebhook_channel.so");
+        if !file.exists() {
+            BUILT.call_once(|| build(&["-p", "webhook-channel"]));
+        }
+        assert!(file.exists(), "{}: `cargo build -p webhook-channel` makes it", file.display());
+        file
+    }
 }
 
-/// Sees to it that the bundled metrics lie beside the binary, where `cargo build --workspace` puts them.
+/// The packages of the bundled plugins, and what their libraries are called.
+const BUNDLED: [(&str, &str); 4] = [
+    ("podium-commerce-metrics", "libpodium_commerce_metrics.so"),
+    ("podium-channel-email", "libpodium_channel_email.so"),
+    ("podium-channel-mobile", "libpodium_channel_mobile.so"),
+    ("podium-channel-web", "libpodium_channel_web.so"),
+];
+
+/// Sees to it that the bundled plugins lie beside the binary, where `cargo build` puts them.
 pub(crate) fn ensure_bundled() {
     static BUILT: Once = Once::new();
     BUILT.call_once(|| {
-        let names = ["libpodium_commerce_metrics.so", "plugins/libpodium_commerce_metrics.so"];
-        if !names.iter().any(|name| target().join(name).exists()) {
-            build(&["-p", "podium-commerce-metrics"]);
+        let mut arguments = Vec::new();
+        for (package, library) in BUNDLED {
+            let places = [target().join(library), target().join("plugins").join(library)];
+            if !places.iter().any(|file| file.exists()) {
+                arguments.extend(["-p", package]);
+            }
+        }
+        if !arguments.is_empty() {
+            build(&arguments);
         }
     });
 }

@@ -13,6 +13,9 @@ const BATCH_SIZE: usize = 500;
 /// The most units that a decide call takes.
 const UNITS_PER_CALL: usize = 1_000;
 
+/// The server's folder in that of a shop.
+const DATA_DIR: &str = "made-by-the-server";
+
 /// A server, and a client with the admin key.
 #[derive(Debug)]
 pub(crate) struct Shop {
@@ -73,7 +76,7 @@ impl Shop {
         let folder = Folder::new("data");
         let database = engine.database();
         // The server makes the folder: it is not there yet.
-        let data_dir = folder.path().join("made-by-the-server");
+        let data_dir = folder.path().join(DATA_DIR);
         let settings = Settings { database: database.url().to_owned(), data_dir, plugin_dirs };
         let podium = Podium::start(settings);
         let admin = podium.client("admin");
@@ -82,6 +85,11 @@ impl Shop {
 
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
+    }
+
+    /// Where the server keeps its keys and secrets.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder().join(DATA_DIR)
     }
 
     /// Starts the server again over the same data.

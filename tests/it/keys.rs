@@ -138,7 +138,7 @@ pub(crate) fn a_key_is_shown_once_and_ends_when_revoked(engine: Engine) {
 pub(crate) fn the_first_start_writes_keys_that_others_cannot_read(engine: Engine) {
     use std::os::unix::fs::PermissionsExt;
     let mut shop = Shop::open(engine);
-    let path = shop.folder().join("made-by-the-server/keys.json");
+    let path = shop.data_dir().join("keys.json");
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "{}", path.display());
     let before = std::fs::read_to_string(&path).unwrap();

@@ -31,7 +31,9 @@ mod plugins;
 mod python_client;
 mod schedule;
 mod tidy;
+mod wrong_channels;
 mod wrong_events;
+mod wrong_messages;
 mod wrong_requests;
 
 fn main() -> std::process::ExitCode {
@@ -53,7 +55,9 @@ fn main() -> std::process::ExitCode {
     python_client::promises(&mut book);
     schedule::promises(&mut book);
     tidy::promises(&mut book);
+    wrong_channels::promises(&mut book);
     wrong_events::promises(&mut book);
+    wrong_messages::promises(&mut book);
     wrong_requests::promises(&mut book);
     book.run()
 }

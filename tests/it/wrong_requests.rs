@@ -1,6 +1,6 @@
 //! Whatever is wrong with a request, the answer is a problem document that names the field.
 
-use crate::harness::{Answer, Book, Engine, Problem, Shop, experiment, named};
+use crate::harness::{Book, Engine, Expected, Faults, Shop, any, at, experiment, named};
 use serde_json::{Value, json};
 
 pub(crate) fn promises(book: &mut Book) {
@@ -10,61 +10,6 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(a_wrong_query_is_a_problem));
     book.both(named!(an_unknown_path_or_method_is_a_problem));
     book.both(named!(a_body_that_cannot_be_read_is_a_problem));
-}
-
-/// Collects what is wrong with answers, so that one run shows all of it.
-#[derive(Default)]
-struct Faults(Vec<String>);
-
-/// What an answer must be.
-#[derive(Clone, Copy)]
-struct Expected<'a> {
-    statuses: &'a [u16],
-    slug: Option<&'a str>,
-    place: Option<&'a str>,
-}
-
-/// Any problem with one of these statuses.
-fn any(statuses: &[u16]) -> Expected<'_> {
-    Expected { statuses, slug: None, place: None }
-}
-
-/// A problem with one of these statuses that names this place.
-fn at<'a>(statuses: &'a [u16], place: &'a str) -> Expected<'a> {
-    Expected { statuses, slug: None, place: Some(place) }
-}
-
-impl Faults {
-    /// Checks an answer; a place that ends in `*` may go on.
-    fn check(&mut self, what: &str, answer: &Answer, expected: Expected<'_>) {
-        let Expected { statuses, slug, place } = expected;
-        if !statuses.contains(&answer.status) {
-            return self.0.push(format!("{what}: expected {statuses:?}, {answer}"));
-        }
-        let problem = match Problem::read(answer) {
-            Ok(problem) => problem,
-            Err(fault) => return self.0.push(format!("{what}: {fault}: {answer}")),
-        };
-        if slug.is_some_and(|slug| problem.slug != slug) {
-            self.0.push(format!("{what}: the slug is {}, expected {slug:?}: {answer}", problem.slug));
-        }
-        let is_named = |place: &str| match place.strip_suffix('*') {
-            Some(begin) => problem.pointers.iter().any(|pointer| pointer.starts_with(begin)),
-            None => problem.pointers.iter().any(|pointer| pointer == place),
-        };
-        if place.is_some_and(|place| !is_named(place)) {
-            self.0.push(format!("{what}: names {:?}, expected {place:?}: {answer}", problem.pointers));
-        }
-    }
-
-    #[track_caller]
-    fn report(self, shop: &mut Shop) {
-        let panicked: Vec<String> =
-            shop.podium.log().into_iter().filter(|line| line.contains("panicked")).collect();
-        assert!(self.0.is_empty(), "{} wrong answers:\n{}", self.0.len(), self.0.join("\n"));
-        assert!(panicked.is_empty(), "{panicked:?}");
-        assert!(shop.podium.is_running());
-    }
 }
 
 /// Places a value in a copy of a good definition.
@@ -230,7 +175,7 @@ pub(crate) fn a_wrong_definition_is_a_problem_that_names_the_field(engine: Engin
     faults.check("two faults, the other", &answer, at(BAD, "/variants/1/weight"));
     let listed = shop.admin.get("/api/v1/experiments").expect(200);
     if listed["data"] != json!([]) {
-        faults.0.push(format!("something was registered: {listed}"));
+        faults.add(format!("something was registered: {listed}"));
     }
     faults.report(&mut shop);
 }
@@ -383,7 +328,7 @@ pub(crate) fn an_unknown_path_or_method_is_a_problem(engine: Engine) {
         let answer = shop.admin.call(method, path, &[], (method != "GET").then_some(b"{}"));
         faults.check(&format!("{method} {path}"), &answer, any(&[405]));
         if answer.header("allow").is_none() {
-            faults.0.push(format!("{method} {path}: no Allow header: {answer}"));
+            faults.add(format!("{method} {path}: no Allow header: {answer}"));
         }
     }
     faults.report(&mut shop);
@@ -408,7 +353,11 @@ pub(crate) fn a_body_that_cannot_be_read_is_a_problem(engine: Engine) {
         ("POST", "/api/v1/decide"),
         ("POST", "/api/v1/events"),
         ("POST", "/api/v1/keys"),
+        ("POST", "/api/v1/messages"),
+        ("POST", "/api/v1/suppressions"),
+        ("PUT", "/api/v1/channels/mail"),
     ];
+    let headers = [("If-Match", "*"), ("Idempotency-Key", "unreadable")];
     for (method, path) in routes {
         for (what, body, statuses) in [
             ("nothing", &b""[..], &[400][..]),
@@ -431,10 +380,10 @@ pub(crate) fn a_body_that_cannot_be_read_is_a_problem(engine: Engine) {
             if path == "/api/v1/events" && alone.contains(&what) {
                 continue;
             }
-            let answer = shop.admin.try_call(method, path, &[("If-Match", "*")], Some(body));
+            let answer = shop.admin.try_call(method, path, &headers, Some(body));
             match answer {
                 Ok(answer) => faults.check(&format!("{method} {path}, {what}"), &answer, any(statuses)),
-                Err(error) => faults.0.push(format!("{method} {path}, {what}: no answer: {error}")),
+                Err(error) => faults.add(format!("{method} {path}, {what}: no answer: {error}")),
             }
         }
     }
