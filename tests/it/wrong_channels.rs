@@ -15,6 +15,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(a_channel_is_changed_by_whoever_saw_its_state));
     book.both(named!(a_channel_set_up_anew_sends_nothing_of_the_former_one));
     book.both(named!(a_link_leads_where_it_was_made_for_and_nowhere_else));
+    book.both(named!(one_click_ends_messages_and_asking_does_not));
     book.both(named!(only_a_click_counts_as_a_click));
     book.both(named!(a_webhook_that_nobody_takes_is_refused));
 }
@@ -284,6 +285,12 @@ pub(crate) fn a_link_leads_where_it_was_made_for_and_nowhere_else(engine: Engine
     }
     let listed = shop.admin.get("/api/v1/suppressions?channel=mail").expect(200);
     assert_eq!(listed["data"], json!([]), "nobody left");
+    faults.report(&mut shop);
+}
+
+pub(crate) fn one_click_ends_messages_and_asking_does_not(engine: Engine) {
+    let (shop, links, id) = with_message(engine);
+    let nobody = shop.admin.with_key(None);
     // Asking changes nothing; one click does, without a key, and may come again.
     let leave = format!("/u/{}", links.token("u", id, ""));
     assert_eq!(nobody.get(&leave).status, 200);
@@ -293,7 +300,6 @@ pub(crate) fn a_link_leads_where_it_was_made_for_and_nowhere_else(engine: Engine
     }
     let listed = shop.admin.get("/api/v1/suppressions?channel=mail").expect(200);
     assert_eq!(listed["data"][0]["address"], "ann@example.com", "{listed}");
-    faults.report(&mut shop);
 }
 
 pub(crate) fn only_a_click_counts_as_a_click(engine: Engine) {

@@ -188,7 +188,7 @@ pub(crate) async fn list(
     for experiment in &shown {
         data.push(body_of(&app, experiment).await?);
     }
-    Ok(page(&http, &data, next_cursor))
+    Ok(page(&http, &data, next_cursor.as_ref()))
 }
 
 /// The experiment that `key` names, in its newest version or the one that is asked for.

@@ -164,7 +164,7 @@ pub(crate) async fn list(
     found.truncate(limit as usize);
     let next_cursor = found.last().filter(|_| has_more).map(cursor);
     let data: Vec<_> = found.iter().map(MessageBody::from).collect();
-    Ok(page(&http, &data, next_cursor))
+    Ok(page(&http, &data, next_cursor.as_ref()))
 }
 
 fn cursor(message: &Message) -> String {

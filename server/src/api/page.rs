@@ -10,15 +10,16 @@ use std::fmt::Display;
 pub(super) fn page<T: Serialize, C: Serialize + Display>(
     http: &HttpRequest,
     data: &[T],
-    next_cursor: Option<C>,
+    next_cursor: Option<&C>,
 ) -> HttpResponse {
     let mut response = HttpResponse::Ok();
-    if let Some(cursor) = &next_cursor {
+    if let Some(cursor) = next_cursor {
         // The next page is of the same list.
-        let kept =
-            http.query_string().split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-        let query: String = kept.map(|pair| format!("{pair}&")).collect();
-        let next = format!("<{}?{query}cursor={cursor}>; rel=\"next\"", http.path());
+        let pairs = http.query_string().split('&').filter(|pair| !pair.is_empty());
+        let mut query: Vec<&str> = pairs.filter(|pair| !pair.starts_with("cursor=")).collect();
+        let cursor = format!("cursor={cursor}");
+        query.push(&cursor);
+        let next = format!("<{}?{}>; rel=\"next\"", http.path(), query.join("&"));
         response.insert_header((header::LINK, next));
     }
     response.json(json!({ "data": data, "next_cursor": next_cursor }))

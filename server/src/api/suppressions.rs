@@ -62,7 +62,7 @@ pub(crate) async fn list(
     let has_more = limit < found.len() as u64;
     found.truncate(limit as usize);
     let next_cursor = found.last().filter(|_| has_more).map(|last| URL_SAFE_NO_PAD.encode(&last.address));
-    Ok(page(&http, &found, next_cursor))
+    Ok(page(&http, &found, next_cursor.as_ref()))
 }
 
 fn read_cursor(text: &str) -> Option<String> {

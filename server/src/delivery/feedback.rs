@@ -202,8 +202,9 @@ impl App {
             instance.ingest(&WebhookRequest { method, path, query, headers: &headers, body }, call)
         });
         let events = read.await.map_err(|fault| match fault {
-            ChannelFault::Refused { text, .. } => FeedbackError::Refused(text),
-            ChannelFault::Content { text } => FeedbackError::Refused(text),
+            ChannelFault::Refused { text, .. } | ChannelFault::Content { text } => {
+                FeedbackError::Refused(text)
+            }
             ChannelFault::Unsupported { .. } => {
                 FeedbackError::NotFound(format!("channel `{channel}` takes no webhooks"))
             }
