@@ -57,7 +57,7 @@ fn wrong_method(request: &HttpRequest, methods: &'static str) -> Problem {
     Problem::new(Kind::MethodNotAllowed, detail).with_allow(methods)
 }
 
-/// A path, and the methods that go with it.
+/// A path that answers other methods with a problem.
 fn resource(path: &str, methods: &'static str) -> Resource {
     web::resource(path).default_service(web::to(move |request: HttpRequest| async move {
         Err::<HttpResponse, _>(wrong_method(&request, methods))
@@ -96,11 +96,33 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics))
         .service(resource("/api/v1/plugins", "GET").get(plugins::list))
         .service(resource("/api/v1/plugins/{id}/release", "POST").post(plugins::release));
-    config.configure(delivering).configure(experimenting).default_service(web::to(unknown_path));
+    delivery(config);
+    config
+        .service(
+            resource("/api/v1/experiments", "GET, POST").get(experiments::list).post(experiments::create),
+        )
+        .service(
+            resource("/api/v1/experiments/{key}", "GET, PATCH")
+                .get(experiments::read)
+                .patch(experiments::patch),
+        )
+        .service(resource("/api/v1/experiments/{key}/variants", "POST").post(experiments::add_variant))
+        .service(
+            resource("/api/v1/experiments/{key}/variants/{variant}", "DELETE")
+                .delete(experiments::remove_variant),
+        )
+        .service(resource("/api/v1/experiments/{key}/versions", "POST").post(experiments::new_version))
+        .service(resource("/api/v1/experiments/{key}/weights", "GET").get(experiments::weights))
+        .service(resource("/api/v1/experiments/{key}/report", "GET").get(reports::json))
+        .service(resource("/api/v1/experiments/{key}/report.csv", "GET").get(reports::csv))
+        .service(resource("/api/v1/experiments/{key}/report.html", "GET").get(reports::html))
+        .service(resource("/api/v1/experiments/{key}/report-links", "POST").post(reports::link))
+        .service(resource("/api/v1/experiments/{key}/{action}", "POST").post(experiments::act))
+        .default_service(web::to(unknown_path));
 }
 
-/// What messages need, and the links in them.
-fn delivering(config: &mut ServiceConfig) {
+/// The routes of messages, and of what they are sent on.
+fn delivery(config: &mut ServiceConfig) {
     config
         .service(resource("/l/{token}", "GET, HEAD").get(tracking::click).head(tracking::click))
         .service(resource("/o/{token}", "GET, HEAD").get(tracking::open).head(tracking::open))
@@ -125,29 +147,4 @@ fn delivering(config: &mut ServiceConfig) {
                 .post(suppressions::add)
                 .delete(suppressions::lift),
         );
-}
-
-/// Experiments and their reports.
-fn experimenting(config: &mut ServiceConfig) {
-    config
-        .service(
-            resource("/api/v1/experiments", "GET, POST").get(experiments::list).post(experiments::create),
-        )
-        .service(
-            resource("/api/v1/experiments/{key}", "GET, PATCH")
-                .get(experiments::read)
-                .patch(experiments::patch),
-        )
-        .service(resource("/api/v1/experiments/{key}/variants", "POST").post(experiments::add_variant))
-        .service(
-            resource("/api/v1/experiments/{key}/variants/{variant}", "DELETE")
-                .delete(experiments::remove_variant),
-        )
-        .service(resource("/api/v1/experiments/{key}/versions", "POST").post(experiments::new_version))
-        .service(resource("/api/v1/experiments/{key}/weights", "GET").get(experiments::weights))
-        .service(resource("/api/v1/experiments/{key}/report", "GET").get(reports::json))
-        .service(resource("/api/v1/experiments/{key}/report.csv", "GET").get(reports::csv))
-        .service(resource("/api/v1/experiments/{key}/report.html", "GET").get(reports::html))
-        .service(resource("/api/v1/experiments/{key}/report-links", "POST").post(reports::link))
-        .service(resource("/api/v1/experiments/{key}/{action}", "POST").post(experiments::act));
 }

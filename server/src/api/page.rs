@@ -15,8 +15,8 @@ pub(super) fn page<T: Serialize, C: Serialize + Display>(
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = next_cursor {
         // The next page is of the same list.
-        let is_kept = |pair: &&str| !pair.is_empty() && !pair.starts_with("cursor=");
-        let mut query: Vec<&str> = http.query_string().split('&').filter(is_kept).collect();
+        let pairs = http.query_string().split('&').filter(|pair| !pair.is_empty());
+        let mut query: Vec<&str> = pairs.filter(|pair| !pair.starts_with("cursor=")).collect();
         let cursor = format!("cursor={cursor}");
         query.push(&cursor);
         let next = format!("<{}?{}>; rel=\"next\"", http.path(), query.join("&"));

@@ -156,7 +156,7 @@ pub(super) fn new_messages() -> Named {
             json!({
                 "channel": "mail",
                 "content": {"subject": "Your order {{ order }}", "text": "It is on its way."},
-                "to": {"unit": "u-1", "address": "ann@example.com", "fields": {"order": "1001"}},
+                "to": {"unit": "u-1", "address": {"email": "ann@example.com"}, "fields": {"order": "1001"}},
                 "purpose": "transactional",
                 "collapse_key": "order-1001"
             }),
