@@ -18,10 +18,14 @@ pub(crate) struct Sender {
 
 /// Where a message goes.
 #[derive(Deserialize)]
-struct Recipient {
-    email: String,
-    #[serde(default)]
-    name: Option<String>,
+#[serde(untagged)]
+enum Recipient {
+    Email(String),
+    Named {
+        email: String,
+        #[serde(default)]
+        name: String,
+    },
 }
 
 impl Sender {
@@ -104,9 +108,14 @@ impl Names {
 }
 
 fn recipient(message: &Message<'_>) -> Result<Mailbox> {
-    let recipient: Recipient = message
-        .address()
-        .map_err(|_| Error::content(r#"the address is not {"email": "…"} or {"email": "…", "name": "…"}"#))?;
-    let name = recipient.name.as_deref().unwrap_or_default();
-    Mailbox::new(name, &recipient.email).map_err(Error::content)
+    let recipient = message.address().map_err(|_| {
+        Error::content(
+            r#"the address is not "ann@example.com" or {"email": "…"} or {"email": "…", "name": "…"}"#,
+        )
+    })?;
+    let (name, email) = match recipient {
+        Recipient::Email(email) => (String::new(), email),
+        Recipient::Named { email, name } => (name, email),
+    };
+    Mailbox::new(&name, &email).map_err(Error::content)
 }

@@ -200,7 +200,7 @@ fn content_errors_name_the_place() {
         "/html: <a href=\"javascript:x\">: no mail runs javascript:",
     );
     for (content, place) in [
-        (json!({ "subject": "a\nb", "text": "a" }), "subject: a header is one line"),
+        (json!({ "subject": "a\nb", "text": "a" }), "/subject: it is one line"),
         (json!({ "subject": "s", "text": "{{ a" }), "text: {{ without }}"),
         (html("<p>{{ podium.unsubscribe }}</p>"), "is none of the server's values"),
     ] {

@@ -171,9 +171,12 @@ fn a_line_break_or_a_zero_byte_is_rejected_before_a_connection_opens() {
 #[test]
 fn what_is_no_address_is_rejected_without_repeating_it() {
     let ours = payload("Hi", "a");
-    for address in ["7", "\"ann@example.com\"", r#"{"mail": "ann@example.com"}"#, r#"{"email": null}"#] {
+    for address in ["7", r#"{"mail": "ann@example.com"}"#, r#"{"email": null}"#] {
         let rejected = arrived(message(address, &ours)).unwrap_err();
-        assert_eq!(rejected, r#"the address is not {"email": "…"} or {"email": "…", "name": "…"}"#);
+        assert_eq!(
+            rejected,
+            r#"the address is not "ann@example.com" or {"email": "…"} or {"email": "…", "name": "…"}"#
+        );
     }
     for email in [
         "ann",
