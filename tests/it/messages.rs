@@ -68,7 +68,7 @@ fn settled(shop: &Shop, id: &Value, states: &[&str]) -> Value {
     })
 }
 
-/// The events of messages in the log that have this name, as (unit, properties).
+/// How many units each variant has in the report.
 fn report_units(shop: &Shop, key: &str) -> BTreeMap<String, i64> {
     let report = shop.report(key);
     let variants = report.0["variants"].as_array().unwrap().iter();

@@ -138,7 +138,7 @@ pub(crate) async fn put(
     let has_seen = is_there || http.headers().contains_key(header::IF_MATCH);
     let seen = if has_seen { request::if_match(&http)? } else { Some(0) };
     let channel = app.channels.put(key, (new.channel, new.settings), seen).await?;
-    app.publish().await?;
+    app.republish().await?;
     app.wake_sender();
     Ok(body(&channel, if is_there { HttpResponse::Ok() } else { HttpResponse::Created() }))
 }
@@ -153,7 +153,7 @@ pub(crate) async fn remove(
     find(&app, &key)?;
     let seen = request::if_match(&http)?;
     app.channels.remove(&key, seen).await?;
-    app.publish().await?;
+    app.republish().await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -34,9 +34,11 @@ use podium_core::snapshot::{Assignment, WeightsVersion};
 use podium_core::time::Timestamp;
 use podium_plugin_host::{MetricInfo, Registry};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
+/// After how many seconds contents are rendered again that a plugin did not answer for.
+const RENDER_AGAIN_S: i64 = 5;
 /// The longest that a stop waits for messages on their way.
 const SENDER_STOP: Duration = Duration::from_secs(20);
 
@@ -81,6 +83,8 @@ pub(crate) struct App {
     /// The channels that are set up.
     pub(crate) channels: Arc<Channels>,
     sender: Arc<Sender>,
+    /// When contents are to be rendered again that a plugin did not answer for, in microseconds.
+    render_again_at: AtomicI64,
     draining: AtomicBool,
 }
 
@@ -111,6 +115,7 @@ impl App {
             links,
             channels,
             sender: Arc::clone(&sender),
+            render_again_at: AtomicI64::new(i64::MAX),
             draining: AtomicBool::new(false),
         });
         app.reload_keys().await?;
@@ -155,7 +160,7 @@ impl App {
     }
 
     /// Reads every experiment again and publishes what decisions are made on.
-    pub(crate) async fn publish(&self) -> Result<(), StoreError> {
+    async fn publish(&self) -> Result<(), StoreError> {
         let mut all = Vec::new();
         for experiment in experiments::all(self.store.writer()).await? {
             let newest = weights::newest(self.store.writer(), experiment.id).await?;
@@ -163,10 +168,23 @@ impl App {
                 newest.ok_or_else(|| StoreError::Corrupt(format!("no weights of `{}`", experiment.key)))?;
             all.push((experiment, newest.weights));
         }
-        let slots = self.rendered(all.iter().map(|(experiment, _)| experiment)).await;
+        let live: Vec<&Experiment> = all
+            .iter()
+            .map(|(experiment, _)| experiment)
+            .filter(|experiment| experiment.status != Status::Archived)
+            .collect();
+        let (slots, all_answered) = self.rendered(&live).await;
+        let again_at = if all_answered { i64::MAX } else { now().plus_seconds(RENDER_AGAIN_S).as_micros() };
+        self.render_again_at.store(again_at, Ordering::Relaxed);
         let version = self.published.catalog.load().snapshot.version + 1;
         self.published.catalog.store(Arc::new(Catalog::new(version, all, slots)));
         Ok(())
+    }
+
+    /// The same while nobody edits.
+    pub(crate) async fn republish(&self) -> Result<(), StoreError> {
+        let _editing = self.edits.lock().await;
+        self.publish().await
     }
 
     async fn load_assignments(&self, experiment: &Experiment) -> Result<(), StoreError> {
@@ -200,6 +218,11 @@ impl App {
     /// Runs what is due by time: schedules, then weights.
     pub(crate) async fn tick(&self, now: Timestamp) {
         self.run_schedule(now).await;
+        if self.render_again_at.load(Ordering::Relaxed) <= now.as_micros()
+            && let Err(error) = self.republish().await
+        {
+            tracing::error!(%error, "contents were not rendered again");
+        }
         if let Err(error) = self.queue.allocate(now).await {
             tracing::error!(%error, "weights were not looked at");
         }

@@ -2,8 +2,8 @@
 //! plugin.
 
 use super::App;
-use crate::delivery::Configured;
-use podium_core::experiment::{Experiment, Status};
+use crate::delivery::{Configured, RenderError};
+use podium_core::experiment::Experiment;
 use podium_core::id::ExperimentId;
 use podium_plugin_host::{Escaping, Filled, Payload};
 use serde::Serialize;
@@ -73,45 +73,58 @@ fn content<'v>(payload: &Payload, value: impl Fn(&str) -> Option<&'v str>) -> Bo
 }
 
 impl App {
-    /// Has the contents of experiments rendered by every channel that pages ask.
-    pub(super) async fn rendered(&self, experiments: impl Iterator<Item = &Experiment>) -> Slots {
+    /// Has the contents of experiments rendered by every channel that pages ask, and says whether all of them
+    /// answered. One that does not answer is not asked again this time: nobody waits for a plugin twice.
+    pub(super) async fn rendered(&self, experiments: &[&Experiment]) -> (Slots, bool) {
         let channels = self.channels.all();
-        let pulled: Vec<_> =
-            channels.values().filter(|channel| channel.info.is_some() && !channel.is_push()).collect();
-        let mut slots: HashMap<Box<str>, OfChannel> = HashMap::new();
-        for experiment in experiments.filter(|experiment| experiment.status != Status::Archived) {
-            for channel in &pulled {
-                for (variant_idx, variant) in experiment.definition.variants.iter().enumerate() {
-                    let key = channel.stored.key.as_str();
-                    let Some(slot) = self.slot(channel, variant).await else { continue };
-                    slots.entry(key.into()).or_default().insert((experiment.id, variant_idx), slot);
+        let is_pulled = |channel: &&Arc<Configured>| channel.info.is_some() && !channel.is_push();
+        let (mut slots, mut all_answered) = (HashMap::new(), true);
+        for channel in channels.values().filter(is_pulled) {
+            let (of_channel, answered) = self.rendered_by(channel, experiments).await;
+            slots.insert(channel.stored.key.as_str().into(), of_channel);
+            all_answered &= answered;
+        }
+        (Slots(Arc::new(slots)), all_answered)
+    }
+
+    async fn rendered_by(&self, channel: &Arc<Configured>, experiments: &[&Experiment]) -> (OfChannel, bool) {
+        let key = channel.stored.key.as_str();
+        let (mut slots, mut answers) = (OfChannel::new(), true);
+        for experiment in experiments {
+            for (variant_idx, variant) in experiment.definition.variants.iter().enumerate() {
+                let content_on = variant.content_on(key);
+                if content_on.is_null() {
+                    continue;
+                }
+                let rendered = if answers {
+                    self.channels.render(channel, &content_on.to_string()).await
+                } else {
+                    Err(RenderError::Away("it did not answer before".to_owned()))
+                };
+                answers &= !matches!(rendered, Err(RenderError::Away(_)));
+                let is_meant = variant.channels.keys().any(|named| named.as_str() == key);
+                if let Some(slot) = slot(rendered, is_meant) {
+                    slots.insert((experiment.id, variant_idx), slot);
                 }
             }
         }
-        Slots(Arc::new(slots))
+        if !answers {
+            tracing::error!(channel = key, "the plugin does not answer: pages show their defaults for now");
+        }
+        (slots, answers)
     }
+}
 
-    async fn slot(
-        &self,
-        channel: &Arc<Configured>,
-        variant: &podium_core::experiment::Variant,
-    ) -> Option<Slot> {
-        let key = channel.stored.key.as_str();
-        let content_on = variant.content_on(key);
-        if content_on.is_null() {
-            return None;
+/// What pages are given; `None`: the content as it was written.
+///
+/// - `is_meant`: whether the content is for this channel alone. Then it is never given as it was written.
+fn slot(rendered: Result<(String, Arc<Payload>), RenderError>, is_meant: bool) -> Option<Slot> {
+    match rendered {
+        Ok((_, payload)) if payload.placeholders().is_empty() => {
+            Some(Slot::Fixed(content(&payload, |_| None)))
         }
-        match self.channels.render(channel, &content_on.to_string()).await {
-            Ok((_, payload)) if payload.placeholders().is_empty() => {
-                Some(Slot::Fixed(content(&payload, |_| None)))
-            }
-            Ok((_, payload)) => Some(Slot::Template(payload)),
-            // What was meant for the channel and cannot be shown is the page's default, and never raw.
-            Err(error) if variant.channels.keys().any(|named| named.as_str() == key) => {
-                tracing::error!(channel = key, variant = %variant.key, %error, "pages show their default");
-                Some(Slot::Fixed(RawValue::NULL.to_owned()))
-            }
-            Err(_) => None,
-        }
+        Ok((_, payload)) => Some(Slot::Template(payload)),
+        Err(RenderError::Content(_)) if !is_meant => None,
+        Err(_) => Some(Slot::Fixed(RawValue::NULL.to_owned())),
     }
 }
