@@ -3,7 +3,7 @@
 use super::config::{IsolationArg, Place};
 use super::serve::Serve;
 use super::{CliError, say, say_error};
-use crate::demo::{self, Keys, Shop};
+use crate::demo::{self, Keys, MailTo, Shop};
 use crate::telemetry::{self, LogFormat};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,12 @@ pub(crate) struct Demo {
     /// End after the reports instead of serving on.
     #[arg(long)]
     once: bool,
+    /// Send four mails as well, through this mail server, to which nothing is encrypted.
+    #[arg(long, value_name = "HOST:PORT")]
+    smtp: Option<String>,
+    /// Whom the mails are for; each goes to `+1`, `+2` … of the mailbox.
+    #[arg(long, value_name = "ADDRESS", default_value = "shopper@example.com", requires = "smtp")]
+    mail_to: String,
     /// Which simulated shoppers come.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -43,7 +49,8 @@ impl Demo {
             Some(folder) => folder.clone(),
             None => std::env::temp_dir().join(format!("podium-demo-{:016x}", rand::random::<u64>())),
         };
-        let result = self.run_in(&data_dir).await;
+        let mail_to = self.mail_to()?;
+        let result = self.run_in(&data_dir, mail_to).await;
         if self.keep.is_none()
             && let Err(error) = std::fs::remove_dir_all(&data_dir)
         {
@@ -52,7 +59,18 @@ impl Demo {
         result
     }
 
-    async fn run_in(&self, data_dir: &Path) -> Result<ExitCode, CliError> {
+    /// Where mails go, if any are to be sent.
+    fn mail_to(&self) -> Result<Option<MailTo>, CliError> {
+        let Some(smtp) = &self.smtp else { return Ok(None) };
+        let parts =
+            smtp.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
+        let Some((host, port)) = parts.filter(|(host, _)| !host.is_empty()) else {
+            return Err(CliError(format!("--smtp is `{smtp}`; it is HOST:PORT, such as 127.0.0.1:8025")));
+        };
+        Ok(Some(MailTo { host, port, address: self.mail_to.clone() }))
+    }
+
+    async fn run_in(&self, data_dir: &Path, mail_to: Option<MailTo>) -> Result<ExitCode, CliError> {
         let place = Place {
             database: None,
             data_dir: data_dir.to_owned(),
@@ -66,7 +84,7 @@ impl Demo {
         let stop = Arc::new(AtomicBool::new(false));
         let shop = Shop::new(&running.url, keys(&serve.place)?, Arc::clone(&stop));
         let seed = self.seed;
-        let mut driven = tokio::task::spawn_blocking(move || demo::run(&shop, seed));
+        let mut driven = tokio::task::spawn_blocking(move || demo::run(&shop, seed, mail_to.as_ref()));
         let mut terminate = signal(SignalKind::terminate()).map_err(CliError::from_display)?;
         let driven = tokio::select! {
             driven = &mut driven => driven,

@@ -5,10 +5,12 @@ mod events;
 mod expected;
 mod extract;
 mod impressions;
+mod mail;
 mod orders;
 mod progress;
 mod shop;
 
+pub(crate) use mail::MailTo;
 pub(crate) use shop::{DemoError, Keys, Shop};
 
 use extract::Policy;
@@ -34,18 +36,22 @@ pub(crate) struct Page {
 /// Runs every shop, one after the other, and tells of each page.
 ///
 /// - `seed`: which shoppers come, and how the replay draws.
+/// - `mail_to`: where mails go, if any are to be sent.
 ///
 /// # Errors
 ///
 /// [`DemoError`] if the server refuses anything, or a report is not what the data says.
-pub(crate) fn run(shop: &Shop, seed: u64) -> Result<Vec<Page>, DemoError> {
+pub(crate) fn run(shop: &Shop, seed: u64, mail_to: Option<&MailTo>) -> Result<Vec<Page>, DemoError> {
     shop.check_metrics(&orders::METRICS)?;
     shop.check_metrics(&[impressions::METRIC])?;
-    Ok(vec![
+    let mails = mail_to.map(|to| mail::run(shop, to)).transpose()?;
+    let mut pages = vec![
         orders::run(shop)?,
         impressions::run(shop, Policy::Random)?,
         impressions::run(shop, Policy::Bts)?,
         impressions::replay(shop, seed)?,
         banners::run(shop, seed)?,
-    ])
+    ];
+    pages.extend(mails);
+    Ok(pages)
 }

@@ -100,6 +100,17 @@ impl Shop {
         Ok(())
     }
 
+    /// Sets up a channel.
+    pub(super) fn set_up_channel(&self, key: &str, channel: &Value) -> Result<(), DemoError> {
+        self.admin("PUT", &format!("/api/v1/channels/{key}"), Some(channel))?;
+        Ok(())
+    }
+
+    /// Fetches a message.
+    pub(super) fn message(&self, id: &str) -> Result<Value, DemoError> {
+        self.admin("GET", &format!("/api/v1/messages/{id}"), None)
+    }
+
     /// Asks which variant each unit gets, in the order of the units.
     pub(super) fn decide(&self, flag: &str, units: &[String]) -> Result<Vec<String>, DemoError> {
         let answer = self.server("/api/v1/decide", &json!({ "units": units, "flags": [flag] }))?;
@@ -136,7 +147,7 @@ impl Shop {
         self.call(&Request { method, path, key: &self.keys.admin, body: body.map(Value::to_string) })
     }
 
-    fn server(&self, path: &str, body: &Value) -> Result<Value, DemoError> {
+    pub(super) fn server(&self, path: &str, body: &Value) -> Result<Value, DemoError> {
         self.call(&Request { method: "POST", path, key: &self.keys.server, body: Some(body.to_string()) })
     }
 
@@ -173,7 +184,9 @@ impl Shop {
             .uri(format!("{}{}", self.url, request.path))
             .header("authorization", format!("Bearer {}", request.key))
             .header("content-type", "application/json")
-            .header("if-match", "*");
+            .header("if-match", "*")
+            // The demo asks for messages once.
+            .header("idempotency-key", "podium-demo");
         match &request.body {
             Some(body) => self.agent.run(builder.body(body.as_str())?),
             None => self.agent.run(builder.body(())?),
