@@ -18,6 +18,8 @@ impl MigrationTrait for Migration {
         let db = manager.get_connection();
         for index in [
             "CREATE INDEX message_due ON message (channel, due_at) WHERE state = 'queued'",
+            "CREATE INDEX message_open ON message (state) WHERE state IN ('queued', 'claimed', 'begun')",
+            "CREATE INDEX message_newest ON message (project_id, created_at, id)",
             "CREATE INDEX message_leased ON message (lease_until) WHERE lease_until IS NOT NULL",
             "CREATE INDEX message_request ON message (project_id, request)",
             "CREATE INDEX message_provider ON message (channel, provider_id) WHERE provider_id IS NOT NULL",
