@@ -29,6 +29,12 @@ impl Mail {
         let mut lines = unfolded.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
     }
+
+    /// The addresses in its HTML that begin with `url`, without that.
+    pub(crate) fn links(&self, url: &str) -> Vec<String> {
+        let text = quoted_printable(&self.text).replace("&amp;", "&");
+        text.split('"').filter_map(|part| part.strip_prefix(url).map(str::to_owned)).collect()
+    }
 }
 
 impl MailServer {
@@ -98,4 +104,17 @@ fn serve(mut stream: &TcpStream, breaks_off: &BreaksOff, taken: &Mutex<Vec<Mail>
         }
         stream.write_all(b"250 ok\r\n")?;
     }
+}
+
+fn quoted_printable(text: &str) -> String {
+    let joined = text.replace("=\r\n", "");
+    let mut bytes = Vec::with_capacity(joined.len());
+    let mut rest = joined.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        let code = behind.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let byte = code.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| *first == b'=');
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &behind[2..] } else { behind };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -2,7 +2,7 @@
 //! wants no more gets no more.
 
 use crate::harness::{
-    Book, Built, Client, Engine, MailServer, Receiver, Reply, Shop, experiment, named, soon,
+    Book, Built, Client, Engine, MailServer, Receiver, Reply, Shop, events, experiment, named, soon,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(what_the_provider_refuses_is_told_and_counts_nothing));
     book.both(named!(a_provider_that_is_back_gets_what_waited));
     book.both(named!(wrong_credentials_stop_the_channel_until_they_are_right));
+    book.both(named!(what_waits_for_a_channel_that_is_removed_is_not_sent));
     book.both(named!(one_click_ends_such_mails_and_nothing_else));
     book.both(named!(clicks_and_openings_are_events_of_the_person));
     book.both(named!(no_field_of_a_person_changes_a_header));
@@ -258,6 +259,19 @@ pub(crate) fn wrong_credentials_stop_the_channel_until_they_are_right(engine: En
     }
 }
 
+pub(crate) fn what_waits_for_a_channel_that_is_removed_is_not_sent(engine: Engine) {
+    let receiver = Receiver::new(|_, _| Reply::Status(200, ""));
+    let shop = with_desk(engine, &receiver);
+    let later = events::rfc3339(events::now() + 3_600_000);
+    let request = json!({"channel": "desk", "content": {"a": 1}, "to": recipients(0..3), "send_at": later});
+    let sent = send(&shop.admin, "k", &request);
+    shop.admin.edit("DELETE", "/api/v1/channels/desk", "*", None).expect(204);
+    for message in &sent {
+        assert_eq!(settled(&shop, &message["id"], &["skipped"])["reason"], "channel_removed");
+    }
+    assert!(receiver.posted().is_empty());
+}
+
 /// The link of a mail's one-click header, without the server's address.
 fn unsubscribe_path(shop: &Shop, mail: &crate::harness::Mail) -> String {
     let header = mail.header("List-Unsubscribe").unwrap();
@@ -326,7 +340,7 @@ pub(crate) fn clicks_and_openings_are_events_of_the_person(engine: Engine) {
     let anyone = shop.admin.with_key(None);
     let mails = server.taken();
     for mail in &mails[..4] {
-        let links = links(mail, shop.podium.url());
+        let links = mail.links(shop.podium.url());
         let click = links.iter().find(|link| link.starts_with("/l/")).unwrap_or_else(|| panic!("{links:?}"));
         assert_eq!(anyone.call("HEAD", click, &[], None).status, 302);
         let led = anyone.get(click);
@@ -353,25 +367,6 @@ pub(crate) fn clicks_and_openings_are_events_of_the_person(engine: Engine) {
             .sum::<i64>(),
         10
     );
-}
-
-/// The addresses on our server in a mail's HTML.
-fn links(mail: &crate::harness::Mail, url: &str) -> Vec<String> {
-    let text = quoted_printable(&mail.text).replace("&amp;", "&");
-    text.split('"').filter_map(|part| part.strip_prefix(url).map(str::to_owned)).collect()
-}
-
-fn quoted_printable(text: &str) -> String {
-    let joined = text.replace("=\r\n", "");
-    let mut bytes = Vec::with_capacity(joined.len());
-    let mut rest = joined.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let code = behind.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        let byte = code.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| *first == b'=');
-        bytes.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &behind[2..] } else { behind };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 pub(crate) fn no_field_of_a_person_changes_a_header(engine: Engine) {

@@ -4,7 +4,7 @@ use super::deadline_ms;
 use crate::clock;
 use crate::secrets::Secrets;
 use crate::store::channels::{self, StoredChannel};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, outbox};
 use arc_swap::ArcSwap;
 use podium_core::id::ChannelKey;
 use podium_core::time::Timestamp;
@@ -182,7 +182,7 @@ impl Channels {
         Ok(self.install(stored, Ok(instance)))
     }
 
-    /// Removes a channel; `false` if there is none.
+    /// Removes a channel, and gives up what waits for it; `false` if there is none.
     ///
     /// # Errors
     ///
@@ -194,7 +194,10 @@ impl Channels {
         if seen.is_some_and(|seen| seen != revision) {
             return Err(ChannelEditError::Changed(revision));
         }
-        let removed = channels::remove(self.store.writer(), &found.stored.key, revision).await?;
+        let transaction = self.store.begin().await?;
+        let removed = channels::remove(&transaction, &found.stored.key, revision).await?;
+        outbox::abandon(&transaction, key, clock::now()).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
         let mut configured = BTreeMap::clone(&self.configured.load());
         configured.remove(key);
         self.configured.store(Arc::new(configured));
@@ -289,7 +292,7 @@ impl Channels {
         if let Some(payload) = self.payloads.pin().get(sha256) {
             return Ok(Some(Arc::clone(payload)));
         }
-        let Some(json) = crate::store::outbox::payload(self.store.reader(), sha256).await? else {
+        let Some(json) = outbox::payload(self.store.reader(), sha256).await? else {
             return Ok(None);
         };
         let payload = Payload::from_json(&json).map_err(|bad| StoreError::Corrupt(bad.to_string()))?;

@@ -287,6 +287,18 @@ pub(crate) async fn take_over(
     Ok(taken)
 }
 
+/// Gives up the messages that wait for a channel that is gone.
+pub(crate) async fn abandon(
+    db: &impl ConnectionTrait,
+    channel: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE message SET state = 'skipped', reason = 'channel_removed', updated_at = $1 \
+         WHERE project_id = $2 AND channel = $3 AND state = 'queued'";
+    execute(db, sql, [now.as_micros().into(), PROJECT.into(), channel.into()]).await?;
+    Ok(())
+}
+
 /// What a channel made of a content, as JSON.
 pub(crate) async fn payload(db: &impl ConnectionTrait, sha256: &str) -> Result<Option<String>, StoreError> {
     let sql = "SELECT payload FROM payload WHERE sha256 = $1";
