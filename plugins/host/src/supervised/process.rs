@@ -313,8 +313,8 @@ impl Process {
         let status = self.kill();
         match status {
             _ if is_nonsense => Death::Nonsense(error.to_string()),
-            _ if is_late => Death::Late(begun.elapsed().as_millis()),
             Some(status) if ended_itself => Death::Crashed(how(status)),
+            _ if is_late => Death::Late(begun.elapsed().as_millis()),
             _ => Death::Crashed("it closed its socket".to_owned()),
         }
     }
