@@ -114,6 +114,7 @@ fn the_check_finds_each_planted_fault() {
     let breaks = |law: &str| format!(r#"fixture_lawless={{"breaks": "{law}"}}"#);
     let laws = [
         ("fixture_lawless", breaks("pure"), 1),
+        ("fixture_lawless", breaks("quiet"), 1),
         ("fixture_lawless", breaks("finite"), 2),
         ("fixture_order_matters", "{}".to_owned(), 3),
         ("fixture_lawless", breaks("total"), 4),

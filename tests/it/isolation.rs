@@ -159,6 +159,10 @@ fn children_go_when_their_server_is_killed() {
     let library = plugin["sha256"].as_str().unwrap();
     let children = children(shop.podium.pid(), library);
     assert_eq!(children.len(), 1, "{children:?}");
+    // One that cannot do anything goes, too.
+    for pid in &children {
+        assert!(std::process::Command::new("kill").args(["-STOP", pid]).status().unwrap().success());
+    }
     shop.podium.kill9();
     let is_gone = |pid: &String| {
         let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -1,8 +1,12 @@
 //! A channel that does to its process what the address says.
-#![expect(unsafe_code, reason = "a wrong address is one of its faults")]
+#![expect(unsafe_code, reason = "a wrong address and copies of itself are among its faults")]
 
 use podium_plugin::prelude::*;
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
@@ -57,8 +61,8 @@ impl Channel for Courier {
             call.outcome(message, &Outcome::Accepted { provider_id: String::new() });
             act("SEGV");
         }
-        if let Some(file) = address.strip_prefix("leave in ") {
-            let _ = std::fs::write(file, "it left");
+        if let Err(error) = attempt(&address) {
+            return Outcome::Rejected(error.to_string());
         }
         if let Some(file) = address.strip_prefix("wait for ") {
             while !Path::new(file).exists() {
@@ -91,6 +95,51 @@ impl Channel for Courier {
             hang();
         }
         Ok(())
+    }
+}
+
+/// Tries what it may not be able to.
+fn attempt(address: &str) -> io::Result<()> {
+    match address.split_once(": ") {
+        Some(("leave", to)) => TcpStream::connect(to)?.write_all(b"it left"),
+        Some(("read", file)) => std::fs::read(file).map(drop),
+        Some(("write", file)) => std::fs::write(file, "it wrote"),
+        Some(("run", program)) => Command::new(program).status().map(drop),
+        Some(("copy", to)) => {
+            copy(&TcpStream::connect(to)?);
+            Ok(())
+        }
+        Some(("run away", to)) => {
+            let held = TcpStream::connect(to)?;
+            // SAFETY: the copies make nothing but system calls.
+            unsafe {
+                match libc::fork() {
+                    0 => {
+                        libc::setsid();
+                        copy(&held);
+                        libc::_exit(0);
+                    }
+                    first => libc::waitpid(first, std::ptr::null_mut(), 0),
+                };
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes a copy of the process that holds the connection for ever, and tells through it which process that is.
+fn copy(held: &TcpStream) {
+    // SAFETY: system calls; the bytes live through them. The copy makes nothing else.
+    unsafe {
+        let pid = libc::fork();
+        if pid == 0 {
+            loop {
+                libc::pause();
+            }
+        }
+        let pid = pid.to_ne_bytes();
+        libc::write(held.as_raw_fd(), pid.as_ptr().cast(), pid.len());
     }
 }
 

@@ -1,5 +1,5 @@
 //! A metric that does to its process what the coupon says.
-#![expect(unsafe_code, reason = "a wrong address is one of its faults")]
+#![expect(unsafe_code, reason = "a wrong address and system calls are among its faults")]
 #![expect(clippy::print_stdout, reason = "noise is one of its faults")]
 #![expect(clippy::infinite_loop, reason = "an endless loop is one of its faults")]
 
@@ -61,6 +61,22 @@ impl Metric for Crash {
                     std::thread::sleep(std::time::Duration::from_mins(1));
                 }
                 std::process::exit(0);
+            }
+            Some("THREAD") => drop(std::thread::spawn(|| {}).join()),
+            Some("OPEN") => drop(std::fs::File::open("/etc/hosts")),
+            Some("CONNECT") => drop(std::net::TcpStream::connect("127.0.0.1:9")),
+            Some("EXEC") => drop(std::process::Command::new("/bin/true").status()),
+            Some("KILL") => {
+                // SAFETY: a system call without pointers, to see whether there is a parent.
+                unsafe { libc::kill(libc::getppid(), 0) };
+            }
+            Some("CLOCK") => {
+                let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+                // SAFETY: the struct lives through the call.
+                unsafe { libc::syscall(libc::SYS_clock_gettime, libc::CLOCK_REALTIME, &raw mut now) };
+            }
+            Some("MEMORY") => {
+                std::hint::black_box(std::collections::HashMap::from([(1, vec![0; 1 << 20])]));
             }
             Some("NOISE") => (0..10_000).for_each(|n| println!("noise {n}")),
             _ => {}

@@ -2,10 +2,10 @@
 
 mod edition;
 
-use edition::{Counts, Files};
+use edition::{Counts, Hands};
 
 podium_plugin::export_plugin! {
     id: "com.example.fixture-edition",
     metrics: [Counts<1>],
-    channels: [Files],
+    channels: [Hands],
 }

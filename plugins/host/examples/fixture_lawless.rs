@@ -10,6 +10,7 @@ static N_SEEN: AtomicU64 = AtomicU64::new(0);
 #[serde(rename_all = "snake_case")]
 enum Law {
     Pure,
+    Quiet,
     Finite,
     Total,
     Calm,
@@ -55,6 +56,7 @@ impl Metric for Lawless {
             Law::Pure => n_seen as f64,
             Law::Finite => event.int(0).unwrap_or(0) as f64,
             Law::Calm => event.int(0).map_or(0.5, |_| 1.0),
+            Law::Quiet => f64::from(u8::from(std::path::Path::new("/").exists())),
             Law::Total | Law::None => event.count(0).unwrap_or(0.0),
         }]
     }

@@ -7,7 +7,10 @@
 //! message what became of it, and whether it can have left when nobody knows.
 //!
 //! What the crate promises: no error, panic or nonsense of a plugin becomes ours; a plugin that panicked works
-//! again at the next call. With [`Isolation::Child`] that holds for crashes and endless loops too.
+//! again at the next call. With [`Isolation::Child`] that holds for crashes and endless loops too, and the kernel keeps
+//! metrics from all but computing, and channels from files and programs, as far as it can ([`Confinement`]).
+//!
+//! What it does not promise: safety from a plugin that means harm. Run only code you trust.
 #![expect(unsafe_code, reason = "this crate is where raw pointers of the contract become safe types")]
 
 mod answer;
@@ -64,4 +67,4 @@ pub use payload::{BadPayload, Filled, Payload, Text, Unfillable};
 pub use refusal::{Refusal, Slug};
 pub use registry::{Isolation, Registry};
 pub use registry_upgrade::UpgradeError;
-pub use supervised::{Launcher, PluginState, PluginStatus, serve};
+pub use supervised::{Confinement, Launcher, PluginState, PluginStatus, serve};

@@ -5,7 +5,10 @@ mod folder;
 mod here;
 
 use folder::Folder;
+use podium_plugin_host::conformance::alone::{self, Job, Said};
+use podium_plugin_host::conformance::channel::Verdict;
 use podium_plugin_host::conformance::{Law, Subject};
+use std::fs;
 
 #[track_caller]
 fn check(plugin: &str, metric_id: &str, config_json: &str, law: Law, expected: &str) {
@@ -13,6 +16,22 @@ fn check(plugin: &str, metric_id: &str, config_json: &str, law: Law, expected: &
     let subject = Subject::new(&registry, metric_id, config_json).unwrap();
     let breach = subject.check(law).unwrap_err().to_string();
     assert!(breach.starts_with(expected), "{breach}");
+}
+
+/// What ends the process is found in a copy of it.
+#[track_caller]
+#[expect(clippy::print_stderr, reason = "who reads that a test passed must know when it tried nothing")]
+fn check_quiet(breaks: &str, expected: Verdict) {
+    let actions = fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail").unwrap_or_default();
+    if !actions.contains("kill_process") {
+        eprintln!("SKIPPED: this kernel ends no process for a system call");
+        return;
+    }
+    let folder = Folder::new("quiet").with(&["fixture_lawless"]);
+    let config_json = serde_json::json!({ "breaks": breaks }).to_string();
+    let job = Job::Law { metric_id: "fixture_lawless".into(), config_json, law: Law::Pure };
+    let said = alone::run(&folder.path().join("fixture_lawless.so"), &job);
+    assert_eq!(said, Said::Verdict(expected), "{breaks}");
 }
 
 /// In one test, because a leak is noticed by the size of the process.
@@ -36,6 +55,9 @@ fn the_laws_tell_honest_from_lawless() {
         Law::Pure,
         "fixture_lawless: law 1 (Pure): row 0: the same",
     );
+    check_quiet("none", Verdict::Kept);
+    let said = "it ended its process: signal 31 (SIGSYS, a system call that a metric may not make)";
+    check_quiet("quiet", Verdict::Broken(said.into()));
     check(
         lawless,
         lawless,

@@ -89,16 +89,6 @@ fn a_leak_ends_at_the_limit() {
 }
 
 #[test]
-fn a_copy_of_the_child_keeps_nobody_waiting() {
-    let world = World::new("fork", &["fixture_crash"]);
-    let metric = instance(&world, "fixture_crash");
-    let begun = Instant::now();
-    assert!(metric.observe(&orders(&["FORK"])).is_err());
-    assert_eq!(metric.observe(&orders(&["b"])).unwrap(), [1]);
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
-}
-
-#[test]
 fn noise_neither_blocks_nor_floods() {
     let world = World::new("noise", &["fixture_crash"]);
     let metric = instance(&world, "fixture_crash");

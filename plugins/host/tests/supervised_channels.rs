@@ -2,96 +2,34 @@
 #![expect(clippy::unwrap_used, reason = "what a test builds its world with must not fail")]
 
 mod child;
+mod courier;
 mod folder;
 mod world;
 
+use courier::{ACCEPTED, PLUGIN, courier, deliver, pids, soon, summary, wait_until, within, world};
 use podium_plugin_host::{
-    ChannelCall, ChannelCreateError, ChannelFault, ChannelInstance, ChannelMessage, Delivered, DeliveryWatch,
-    Filled, Outcome, OutcomeStatus, Payload, PluginState, Purpose, WebhookRequest,
+    ChannelCall, ChannelCreateError, ChannelFault, Delivered, DeliveryWatch, Outcome, OutcomeStatus,
+    PluginState, WebhookRequest,
 };
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 use world::World;
 
-const PLUGIN: &str = "com.example.fixture-courier";
 const NOT_BEGUN: (bool, OutcomeStatus) = (false, OutcomeStatus::Cancelled);
-const ACCEPTED: (bool, OutcomeStatus) = (true, OutcomeStatus::Accepted);
 const UNKNOWN: (bool, OutcomeStatus) = (true, OutcomeStatus::Unknown);
-
-fn world(test: &str) -> World {
-    World::new(&format!("courier-{test}"), &["fixture_courier"])
-}
-
-fn courier(world: &World, config_json: &str) -> Box<dyn ChannelInstance> {
-    world.registry.create_channel("fixture_courier", config_json).unwrap()
-}
-
-fn within(time: Duration) -> ChannelCall {
-    let end = (SystemTime::now() + time).duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    ChannelCall { deadline_ms: end.as_millis() as i64, ..ChannelCall::default() }
-}
-
-fn soon() -> ChannelCall {
-    within(Duration::from_mins(1))
-}
-
-fn payload() -> Filled {
-    let json = r#"{"parts": [{"name": "body", "escaping": "plain", "text": "Hi"}]}"#;
-    Payload::from_json(json).unwrap().fill(|_| None, |_, to| to.into()).unwrap()
-}
-
-/// Delivers a message to each address.
-fn deliver(channel: &dyn ChannelInstance, addresses: &[&str], call: &ChannelCall) -> Delivered {
-    let payload = payload();
-    let addresses: Vec<String> =
-        addresses.iter().map(|address| serde_json::json!(address).to_string()).collect();
-    let messages: Vec<ChannelMessage<'_>> = addresses
-        .iter()
-        .map(|address_json| ChannelMessage {
-            purpose: Purpose::Marketing,
-            attempt: 1,
-            expires_ms: i64::MAX,
-            idempotency_key: "key-1",
-            collapse_key: "",
-            decision_id: "d-1",
-            address_json,
-            payload: &payload,
-            unsubscribe_url: "",
-        })
-        .collect();
-    channel.deliver(&messages, call)
-}
-
-/// Begun or not, and what became of it.
-fn summary(delivered: &Delivered) -> Vec<(bool, OutcomeStatus)> {
-    delivered.deliveries.iter().map(|delivery| (delivery.begun, delivery.outcome.status)).collect()
-}
 
 fn slug(delivered: &Delivered) -> Option<&'static str> {
     delivered.fault.as_ref().map(ChannelFault::slug)
 }
 
-fn pids(world: &World) -> Vec<u32> {
-    world.registry.status(PLUGIN).unwrap().pids
-}
-
 /// A file beside the plugin.
 fn beside(world: &World, name: &str) -> PathBuf {
     world.registry.plugins()[0].file.with_file_name(name)
-}
-
-/// Waits for what must come.
-#[track_caller]
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "{what}");
-        thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// Tells when a message has begun.
@@ -179,7 +117,7 @@ fn calls_overlap() {
 
 /// Looks whether a message left before it was allowed to.
 struct Early {
-    file: PathBuf,
+    provider: TcpListener,
     has_left: Mutex<Vec<bool>>,
 }
 
@@ -187,12 +125,12 @@ impl DeliveryWatch for Early {
     fn begun(&self, _message_idx: usize) -> bool {
         // Time enough to leave, for one that does not wait.
         thread::sleep(Duration::from_millis(100));
-        self.has_left.lock().unwrap().push(self.file.exists());
+        self.has_left.lock().unwrap().push(self.provider.accept().is_ok());
         true
     }
 
     fn outcome(&self, _message_idx: usize, _outcome: &Outcome) {
-        self.has_left.lock().unwrap().push(self.file.exists());
+        self.has_left.lock().unwrap().push(self.provider.accept().is_ok());
     }
 }
 
@@ -200,10 +138,12 @@ impl DeliveryWatch for Early {
 fn a_message_leaves_only_after_it_was_written_down() {
     let world = world("begun");
     let courier = courier(&world, "{}");
-    let file = beside(&world, "left");
-    let early = Arc::new(Early { file: file.clone(), has_left: Mutex::default() });
+    let provider = TcpListener::bind("127.0.0.1:0").unwrap();
+    provider.set_nonblocking(true).unwrap();
+    let address = format!("leave: {}", provider.local_addr().unwrap());
+    let early = Arc::new(Early { provider, has_left: Mutex::default() });
     let call = ChannelCall { watch: Some(early.clone()), ..soon() };
-    assert_eq!(summary(&deliver(&*courier, &[&format!("leave in {}", file.display())], &call)), [ACCEPTED]);
+    assert_eq!(summary(&deliver(&*courier, &[&address], &call)), [ACCEPTED]);
     assert_eq!(*early.has_left.lock().unwrap(), [false, true]);
 }
 

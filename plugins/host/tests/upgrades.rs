@@ -12,9 +12,11 @@ use podium_plugin_host::{
 };
 use std::collections::HashSet;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 use world::World;
 
@@ -47,9 +49,8 @@ fn upgrade(world: &World, name: &str) -> Result<PluginStatus, UpgradeError> {
     world.registry.upgrade(PLUGIN, &edition(world, name))
 }
 
-fn files(world: &World) -> Box<dyn ChannelInstance> {
-    let config = serde_json::json!({ "sent": beside(world, "sent") }).to_string();
-    world.registry.create_channel("fixture_files", &config).unwrap()
+fn hands(world: &World) -> Box<dyn ChannelInstance> {
+    world.registry.create_channel("fixture_hands", "{}").unwrap()
 }
 
 fn payload() -> Filled {
@@ -74,6 +75,34 @@ fn deliver(channel: &dyn ChannelInstance, idempotency_key: &str) -> Delivered {
     channel.deliver(&[message], &call)
 }
 
+/// Takes messages, one after another.
+struct Provider {
+    address: SocketAddr,
+    taking: JoinHandle<Vec<String>>,
+}
+
+impl Provider {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let take = move || {
+            let (connection, _) = listener.accept().unwrap();
+            let mut key = String::new();
+            BufReader::new(&connection).read_line(&mut key).unwrap();
+            // Whoever ended meanwhile does not want to know.
+            let _ = (&connection).write_all(b"!");
+            (key != "stop\n").then_some(key)
+        };
+        Self { address, taking: thread::spawn(|| std::iter::from_fn(take).collect()) }
+    }
+
+    /// Stops it, and returns the keys of what it took.
+    fn stop(self) -> Vec<String> {
+        TcpStream::connect(self.address).unwrap().write_all(b"stop\n").unwrap();
+        self.taking.join().unwrap()
+    }
+}
+
 /// Which edition took a message.
 #[track_caller]
 fn taken_by(channel: &dyn ChannelInstance) -> String {
@@ -91,7 +120,7 @@ fn orders(n: usize) -> Batch {
 #[test]
 fn another_file_takes_over_with_the_same_instances() {
     let world = world("takes-over");
-    let (channel, metric) = (files(&world), world.registry.create("fixture_counts", "{}").unwrap());
+    let (channel, metric) = (hands(&world), world.registry.create("fixture_counts", "{}").unwrap());
     let before = status(&world);
     assert_eq!((before.generation, &before.previous_sha256), (1, &None));
     assert_eq!(taken_by(&*channel), "first");
@@ -129,7 +158,10 @@ impl Drop for Over<'_> {
 fn under_load_no_call_fails_and_none_is_doubled() {
     const N_MESSAGES: usize = 150;
     let world = world("load");
-    let (channel, metric) = (files(&world), world.registry.create("fixture_counts", "{}").unwrap());
+    let provider = Provider::start();
+    let config = serde_json::json!({ "provider": provider.address }).to_string();
+    let channel = world.registry.create_channel("fixture_hands", &config).unwrap();
+    let metric = world.registry.create("fixture_counts", "{}").unwrap();
     let is_over = AtomicBool::new(false);
     let mut n_upgrades = 0;
     thread::scope(|scope| {
@@ -160,16 +192,16 @@ fn under_load_no_call_fails_and_none_is_doubled() {
             assert!(delivered.join().unwrap());
         }
     });
-    let sent = fs::read_to_string(beside(&world, "sent")).unwrap();
-    let keys: HashSet<&str> = sent.lines().collect();
-    assert_eq!((sent.lines().count(), keys.len()), (3 * N_MESSAGES, 3 * N_MESSAGES));
+    let sent = provider.stop();
+    let keys: HashSet<&String> = sent.iter().collect();
+    assert_eq!((sent.len(), keys.len()), (3 * N_MESSAGES, 3 * N_MESSAGES));
     let status = status(&world);
     assert_eq!((status.generation, status.restarts, status.last_crash), (n_upgrades + 1, 0, None));
 }
 
 #[track_caller]
 fn check_refused(world: &World, file: &str, line: &str) {
-    let (before, channel) = (status(world), files(world));
+    let (before, channel) = (status(world), hands(world));
     let file = beside(world, file);
     let refused = world.registry.upgrade(PLUGIN, &file).unwrap_err();
     assert!(matches!(refused, UpgradeError::Refused(_)), "{refused:?}");
@@ -182,7 +214,7 @@ fn check_refused(world: &World, file: &str, line: &str) {
 #[test]
 fn what_cannot_take_over_is_refused_and_what_runs_goes_on() {
     let world = world("refused");
-    let _instances = (files(&world), world.registry.create("fixture_counts", "{}").unwrap());
+    let _instances = (hands(&world), world.registry.create("fixture_counts", "{}").unwrap());
     fs::copy(built("fixture_edition_revised"), beside(&world, "revised.so")).unwrap();
     fs::copy(built("gross_items"), beside(&world, "gross_items.so")).unwrap();
     fs::write(beside(&world, "text.so"), "no library").unwrap();
@@ -201,7 +233,7 @@ fn what_cannot_take_over_is_refused_and_what_runs_goes_on() {
     );
     check_refused(&world, "nowhere.so", "not-a-library: ");
     let settings =
-        "other-settings: expected one that takes the settings of fixture_files, found not these; change";
+        "other-settings: expected one that takes the settings of fixture_hands, found not these; change";
     check_refused(&world, "refuses.so", settings);
     let fields = "other-settings: expected one that takes the settings of fixture_counts, found it wants other \
                   fields read";
@@ -212,7 +244,7 @@ fn what_cannot_take_over_is_refused_and_what_runs_goes_on() {
 #[test]
 fn a_file_that_keeps_crashing_is_rolled_back() {
     let world = world("rolled-back");
-    let (channel, metric) = (files(&world), world.registry.create("fixture_counts", "{}").unwrap());
+    let (channel, metric) = (hands(&world), world.registry.create("fixture_counts", "{}").unwrap());
     let before = status(&world);
     upgrade(&world, "crashes").unwrap();
     for _ in 0..3 {
@@ -230,7 +262,7 @@ fn a_file_that_keeps_crashing_is_rolled_back() {
 #[test]
 fn an_upgrade_can_be_taken_back_once() {
     let world = world("taken-back");
-    let channel = files(&world);
+    let channel = hands(&world);
     let before = status(&world);
     let nothing = world.registry.rollback(PLUGIN).unwrap_err();
     assert_eq!(nothing, UpgradeError::NothingBefore { plugin_id: PLUGIN.to_owned() });
@@ -246,7 +278,7 @@ fn an_upgrade_can_be_taken_back_once() {
 #[test]
 fn an_upgrade_ends_a_quarantine() {
     let world = world("quarantine");
-    let channel = files(&world);
+    let channel = hands(&world);
     upgrade(&world, "crashes").unwrap();
     upgrade(&world, "crashes").unwrap();
     // What can be gone back to crashes as well.

@@ -16,6 +16,8 @@ use serde::de::DeserializeOwned;
 ///
 /// An instance is used by several threads at a time: [`Channel::render`] by any number, everything else by at
 /// most as many as [`ChannelInfo::parallel`] says. Only `deliver`, `ingest` and `health` may use the network.
+/// Where the kernel can, it lets none of them write a file, read one but for what names, certificates and time zones
+/// are looked up in, or run a program.
 pub trait Channel: Sized + Send + Sync + 'static {
     /// The settings: their schema is derived and shown to whoever sets up the channel. A password or a token is
     /// a [`Secret`](crate::Secret).

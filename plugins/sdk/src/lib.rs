@@ -103,7 +103,8 @@
 //! What the crate promises: no panic of yours reaches the server (each entry catches it, and the instance is
 //! made anew); an event that you did not ask for is never shown to you; you cannot write out of bounds.
 //! What it does not do: it keeps nothing between calls, and neither may a metric. No clock, no files, no
-//! network there: equal events must give equal numbers, on any machine, in any order.
+//! network there: equal events must give equal numbers, on any machine, in any order. Where the kernel can, it
+//! ends the process of a metric at any system call but for memory.
 #![expect(unsafe_code, reason = "this crate is where raw pointers of the contract become safe types")]
 
 mod call;

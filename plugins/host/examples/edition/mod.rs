@@ -1,8 +1,8 @@
 //! A plugin whose file can be made another one by changing a few bytes of it, and that does what those say.
 
 use podium_plugin::prelude::*;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{self, Read as _, Write};
+use std::net::TcpStream;
 
 /// What a test writes over: who it is, behind the mark.
 #[used]
@@ -18,9 +18,9 @@ fn edition() -> String {
 
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Settings {
-    /// Where messages are written down, one a line.
+    /// Which address takes messages and says that it has them; if none does, they are lost.
     #[serde(default)]
-    sent: String,
+    provider: String,
 }
 
 fn create(settings: Settings) -> Result<Settings> {
@@ -58,12 +58,12 @@ impl<const REVISION: u32> Metric for Counts<REVISION> {
     }
 }
 
-/// Writes messages to a file.
-pub(crate) struct Files(Settings);
+/// Hands messages over.
+pub(crate) struct Hands(Settings);
 
-impl Channel for Files {
+impl Channel for Hands {
     type Config = Settings;
-    const INFO: ChannelInfo = ChannelInfo::new("fixture_files", "Files", Class::Blind).batch(4).parallel(4);
+    const INFO: ChannelInfo = ChannelInfo::new("fixture_hands", "Hands", Class::Blind).batch(4).parallel(4);
 
     fn create(settings: Settings, _host: &Host) -> Result<Self> {
         create(settings).map(Self)
@@ -77,11 +77,18 @@ impl Channel for Files {
         if edition() == "crashes" {
             std::process::abort();
         }
-        let line = format!("{}\n", message.idempotency_key());
-        let sent = OpenOptions::new().append(true).create(true).open(&self.0.sent);
-        match sent.and_then(|mut sent| sent.write_all(line.as_bytes())) {
+        match hand_over(&self.0.provider, message.idempotency_key()) {
             Ok(()) => Outcome::Accepted { provider_id: edition() },
             Err(error) => Outcome::Rejected(error.to_string()),
         }
     }
+}
+
+fn hand_over(provider: &str, key: &str) -> io::Result<()> {
+    if provider.is_empty() {
+        return Ok(());
+    }
+    let mut connection = TcpStream::connect(provider)?;
+    connection.write_all(format!("{key}\n").as_bytes())?;
+    connection.read_exact(&mut [0])
 }

@@ -70,9 +70,9 @@ pub fn run(library: &Path, job: &Job) -> Said {
     match job {
         Job::List { protocol } => list(&registry, *protocol),
         Job::Law { metric_id, config_json, law } => match Subject::new(&registry, metric_id, config_json) {
-            Ok(subject) => Said::Verdict(match subject.check(*law) {
+            Ok(subject) => Said::Verdict(match examine(&subject, *law) {
                 Ok(()) => Verdict::Kept,
-                Err(breach) => Verdict::Broken(breach.text),
+                Err(text) => Verdict::Broken(text),
             }),
             Err(error) => Said::Failed(error.to_string()),
         },
@@ -90,6 +90,11 @@ pub fn run(library: &Path, job: &Job) -> Said {
             }
         }
     }
+}
+
+fn examine(subject: &Subject<'_>, law: Law) -> Result<(), String> {
+    subject.check(law).map_err(|breach| breach.text)?;
+    if law == Law::Pure { subject.makes_no_system_call() } else { Ok(()) }
 }
 
 fn list(registry: &Registry, protocol: Protocol) -> Said {

@@ -17,6 +17,7 @@ pub mod alone;
 pub mod channel;
 mod config;
 mod laws;
+mod quiet;
 mod rows;
 
 use crate::batch::Batch;
@@ -32,7 +33,7 @@ use std::fmt;
 /// What a metric must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Law {
-    /// 1: equal settings and events give equal numbers, in any instance, thread and process.
+    /// 1: equal settings and events give equal numbers, in any instance, thread and process, without a system call.
     Pure,
     /// 2: contributions are whole and at most 2^53; values are finite.
     Finite,
@@ -123,7 +124,7 @@ impl<'a> Subject<'a> {
         Ok(Self { registry, info, config_json: config_json.to_owned(), instance, shape, rows })
     }
 
-    /// Examines one law.
+    /// Examines one law. That a metric makes no system call is examined by [`alone::run`], which may die of it.
     ///
     /// # Errors
     ///

@@ -1,7 +1,9 @@
 //! What runs in the child: one library, and a loop that answers.
 
 use super::child_channels::ChildChannels;
+use super::confine::{self, Confinement};
 use super::process::{RemoteLine, SHARED_FD, SOCKET_FD};
+use super::record::Role;
 use super::shared::Shared;
 use super::wire::{Head, Kind, linger, read_batch, read_head, write_frame, write_shared};
 use crate::instance::{CreateError, MetricFault, MetricInstance};
@@ -15,7 +17,7 @@ use std::io::{self, BufReader, Read};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -56,16 +58,12 @@ pub fn serve(library: &Path) -> io::Result<()> {
     let registry = Arc::new(Registry::load_file(library, &log));
     let manifest = serde_json::to_vec(&Manifest::of(&registry))?;
     child.write(Head::new(Kind::Ready, 0, 0), &manifest)?;
-    let beating = Arc::clone(&child);
-    std::thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
-        while beating.write(Head::new(Kind::Heartbeat, 0, 0), &[]).is_ok() {
-            std::thread::sleep(HEARTBEAT);
-        }
-        // Nobody is there any more. A plugin that does not come back must not stay behind.
-        std::process::exit(0);
-    })?;
-    let channels = ChildChannels::new(Arc::clone(&child), Arc::clone(&registry));
     let mut reader = BufReader::new(stream);
+    let Some(head) = read_head(&mut reader)?.filter(|head| head.kind == Kind::Confine) else { return Ok(()) };
+    let role = serde_json::from_slice(&read(&mut reader, head.len)?)?;
+    let confinement = confine(role, &child)?;
+    child.write(Head::new(Kind::Confined, 0, head.call), &serde_json::to_vec(&confinement)?)?;
+    let channels = ChildChannels::new(Arc::clone(&child), Arc::clone(&registry));
     let mut instances: HashMap<u32, Box<dyn MetricInstance>> = HashMap::new();
     while let Some(head) = read_head(&mut reader)? {
         let answer = |kind| Head::new(kind, head.about, head.call);
@@ -115,6 +113,33 @@ pub fn serve(library: &Path) -> io::Result<()> {
         linger(reader.get_ref());
     }
     Ok(())
+}
+
+/// Keeps this process from what its kind need not do, with a heart that beats.
+fn confine(role: Role, child: &Arc<Socket>) -> io::Result<Confinement> {
+    // Every thread has what this one had when it was started.
+    let confinement = confine::files_and_sockets(role);
+    beat(Arc::clone(child))?;
+    Ok(match role {
+        // Where no system call can open anything, it does not matter what may be opened.
+        Role::Metrics => confine::system_calls().max(confinement.min(Confinement::Partial)),
+        Role::Channels => confinement,
+    })
+}
+
+/// Tells the server each second that we live. Returns once the first is told: then the thread needs nothing more that a
+/// metric may not have.
+fn beat(child: Arc<Socket>) -> io::Result<()> {
+    let (sender, beats) = mpsc::sync_channel(1);
+    std::thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
+        while child.write(Head::new(Kind::Heartbeat, 0, 0), &[]).is_ok() {
+            let _ = sender.try_send(());
+            std::thread::sleep(HEARTBEAT);
+        }
+        // Nobody is there any more. A plugin that does not come back must not stay behind.
+        std::process::exit(0);
+    })?;
+    beats.recv().map_err(io::Error::other)
 }
 
 fn read(reader: &mut impl Read, len: usize) -> io::Result<Vec<u8>> {

@@ -9,13 +9,18 @@
 //! time, so their calls run side by side, in another child of the plugin: what one kind does to its process does not
 //! concern the other. A call of a channel that died is not made again, for a message may have left.
 //!
-//! This is isolation of faults, not a sandbox: run only code you trust.
+//! A child starts with no environment, no descriptor but its own, limits, and a session of its own; it dies with its
+//! parent, and whatever it started dies with it. Once its plugin is loaded, the kernel keeps it from what its kind
+//! need not do, as far as the kernel can ([`Confinement`]). This is isolation of faults, not a sandbox against malice:
+//! run only code you trust.
 
 mod asked;
 mod channel;
 mod child;
 mod child_channels;
+mod confine;
 mod edition;
+mod family;
 mod metric;
 mod plugin;
 mod process;
@@ -27,12 +32,15 @@ mod upgrade;
 mod wire;
 
 pub use child::serve;
+pub use confine::Confinement;
 pub use record::{PluginState, PluginStatus};
 
 pub(crate) use channel::SupervisedChannel;
+pub(crate) use confine::system_calls;
 pub(crate) use edition::Library;
 pub(crate) use metric::Supervised;
 pub(crate) use plugin::Plugin;
+pub(crate) use system::how;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

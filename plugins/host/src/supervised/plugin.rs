@@ -1,8 +1,10 @@
 //! A plugin whose children are started, watched, started anew, and in the end left alone.
 
 use super::Launcher;
+use super::confine::Confinement;
 use super::edition::{Edition, Library};
-use super::process::{Death, Process};
+use super::family;
+use super::process::{Death, Process, spawn};
 use super::record::{PluginState, PluginStatus, Record, Role, Verdict};
 use super::switchboard::Switchboard;
 use super::upgrade::Setting;
@@ -15,8 +17,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
-/// How long a child may take to load its plugin.
-const START_DEADLINE: Duration = Duration::from_secs(5);
 const FIRST_GENERATION: u64 = 1;
 /// How often a child that is not called is looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -71,7 +71,7 @@ impl Plugin {
     ) -> Result<(Arc<Self>, Manifest), Failed> {
         let refused =
             |found: String| Failed::new(Slug::InitFailed, "a plugin that starts in its own process", found);
-        let (process, manifest) = spawn(launcher, &library, FIRST_GENERATION, log).map_err(refused)?;
+        let (process, manifest) = spawn(launcher, &library, FIRST_GENERATION, None, log).map_err(refused)?;
         let PluginInfo { id, version, .. } = manifest.plugin()?.clone();
         let plugin = Self {
             id,
@@ -85,11 +85,11 @@ impl Plugin {
             last_instance: AtomicU32::new(0),
         };
         if manifest.has_only_channels() {
-            plugin.record().started(Role::Channels, process.pid());
+            plugin.started(Role::Channels, &process);
             let board = Switchboard::over(process).map_err(|error| refused(error.to_string()))?;
             *lock(&plugin.channels) = Some(board);
         } else {
-            plugin.record().started(Role::Metrics, process.pid());
+            plugin.started(Role::Metrics, &process);
             *lock(&plugin.metrics) = Some(process);
         }
         let plugin = Arc::new(plugin);
@@ -224,9 +224,9 @@ impl Plugin {
             return Err(Away::Down(why));
         }
         let begun = Instant::now();
-        match spawn(&self.launcher, &library, generation, &self.log) {
+        match spawn(&self.launcher, &library, generation, Some(role), &self.log) {
             Ok((process, _)) => {
-                if self.record().started(role, process.pid()) {
+                if self.started(role, &process) {
                     self.say(Level::Info, &format!("runs again after {} ms", begun.elapsed().as_millis()));
                 }
                 Ok(process)
@@ -238,6 +238,21 @@ impl Plugin {
                 Err(if self.record().is_quarantined() { Away::Quarantined } else { Away::Down(found) })
             }
         }
+    }
+
+    /// Notes a child that runs; says whether it is in the place of another.
+    fn started(&self, role: Role, process: &Process) -> bool {
+        let occupant = process.occupant();
+        let is_again = self.record().started(role, occupant);
+        let confinement = occupant.confinement;
+        if !is_again && confinement != Confinement::Full {
+            let message = format!(
+                "this kernel does not fully keep it from what it must not do (confinement: {})",
+                confinement.as_str()
+            );
+            self.say(Level::Info, &message);
+        }
+        is_again
     }
 
     /// Counts a crash; too many go back to the file of before, or end the plugin's chances.
@@ -266,6 +281,7 @@ impl Plugin {
     }
 
     fn look_after(&self) {
+        family::sweep();
         // Whoever calls it looks after it.
         if let Some(mut process) = try_lock(&self.metrics) {
             if let Some(Err(death)) = process.as_mut().map(Process::look_after) {
@@ -340,20 +356,6 @@ impl Running<'_> {
     pub(super) fn count_crash(&mut self, death: &Death) {
         self.plugin.crashed(&death.to_string());
     }
-}
-
-/// Starts a child and reads what it has.
-pub(super) fn spawn(
-    launcher: &Launcher,
-    library: &Library,
-    generation: u64,
-    log: &HostLog,
-) -> Result<(Process, Manifest), String> {
-    let mut process =
-        Process::start(launcher, library, generation, log).map_err(|error| error.to_string())?;
-    let ready = process.ready(START_DEADLINE).map_err(|death| death.to_string())?;
-    let manifest = serde_json::from_slice(&ready).map_err(|error| error.to_string())?;
-    Ok((process, manifest))
 }
 
 /// Looks after a plugin until nobody has it any more.

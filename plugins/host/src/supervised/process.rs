@@ -1,11 +1,15 @@
 //! One child process and the socket to it.
 
 use super::Launcher;
+use super::confine::Confinement;
 use super::edition::Library;
+use super::family;
+use super::record::{Occupant, Role};
 use super::shared::Shared;
 use super::system::{has_exited, how, pass_on, prepare};
 use super::wire::{Head, Kind, is_readable, linger, read_head, write_frame, write_shared};
 use crate::log::{HostLog, Level, LogLine};
+use crate::manifest::Manifest;
 use crate::raw::Plain;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -22,6 +26,8 @@ pub(super) const SOCKET_FD: i32 = 3;
 pub(super) const SHARED_FD: i32 = 4;
 /// How often it is looked whether a child that does not answer still lives.
 const TICK: Duration = Duration::from_millis(20);
+/// How long a child may take to load its plugin.
+const START_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a child may be silent.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
 
@@ -62,6 +68,7 @@ pub(super) struct Process {
     plugin: String,
     /// Which generation of its plugin's children it belongs to.
     generation: u64,
+    confinement: Confinement,
     log: HostLog,
     last_call: u32,
     /// The instances of metrics that it has.
@@ -76,12 +83,7 @@ impl Process {
     /// # Errors
     ///
     /// Those of the system.
-    pub(super) fn start(
-        launcher: &Launcher,
-        library: &Library,
-        generation: u64,
-        log: &HostLog,
-    ) -> io::Result<Self> {
+    fn start(launcher: &Launcher, library: &Library, generation: u64, log: &HostLog) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_read_timeout(Some(TICK))?;
         ours.set_write_timeout(Some(SILENCE_MAX))?;
@@ -95,13 +97,12 @@ impl Process {
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             // Until it is made to go where standard error goes.
-            .stdout(Stdio::null())
-            .process_group(0);
+            .stdout(Stdio::null());
         let (shared, shared_fd) = Shared::make()?;
-        let (socket, memory) = (theirs.as_raw_fd(), shared_fd.as_raw_fd());
+        let (socket, memory, parent) = (theirs.as_raw_fd(), shared_fd.as_raw_fd(), std::process::id());
         // SAFETY: between fork and exec only system calls are made, and none of them allocates.
-        unsafe { command.pre_exec(move || prepare(socket, memory)) };
-        let mut child = command.spawn()?;
+        unsafe { command.pre_exec(move || prepare(parent, socket, memory)) };
+        let mut child = family::start(command)?;
         let plugin = library.name.clone();
         if let Some(stderr) = child.stderr.take() {
             pass_on(stderr, plugin.clone(), log.clone());
@@ -112,6 +113,7 @@ impl Process {
             shared,
             plugin,
             generation,
+            confinement: Confinement::None,
             log: log.clone(),
             last_call: 0,
             made: HashSet::new(),
@@ -121,9 +123,22 @@ impl Process {
     }
 
     /// Reads the first frame: what the child loaded, or why not.
-    pub(super) fn ready(&mut self, deadline: Duration) -> Result<Vec<u8>, Death> {
+    fn ready(&mut self, deadline: Duration) -> Result<Vec<u8>, Death> {
         let (_, bytes) = self.answer(Kind::Ready, 0, deadline)?;
         Ok(bytes.unwrap_or_else(|fault| fault))
+    }
+
+    /// Keeps the child from what its kind need not do, before it makes anything.
+    fn confine(&mut self, role: Role, deadline: Duration) -> Result<(), Death> {
+        let begun = Instant::now();
+        let head = self.next_call(Kind::Confine, 0);
+        let (role, stream) = (serde_json::to_vec(&role), &mut self.stream);
+        let written = role.map_err(io::Error::from).and_then(|role| write_frame(stream, head, &role));
+        written.map_err(|error| self.end(&error, begun))?;
+        let (_, confined) = self.answer(Kind::Confined, head.call, deadline)?;
+        let confined = serde_json::from_slice(&confined.unwrap_or_else(|fault| fault));
+        self.confinement = confined.map_err(|error| self.refuse(error.to_string()))?;
+        Ok(())
     }
 
     /// Whether it has this instance of a metric.
@@ -271,16 +286,16 @@ impl Process {
     /// Ends the child, which nobody wants any more.
     pub(super) fn retire(self) {
         let Self { plugin, generation, log, .. } = &self;
-        let pid = self.pid();
+        let pid = self.child.id();
         let message =
             format!("plugin {plugin}: child {pid} of generation {generation} has ended with its last call");
         let level = Level::Info;
         log.line(&LogLine { plugin, level, target: "host", message: &message, fields_json: "" });
     }
 
-    /// The child's process id.
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
+    /// The child's process, and what it may do.
+    pub(super) fn occupant(&self) -> Occupant {
+        Occupant { pid: self.child.id(), confinement: self.confinement }
     }
 
     /// Ends the child and whatever it started, and says what it died of.
@@ -298,23 +313,18 @@ impl Process {
         let status = self.kill();
         match status {
             _ if is_nonsense => Death::Nonsense(error.to_string()),
-            _ if is_late => Death::Late(begun.elapsed().as_millis()),
             Some(status) if ended_itself => Death::Crashed(how(status)),
+            _ if is_late => Death::Late(begun.elapsed().as_millis()),
             _ => Death::Crashed("it closed its socket".to_owned()),
         }
     }
 
-    /// Ends the child's group, once.
+    /// Ends the child and whatever it started, once.
     fn kill(&mut self) -> Option<ExitStatus> {
         if std::mem::replace(&mut self.is_ended, true) {
             return None;
         }
-        if let Ok(group) = i32::try_from(self.child.id()) {
-            // SAFETY: a system call without pointers. Nobody has waited for the child yet, so that the number of its
-            // group is nobody else's.
-            unsafe { libc::kill(-group, libc::SIGKILL) };
-        }
-        self.child.wait().ok()
+        family::end(&mut self.child)
     }
 
     fn log_line(&self, bytes: &[u8]) {
@@ -323,6 +333,24 @@ impl Process {
         let level = Level::from_code(*level);
         self.log.line(&LogLine { plugin: &self.plugin, level, target, message, fields_json });
     }
+}
+
+/// Starts a child, reads what it has, and keeps it to what it is for: if nobody says what, metrics if it has any.
+pub(super) fn spawn(
+    launcher: &Launcher,
+    library: &Library,
+    generation: u64,
+    role: Option<Role>,
+    log: &HostLog,
+) -> Result<(Process, Manifest), String> {
+    let mut process =
+        Process::start(launcher, library, generation, log).map_err(|error| error.to_string())?;
+    let ready = process.ready(START_DEADLINE).map_err(|death| death.to_string())?;
+    let manifest: Manifest = serde_json::from_slice(&ready).map_err(|error| error.to_string())?;
+    let by_itself = if manifest.has_only_channels() { Role::Channels } else { Role::Metrics };
+    let role = role.unwrap_or(by_itself);
+    process.confine(role, START_DEADLINE).map_err(|death| death.to_string())?;
+    Ok((process, manifest))
 }
 
 impl Drop for Process {

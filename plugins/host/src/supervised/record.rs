@@ -1,6 +1,8 @@
 //! How a plugin does: whether its children run, how often they crashed, and when to try again.
 
+use super::confine::Confinement;
 use super::edition::{Edition, Editions};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -41,6 +43,8 @@ pub struct PluginStatus {
     pub state: PluginState,
     /// The processes of its children that run: one for its metrics, one for its channels, each if it is needed.
     pub pids: Vec<u32>,
+    /// How far the kernel keeps its children from what they must not do: the one of them that can do most counts.
+    pub confinement: Confinement,
     /// How often a child was started anew.
     pub restarts: u64,
     /// What the last child died of.
@@ -56,7 +60,7 @@ pub struct PluginStatus {
 }
 
 /// What a child is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Role {
     Metrics,
     Channels,
@@ -67,9 +71,16 @@ pub(super) enum Role {
 enum Seat {
     /// None was needed so far.
     Unused,
-    Taken(u32),
+    Taken(Occupant),
     /// It ended.
     Empty,
+}
+
+/// A child that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Occupant {
+    pub(super) pid: u32,
+    pub(super) confinement: Confinement,
 }
 
 /// What follows from a crash.
@@ -115,13 +126,16 @@ impl Record {
     }
 
     pub(super) fn status(&self) -> PluginStatus {
-        let pids = self.seats.iter().filter_map(|seat| match seat {
-            Seat::Taken(pid) => Some(*pid),
-            Seat::Unused | Seat::Empty => None,
-        });
+        let occupants = || {
+            self.seats.iter().filter_map(|seat| match seat {
+                Seat::Taken(occupant) => Some(*occupant),
+                Seat::Unused | Seat::Empty => None,
+            })
+        };
         PluginStatus {
             state: self.state(&[Role::Metrics, Role::Channels]),
-            pids: pids.collect(),
+            pids: occupants().map(|occupant| occupant.pid).collect(),
+            confinement: occupants().map(|occupant| occupant.confinement).min().unwrap_or(Confinement::Full),
             restarts: self.restarts,
             last_crash: self.last_crash.clone(),
             sha256: self.editions.current().library.sha256.clone(),
@@ -161,8 +175,8 @@ impl Record {
     }
 
     /// Notes a child that runs; says whether it is in the place of another.
-    pub(super) fn started(&mut self, role: Role, pid: u32) -> bool {
-        let before = std::mem::replace(&mut self.seats[role as usize], Seat::Taken(pid));
+    pub(super) fn started(&mut self, role: Role, occupant: Occupant) -> bool {
+        let before = std::mem::replace(&mut self.seats[role as usize], Seat::Taken(occupant));
         (self.n_failed_starts, self.not_before) = (0, None);
         self.restarts += u64::from(before != Seat::Unused);
         before != Seat::Unused
@@ -183,8 +197,8 @@ impl Record {
     }
 
     /// Notes the child of a generation that took over.
-    pub(super) fn replaced(&mut self, role: Role, pid: Option<u32>) {
-        self.seats[role as usize] = pid.map_or(Seat::Unused, Seat::Taken);
+    pub(super) fn replaced(&mut self, role: Role, occupant: Option<Occupant>) {
+        self.seats[role as usize] = occupant.map_or(Seat::Unused, Seat::Taken);
     }
 
     /// Notes that a child was ended which nobody wants any more.

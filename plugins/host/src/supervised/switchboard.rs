@@ -2,6 +2,7 @@
 //! that it is about; each call's own thread does the rest, and may take its time.
 
 use super::process::{Answer, Death, Process};
+use super::record::Occupant;
 use super::wire::{Head, Kind, write_frame};
 use crate::channel_calls::OpenCall;
 use crate::outcome::Outcome;
@@ -20,7 +21,7 @@ const OUTCOME_SIZE_MAX: usize = 64 * 1024;
 
 /// The calls of one child. The child ends when nobody has this any more: neither its plugin nor a call.
 pub(super) struct Switchboard {
-    pid: u32,
+    occupant: Occupant,
     generation: u64,
     writer: Mutex<UnixStream>,
     lines: Mutex<Lines>,
@@ -61,7 +62,7 @@ impl Switchboard {
     /// Takes a child that is ready.
     pub(super) fn over(process: Process) -> io::Result<Arc<Self>> {
         let board = Arc::new(Self {
-            pid: process.pid(),
+            occupant: process.occupant(),
             generation: process.generation(),
             writer: Mutex::new(process.writer()?),
             lines: Mutex::default(),
@@ -72,8 +73,8 @@ impl Switchboard {
         Ok(board)
     }
 
-    pub(super) fn pid(&self) -> u32 {
-        self.pid
+    pub(super) fn occupant(&self) -> Occupant {
+        self.occupant
     }
 
     /// Which generation of its plugin's children it belongs to.

@@ -6,8 +6,9 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, ExitStatus};
 
-/// The most memory a child may write to, in bytes.
-const MEMORY_MAX: u64 = 1 << 30;
+/// The most memory a child may write to, in bytes. Whatever it starts keeps this limit and is known by it, so it is no
+/// round number.
+pub(super) const MEMORY_MAX: u64 = (1 << 30) + 4096;
 
 /// Whether a child has ended. It is not waited for, so that its number stays its own.
 pub(super) fn has_exited(child: &Child) -> bool {
@@ -20,8 +21,8 @@ pub(super) fn has_exited(child: &Child) -> bool {
     outcome == -1 || unsafe { info.si_pid() } != 0
 }
 
-/// Gives the child its socket and its limits. Runs between fork and exec.
-pub(super) fn prepare(socket: i32, shared: i32) -> io::Result<()> {
+/// Gives the child its socket, a session of its own, and its limits. Runs between fork and exec.
+pub(super) fn prepare(parent: u32, socket: i32, shared: i32) -> io::Result<()> {
     let limit = |max| libc::rlimit { rlim_cur: max, rlim_max: max };
     let (no_core, memory) = (limit(0), limit(MEMORY_MAX));
     // SAFETY: system calls with valid arguments; the structs live through them.
@@ -29,7 +30,11 @@ pub(super) fn prepare(socket: i32, shared: i32) -> io::Result<()> {
         // Out of the way first: either may stand where the other is to go.
         let socket = libc::fcntl(socket, libc::F_DUPFD_CLOEXEC, 10);
         let shared = libc::fcntl(shared, libc::F_DUPFD_CLOEXEC, 10);
-        libc::dup2(socket, SOCKET_FD) != -1
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) == 0
+            // If the parent died before that, nobody would tell us any more.
+            && libc::getppid().cast_unsigned() == parent
+            && libc::setsid() != -1
+            && libc::dup2(socket, SOCKET_FD) != -1
             && libc::dup2(shared, SHARED_FD) != -1
             && libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO) != -1
             && libc::syscall(libc::SYS_close_range, SHARED_FD + 1, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) == 0
@@ -69,7 +74,8 @@ pub(super) fn pass_on(stderr: ChildStderr, plugin: String, log: HostLog) {
     drop(std::thread::Builder::new().name("plugin-stderr".to_owned()).spawn(work));
 }
 
-pub(super) fn how(status: ExitStatus) -> String {
+/// Says in words how a process ended.
+pub(crate) fn how(status: ExitStatus) -> String {
     match (status.signal(), status.code()) {
         (Some(signal), _) => {
             let name = match signal {
@@ -78,6 +84,7 @@ pub(super) fn how(status: ExitStatus) -> String {
                 libc::SIGABRT => " (SIGABRT, it gave up)",
                 libc::SIGILL => " (SIGILL, a wrong instruction)",
                 libc::SIGKILL => " (SIGKILL, perhaps out of memory)",
+                libc::SIGSYS => " (SIGSYS, a system call that a metric may not make)",
                 _ => "",
             };
             format!("signal {signal}{name}")

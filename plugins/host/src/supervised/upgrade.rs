@@ -2,8 +2,8 @@
 //! the same instances, and then gets the calls. A call that runs in N ends there.
 
 use super::edition::{Edition, Library};
-use super::plugin::{Plugin, lock, spawn};
-use super::process::{Death, Process};
+use super::plugin::{Plugin, lock};
+use super::process::{Death, Process, spawn};
 use super::record::Role;
 use super::switchboard::Switchboard;
 use crate::channel_instance::ChannelCreateError;
@@ -80,21 +80,21 @@ impl Plugin {
         generation: u64,
         check: &dyn Fn(&Manifest) -> Result<(), Failed>,
     ) -> Result<Next, Failed> {
-        let start = || {
-            let started = spawn(&self.launcher, &library, generation, &self.log);
+        let start = |role| {
+            let started = spawn(&self.launcher, &library, generation, role, &self.log);
             started.map_err(|found| Failed::new(Slug::InitFailed, "a plugin that starts", found))
         };
         let board = |process| {
             let board = Switchboard::over(process).map_err(|error| error.to_string());
             board.map_err(|found| Failed::new(Slug::InitFailed, "a child that can be talked to", found))
         };
-        let (process, manifest) = start()?;
+        let (process, manifest) = start(None)?;
         let version = manifest.plugin()?.version.clone();
         check(&manifest)?;
         let (mut metrics, channels) = if manifest.has_only_channels() {
             (None, Some(board(process)?))
         } else if self.record().is_used(Role::Channels) {
-            (Some(process), Some(board(start()?.0)?))
+            (Some(process), Some(board(start(Some(Role::Channels))?.0)?))
         } else {
             (Some(process), None)
         };
@@ -128,8 +128,8 @@ impl Plugin {
         let (mut old_metrics, mut old_channels) = (lock(&self.metrics), lock(&self.channels));
         let mut record = self.record();
         record.editions.begin(edition, previous);
-        record.replaced(Role::Metrics, metrics.as_ref().map(Process::pid));
-        record.replaced(Role::Channels, channels.as_ref().map(|board| board.pid()));
+        record.replaced(Role::Metrics, metrics.as_ref().map(Process::occupant));
+        record.replaced(Role::Channels, channels.as_ref().map(|board| board.occupant()));
         record.release();
         let generation = record.editions.generation();
         let old =

@@ -17,6 +17,8 @@ pub(super) const FRAME_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// To the child: what it is for, before all calls; JSON.
+    Confine,
     /// To the child: make an instance of a metric; JSON.
     Create,
     /// To the child: make an instance of a channel; JSON.
@@ -41,6 +43,8 @@ pub(super) enum Kind {
     Stay,
     /// From the child: what it loaded, or why not; JSON.
     Ready,
+    /// From the child: how far it is kept from anything else; JSON.
+    Confined,
     /// From the child: the instance was made; JSON.
     Created,
     /// From the child: the numbers that a call gave.
@@ -63,7 +67,8 @@ pub(super) enum Kind {
     Heartbeat,
 }
 
-const KINDS: [Kind; 22] = [
+const KINDS: [Kind; 24] = [
+    Kind::Confine,
     Kind::Create,
     Kind::CreateChannel,
     Kind::Destroy,
@@ -76,6 +81,7 @@ const KINDS: [Kind; 22] = [
     Kind::Go,
     Kind::Stay,
     Kind::Ready,
+    Kind::Confined,
     Kind::Created,
     Kind::Numbers,
     Kind::Begin,
