@@ -34,6 +34,7 @@ mod python_client;
 mod schedule;
 mod slots;
 mod tidy;
+mod upgrades;
 mod wrong_channels;
 mod wrong_events;
 mod wrong_messages;
@@ -61,6 +62,7 @@ fn main() -> std::process::ExitCode {
     schedule::promises(&mut book);
     slots::promises(&mut book);
     tidy::promises(&mut book);
+    upgrades::promises(&mut book);
     wrong_channels::promises(&mut book);
     wrong_events::promises(&mut book);
     wrong_messages::promises(&mut book);

@@ -36,9 +36,9 @@ pub(super) struct Source {
     file: PathBuf,
     #[command(flatten)]
     trials: Trials,
-    /// Take it even if a check finds a fault, or a running server will not have it before its next start.
+    /// Take it even if a check finds a fault, or could not be tried.
     #[arg(long)]
-    pub(super) force: bool,
+    force: bool,
 }
 
 impl Source {
@@ -50,7 +50,7 @@ impl Source {
         if 0 < n_faults && !self.force {
             let file = self.file.display();
             return Err(CliError(format!(
-                "{n_faults} checks failed: `podium plugin check {file}` says which; --force takes it all the same"
+                "{n_faults} checks are not passed: `podium plugin check {file}` says which; --force takes it all the same"
             )));
         }
         Ok((library, checked.info))

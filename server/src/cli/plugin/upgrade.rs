@@ -21,6 +21,9 @@ pub(crate) struct Upgrade {
     /// The folder with the plugin; by default `plugins` in the data folder.
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
+    /// If the server refuses to take it over while it runs, leave it for the next start.
+    #[arg(long)]
+    next_start: bool,
     #[command(flatten)]
     remote: Remote,
     /// Print JSON.
@@ -70,13 +73,13 @@ impl Upgrade {
                 }
             };
             match reloaded {
-                Err(refusal) if self.source.force => {
+                Err(refusal) if self.next_start => {
                     placed.keep()?;
                     Outcome::AtNextStart(refusal)
                 }
                 Err(refusal) => {
                     placed.undo()?;
-                    let advice = "everything is as it was; --force has it loaded at the next start";
+                    let advice = "everything is as it was; --next-start has it loaded then";
                     return Err(CliError(format!("the server refuses it: {refusal}; {advice}")));
                 }
                 Ok(outcome) => {
