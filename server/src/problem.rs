@@ -29,6 +29,7 @@ pub(crate) enum Kind {
     ExperimentKeyTaken,
     FlagKeyTaken,
     IllegalTransition,
+    NothingToRollBack,
     NeedsNewVersion,
     EditConflict,
     BodyTooLarge,
@@ -50,7 +51,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 27] = [
+    pub(crate) const ALL: [Self; 28] = [
         Self::BadJson,
         Self::InvalidField,
         Self::InvalidQuery,
@@ -61,6 +62,7 @@ impl Kind {
         Self::ExperimentKeyTaken,
         Self::FlagKeyTaken,
         Self::IllegalTransition,
+        Self::NothingToRollBack,
         Self::NeedsNewVersion,
         Self::EditConflict,
         Self::BodyTooLarge,
@@ -97,6 +99,7 @@ impl Kind {
             Self::ExperimentKeyTaken => (StatusCode::CONFLICT, "experiment-key-taken", "The key is taken"),
             Self::FlagKeyTaken => (StatusCode::CONFLICT, "flag-key-taken", "The flag is taken"),
             Self::IllegalTransition => (StatusCode::CONFLICT, "illegal-transition", "Not in this state"),
+            Self::NothingToRollBack => (StatusCode::CONFLICT, "nothing-to-roll-back", "Nothing ran before"),
             Self::NeedsNewVersion => (StatusCode::CONFLICT, "needs-new-version", "That needs a new version"),
             Self::EditConflict => {
                 (StatusCode::PRECONDITION_FAILED, "edit-conflict", "Somebody changed it meanwhile")

@@ -34,6 +34,7 @@ mod python_client;
 mod schedule;
 mod slots;
 mod tidy;
+mod upgrades;
 mod webhooks;
 mod wrong_channels;
 mod wrong_events;
@@ -62,6 +63,7 @@ fn main() -> std::process::ExitCode {
     schedule::promises(&mut book);
     slots::promises(&mut book);
     tidy::promises(&mut book);
+    upgrades::promises(&mut book);
     webhooks::promises(&mut book);
     wrong_channels::promises(&mut book);
     wrong_events::promises(&mut book);

@@ -65,6 +65,7 @@ pub(crate) unsafe fn check(plugin: *const Plugin, file: &Path) -> Result<Checked
             abi_minor: plugin.abi_minor,
             file: file.to_owned(),
             locked: false,
+            required: false,
         }
     };
     // SAFETY: the descriptor says that there are so many pointers.

@@ -19,6 +19,8 @@ pub struct PluginInfo {
     pub file: PathBuf,
     /// Whether a `plugins.lock` says that this file, and no other, is to be loaded.
     pub locked: bool,
+    /// Whether that says that the server is not ready without it.
+    pub required: bool,
 }
 
 /// A component of a loaded plugin that this server has no use for.

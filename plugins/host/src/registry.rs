@@ -12,6 +12,7 @@ use crate::library;
 use crate::lock::{Lock, Locked};
 use crate::log::HostLog;
 use crate::refusal::{Failed, Refusal, Slug};
+use crate::registry_reload::List;
 use crate::staged::{self, Staged};
 use crate::supervised::{Launcher, Library, Plugin, PluginState, PluginStatus, Supervised};
 use podium_plugin_abi as abi;
@@ -35,6 +36,8 @@ pub struct Registry {
     secrets: HashMap<String, Vec<String>>,
     /// The copies that run in our own process.
     staged: Vec<Staged>,
+    /// The lists of the folders, to be looked at again.
+    pub(crate) lists: Mutex<Vec<List>>,
 }
 
 /// Where instances of a metric come from.
@@ -165,8 +168,13 @@ impl Registry {
                 let failed = Failed::new(Slug::UnreadableFolder, "a folder of plugins", error.to_string());
                 return self.refusals.push(failed.of(folder.to_owned()));
             }
-            (Err(failed), _) => return self.refusals.push(failed.of(Lock::file(folder))),
+            (Err(failed), _) => {
+                let refusal = failed.of(Lock::file(folder));
+                self.watch(List::refused(folder, refusal.clone()));
+                return self.refusals.push(refusal);
+            }
         };
+        self.watch(List::new(folder, lock.clone()));
         for file in &files {
             let locked = lock.as_ref().map(|lock| lock.find(file)).transpose();
             self.add(file, locked, isolation, log);
@@ -267,7 +275,7 @@ impl Registry {
 
     fn add_info(&mut self, mut info: PluginInfo, locked: Option<&Locked>) {
         if let Some(locked) = locked {
-            info.locked = true;
+            (info.locked, info.required) = (true, locked.required);
             self.secrets.insert(info.id.clone(), locked.secrets.clone());
         }
         self.plugins.push(info);

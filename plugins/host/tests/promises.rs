@@ -42,7 +42,7 @@ fn check(breaks: &str, promise: Promise, expected: &str) {
 }
 
 fn promises(protocol: Protocol) -> Vec<Promise> {
-    let Said::Has { metrics, channels } = run(&Job::List { protocol }) else {
+    let Said::Has { metrics, channels, .. } = run(&Job::List { protocol }) else {
         panic!("no list");
     };
     assert_eq!(metrics, [""; 0]);

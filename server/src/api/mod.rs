@@ -95,6 +95,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/keys/{id}", "DELETE").delete(keys::revoke))
         .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics))
         .service(resource("/api/v1/plugins", "GET").get(plugins::list))
+        .service(resource("/api/v1/plugins/reload", "POST").post(plugins::reload))
+        .service(resource("/api/v1/plugins/{id}/rollback", "POST").post(plugins::rollback))
         .service(resource("/api/v1/plugins/{id}/release", "POST").post(plugins::release));
     delivery(config);
     config

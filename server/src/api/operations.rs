@@ -6,10 +6,11 @@ use crate::engine;
 use crate::problem::{Kind, Problem};
 use crate::store::{log, outbox};
 use crate::telemetry;
-use actix_web::web::Path;
+use actix_web::web;
 use actix_web::{HttpRequest, HttpResponse};
-use podium_plugin_host::{Refusal, Registry};
+use podium_plugin_host::Refusal;
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// The process turns.
 pub(crate) async fn livez() -> HttpResponse {
@@ -20,7 +21,8 @@ pub(crate) async fn livez() -> HttpResponse {
 pub(crate) async fn readyz(app: Shared, http: HttpRequest) -> HttpResponse {
     let store_is_there = log::watermark(app.store.reader()).await.is_ok();
     let requires_store = http.query_string().split('&').any(|pair| pair == "require=store");
-    let is_ready = !app.is_draining() && (store_is_there || !requires_store);
+    let plugins_down = app.published.registry.required_down();
+    let is_ready = !app.is_draining() && plugins_down.is_empty() && (store_is_there || !requires_store);
     let body = json!({
         "ready": is_ready,
         "draining": app.is_draining(),
@@ -28,6 +30,7 @@ pub(crate) async fn readyz(app: Shared, http: HttpRequest) -> HttpResponse {
         "snapshot_version": app.published.catalog.load().snapshot.version,
         "plugins": app.published.registry.plugins().len(),
         "refused_plugins": app.published.registry.refusals().len(),
+        "required_plugins_down": plugins_down,
     });
     if is_ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }
@@ -57,33 +60,35 @@ pub(crate) async fn goal_metrics(app: Shared, http: HttpRequest) -> Result<HttpR
             "window_s": info.window_s,
             "plugin": info.plugin_id,
             "plugin_version": info.plugin_version,
-            "file": info.file.file_name().map(|name| name.to_string_lossy().into_owned()),
+            "file": file_name(&info.file),
             "config_schema": serde_json::from_str::<Value>(&info.config_schema).unwrap_or_default(),
         })
     });
     Ok(HttpResponse::Ok().json(json!({
         "data": offered.collect::<Vec<_>>(),
-        "refused": refused(registry),
+        "refused": registry.refusals().iter().map(refusal).collect::<Vec<_>>(),
     })))
 }
 
-/// The plugin files that were refused, each with the reason.
-pub(crate) fn refused(registry: &Registry) -> Vec<Value> {
-    let body = |refusal: &Refusal| {
-        json!({
-            "file": refusal.file.file_name().map(|name| name.to_string_lossy().into_owned()),
-            "slug": refusal.slug.as_str(),
-            "expected": refusal.expected,
-            "found": refusal.found,
-            "advice": refusal.advice,
-            "line": refusal.to_string(),
-        })
-    };
-    registry.refusals().iter().map(body).collect()
+/// A plugin file that was refused, with the reason.
+pub(crate) fn refusal(refusal: &Refusal) -> Value {
+    json!({
+        "file": file_name(&refusal.file),
+        "slug": refusal.slug.as_str(),
+        "expected": refusal.expected,
+        "found": refusal.found,
+        "advice": refusal.advice,
+        "line": refusal.to_string(),
+    })
+}
+
+/// What clients read of a file: never where it is.
+pub(crate) fn file_name(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// What a problem's `type` leads to: 200; 404.
-pub(crate) async fn problem_page(slug: Path<String>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn problem_page(slug: web::Path<String>) -> Result<HttpResponse, Problem> {
     let kind = Kind::ALL.into_iter().find(|kind| kind.row().1 == slug.as_str());
     let kind = kind.ok_or_else(|| Problem::new(Kind::NotFound, format!("there is no problem `{slug}`")))?;
     let (status, slug, title) = kind.row();

@@ -3,6 +3,7 @@
 mod decide;
 mod edit;
 mod explain;
+mod plugins;
 mod register;
 mod report;
 mod schedule;
@@ -11,6 +12,7 @@ pub(crate) mod track;
 
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError};
+pub(crate) use plugins::NotDone;
 pub(crate) use register::RegisterError;
 pub(crate) use report::ReportError;
 pub(crate) use slots::Slots;

@@ -5,6 +5,9 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// How long a server may take to say that it is there.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Which server, and with which key.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Remote {
@@ -39,6 +42,23 @@ impl Remote {
         Self { url: url.to_owned(), key: None, data_dir: data_dir.to_owned() }
     }
 
+    /// Where the server is.
+    pub(crate) fn url(&self) -> &str {
+        self.url.trim_end_matches('/')
+    }
+
+    /// The folder with `keys.json`.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// Whether a server listens there.
+    pub(crate) fn is_there(&self) -> bool {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().timeout_global(Some(PROBE_TIMEOUT)).build().into();
+        agent.get(&format!("{}/livez", self.url())).call().is_ok()
+    }
+
     fn key(&self) -> Result<String, CliError> {
         if let Some(key) = &self.key {
             return Ok(key.clone());
@@ -68,7 +88,7 @@ impl Remote {
             .timeout_global(Some(Duration::from_mins(1)))
             .build()
             .into();
-        let url = format!("{}{path}", self.url.trim_end_matches('/'));
+        let url = format!("{}{path}", self.url());
         let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(&url)

@@ -34,7 +34,7 @@ enum Command {
     Report(report::ReportCommand),
     /// Make or list API keys, in the database itself.
     Key(key::KeyCommand),
-    /// Write, check, try, list and release plugins.
+    /// Write, check, try, install, upgrade, list and release plugins.
     Plugin(plugin::PluginCommand),
     /// Host one plugin for the server that starts this.
     #[command(hide = true)]

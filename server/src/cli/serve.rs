@@ -93,6 +93,8 @@ impl Serve {
         .run();
         let handle = server.handle();
         let served = tokio::spawn(server);
+        let watching = Arc::clone(&app);
+        tokio::spawn(async move { watching.watch_plugins().await });
         let ticking = Arc::clone(&app);
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(TICK);

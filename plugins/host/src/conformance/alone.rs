@@ -3,6 +3,7 @@
 use super::channel::{self, ChannelSubject, Lines, Promise, Protocol, Trial, Verdict};
 use super::{Law, Subject};
 use crate::channel_info::ChannelInfo;
+use crate::info::PluginInfo;
 use crate::registry::Registry;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -45,8 +46,10 @@ pub enum Job {
 /// What came of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Said {
-    /// The ids of its metrics, and those of its channels with what each promises.
+    /// What it is, the ids of its metrics, and those of its channels with what each promises.
     Has {
+        /// What it says of itself.
+        plugin: PluginInfo,
         /// The metrics.
         metrics: Vec<String>,
         /// The channels.
@@ -98,7 +101,11 @@ fn examine(subject: &Subject<'_>, law: Law) -> Result<(), String> {
 }
 
 fn list(registry: &Registry, protocol: Protocol) -> Said {
+    let Some(plugin) = registry.plugins().first().cloned() else {
+        return Said::Failed("it is no plugin".to_owned());
+    };
     let metrics = registry.metrics().iter().map(|metric| metric.id.clone());
     let channel = |info: &ChannelInfo| (info.id.clone(), ChannelSubject::promises(info, protocol));
-    Said::Has { metrics: metrics.collect(), channels: registry.channels().iter().map(channel).collect() }
+    let channels = registry.channels().iter().map(channel).collect();
+    Said::Has { plugin, metrics: metrics.collect(), channels }
 }

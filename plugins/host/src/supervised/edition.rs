@@ -38,6 +38,17 @@ pub(super) struct Editions {
     previous: Option<Edition>,
 }
 
+/// What a crash means for an upgrade.
+#[derive(Debug)]
+pub(super) enum Early {
+    /// Nothing: there was none lately, or nothing to go back to.
+    No,
+    /// It counts against it.
+    Counted,
+    /// It was one too many: the file of before runs again, in the place of this one.
+    WentBack(Edition),
+}
+
 impl Library {
     /// Takes a copy of a file, if it may be loaded.
     pub(crate) fn admit(file: &Path, locked: Option<&Locked>, launcher: &Launcher) -> Result<Self, Failed> {
@@ -87,15 +98,18 @@ impl Editions {
         *self = Self { generation, current: next, since: Instant::now(), n_early_crashes: 0, previous };
     }
 
-    /// Counts a crash; goes back to the file of before if there were too many so early, and returns the one that
-    /// crashed.
-    pub(super) fn crashed(&mut self) -> Option<Edition> {
-        let previous = self.previous.take_if(|_| {
-            self.n_early_crashes += u32::from(self.since.elapsed() < EARLY);
-            EARLY_CRASHES_MAX <= self.n_early_crashes
-        })?;
+    /// Counts a crash soon after an upgrade, and goes back to the file of before if there were too many.
+    pub(super) fn crashed(&mut self) -> Early {
+        if EARLY <= self.since.elapsed() {
+            return Early::No;
+        }
+        let Some(previous) = self.previous.clone() else { return Early::No };
+        self.n_early_crashes += 1;
+        if self.n_early_crashes < EARLY_CRASHES_MAX {
+            return Early::Counted;
+        }
         let crashed = self.current.clone();
         self.begin(previous, None);
-        Some(crashed)
+        Early::WentBack(crashed)
     }
 }

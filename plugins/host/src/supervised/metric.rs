@@ -47,7 +47,9 @@ impl Supervised {
         let instance = plugin.next_instance();
         let created = create(&mut running, instance, &create_json)
             .map_err(|death| {
-                running.count_crash(&death);
+                if !running.crashed_early(&death) {
+                    running.count_crash(&death);
+                }
                 lost(death.to_string())
             })?
             .map_err(|fault| {
@@ -66,7 +68,8 @@ impl Supervised {
     }
 
     /// Calls the instance, made anew where the child is another. A child that dies of a call is replaced and the
-    /// call is made again; the last death is the fault.
+    /// call is made again; the last death is the fault. Of a file that just took over it is the file's, until that is
+    /// gone back from.
     fn compute<T: Plain>(&self, kind: Kind, is_single: bool, parts: &[&[u8]]) -> Result<Vec<T>, MetricFault> {
         let mut survived = None;
         let mut n_deaths = 0;
@@ -91,6 +94,8 @@ impl Supervised {
                     return Err(serde_json::from_slice(&fault).unwrap_or_else(unreadable));
                 }
                 Err(Death::TooLarge(text)) => return Err(MetricFault::TooLarge { text }),
+                // At most so often as an upgrade may crash.
+                Err(death) if running.crashed_early(&death) => {}
                 Err(death) => {
                     n_deaths += 1;
                     // A loop takes as long every time; only a crash may have had another reason.

@@ -2,7 +2,7 @@
 
 use super::Launcher;
 use super::confine::Confinement;
-use super::edition::{Edition, Library};
+use super::edition::{Early, Edition, Library};
 use super::family;
 use super::process::{Death, Process, spawn};
 use super::record::{PluginState, PluginStatus, Record, Role, Verdict};
@@ -257,26 +257,39 @@ impl Plugin {
 
     /// Counts a crash; too many go back to the file of before, or end the plugin's chances.
     fn crashed(&self, what: &str) {
-        let (verdict, generation, text) = {
+        if !self.crashed_early(what) {
+            self.count_crash(what);
+        }
+    }
+
+    /// Counts a crash against an upgrade, if there was one lately, and goes back if there were too many.
+    fn crashed_early(&self, what: &str) -> bool {
+        let (early, generation, text) = {
             let mut record = self.record();
-            let verdict = record.crashed(what);
-            (verdict, record.editions.generation(), record.editions.current().text())
+            let early = record.crashed_early(what);
+            (early, record.editions.generation(), record.editions.current().text())
         };
-        match verdict {
-            Verdict::GoesOn => {}
-            Verdict::RolledBack { crashed } => self.say(
+        if let Early::WentBack(crashed) = &early {
+            let crashed = crashed.text();
+            self.say(
                 Level::Error,
                 &format!(
-                    "{} crashed too often after the upgrade; generation {generation} is {text} again; the last time {what}",
-                    crashed.text()
+                    "{crashed} crashed too often after the upgrade; generation {generation} is {text} again; the last time {what}"
                 ),
-            ),
-            Verdict::LeftAlone { n_crashes } => self.say(
+            );
+        }
+        !matches!(early, Early::No)
+    }
+
+    fn count_crash(&self, what: &str) {
+        let verdict = self.record().crashed(what);
+        if let Verdict::LeftAlone { n_crashes } = verdict {
+            self.say(
                 Level::Error,
                 &format!(
                     "crashed {n_crashes} times and is left alone until it is released; the last time {what}"
                 ),
-            ),
+            );
         }
     }
 
@@ -352,9 +365,15 @@ impl Running<'_> {
         answer
     }
 
-    /// Counts a crash that [`Running::call`] saw.
+    /// Counts a crash that [`Running::call`] saw against an upgrade, if there was one lately: then the call is worth
+    /// another try, as what ran before may survive it.
+    pub(super) fn crashed_early(&mut self, death: &Death) -> bool {
+        self.plugin.crashed_early(&death.to_string())
+    }
+
+    /// Counts any other crash that [`Running::call`] saw.
     pub(super) fn count_crash(&mut self, death: &Death) {
-        self.plugin.crashed(&death.to_string());
+        self.plugin.count_crash(&death.to_string());
     }
 }
 

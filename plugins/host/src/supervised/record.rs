@@ -1,7 +1,7 @@
 //! How a plugin does: whether its children run, how often they crashed, and when to try again.
 
 use super::confine::Confinement;
-use super::edition::{Edition, Editions};
+use super::edition::{Early, Edition, Editions};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -87,10 +87,6 @@ pub(super) struct Occupant {
 #[derive(Debug)]
 pub(super) enum Verdict {
     GoesOn,
-    /// The file of before runs again.
-    RolledBack {
-        crashed: Edition,
-    },
     /// There were too many.
     LeftAlone {
         n_crashes: usize,
@@ -206,14 +202,20 @@ impl Record {
         self.seats[role as usize] = Seat::Empty;
     }
 
+    /// Counts a crash against an upgrade, if there was one lately.
+    pub(super) fn crashed_early(&mut self, what: &str) -> Early {
+        self.last_crash = Some(what.to_owned());
+        let early = self.editions.crashed();
+        if let Early::WentBack(_) = early {
+            self.release();
+        }
+        early
+    }
+
     /// Counts a crash, and says what follows from it.
     pub(super) fn crashed(&mut self, what: &str) -> Verdict {
         let now = Instant::now();
         self.last_crash = Some(what.to_owned());
-        if let Some(crashed) = self.editions.crashed() {
-            self.release();
-            return Verdict::RolledBack { crashed };
-        }
         self.crashes.push_back(now);
         while self.crashes.front().is_some_and(|crash| CRASH_PERIOD < now.duration_since(*crash)) {
             self.crashes.pop_front();

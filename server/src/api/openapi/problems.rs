@@ -84,6 +84,7 @@ fn problem_example(kind: Kind) -> Value {
         Kind::IllegalTransition => {
             (None, "cannot pause an experiment that is draft; it allows: start, archive")
         }
+        Kind::NothingToRollBack => (None, "there is nothing that plugin \"com.example.aov\" can go back to"),
         Kind::NeedsNewVersion => (
             Some("/variants"),
             "`/variants` cannot change while the experiment is running: its figures would mix two questions",

@@ -2,7 +2,9 @@
 
 use super::super::endpoint::{Endpoint, JSON, in_path, none, query, text_header};
 use super::super::examples;
-use super::super::schema::{ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugins, Readiness};
+use super::super::schema::{
+    ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugin, Plugins, Readiness, Reloads,
+};
 use super::{KEYS, OPERATIONS, get, post};
 use crate::auth::Scope;
 use crate::problem::Kind;
@@ -45,9 +47,30 @@ pub(super) fn keys() -> Vec<Endpoint> {
             .answers::<Metrics>(200, "The metrics.", none),
         get("/api/v1/plugins", "listPlugins")
             .tag(KEYS)
-            .says("List the plugins", "How each does, and the files that were refused, with the reason.")
+            .says("List the plugins", "How each does, and the files that were refused, with the reason, or are missing.")
             .needs(Scope::Admin)
             .answers::<Plugins>(200, "The plugins.", none),
+        post("/api/v1/plugins/reload", "reloadPlugins")
+            .tag(KEYS)
+            .says(
+                "Have changed lists of plugins taken over",
+                "Each `plugins.lock` is read again, as it is every second if it has changed, and the files it says run \
+                 from now on, without a restart. Answers what became of each plugin; one that is refused runs on as it \
+                 was.",
+            )
+            .needs(Scope::Admin)
+            .answers::<Reloads>(200, "What became of each plugin.", none),
+        post("/api/v1/plugins/{id}/rollback", "rollBackPlugin")
+            .tag(KEYS)
+            .says(
+                "Roll a plugin back",
+                "What ran before its last upgrade takes over. Put the old entry back into `plugins.lock` too, or the \
+                 next start loads the new file again; `podium plugin rollback` does both.",
+            )
+            .needs(Scope::Admin)
+            .param(in_path("id", "The plugin's id.", "podium.commerce-metrics"))
+            .answers::<Plugin>(200, "How it does now.", none)
+            .fails(&[Kind::NotFound, Kind::NothingToRollBack, Kind::IllegalTransition]),
         post("/api/v1/plugins/{id}/release", "releasePlugin")
             .tag(KEYS)
             .says(
@@ -73,11 +96,12 @@ pub(super) fn operations() -> Vec<Endpoint> {
             .tag(OPERATIONS)
             .says(
                 "Can the server decide?",
-                "It can without the database; ask for `require=store` where events are routed apart.",
+                "It can without the database; ask for `require=store` where events are routed apart. It cannot while a \
+                 plugin that `plugins.lock` requires is missing or in quarantine.",
             )
             .param(require)
             .answers::<Readiness>(200, "It can.", none)
-            .answers::<Readiness>(503, "It cannot: it is stopping, or lacks what was asked for.", none),
+            .answers::<Readiness>(503, "It cannot: it is stopping, or lacks what is required or was asked for.", none),
         get("/metrics", "metrics")
             .tag(OPERATIONS)
             .says("Counters and gauges for Prometheus", "")

@@ -22,7 +22,8 @@ pub(super) use event::{EventsBody, Receipt, RejectedEvents};
 pub(super) use experiment::{Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status};
 pub(super) use message::{MessagePage, MessageState, MessageWithHistory, Messages, NewMessages};
 pub(super) use operations::{
-    ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugins, Problem, Readiness, ReportLink,
+    ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugin, Plugins, Problem, Readiness, Reloads,
+    ReportLink,
 };
 pub(super) use patch::ExperimentPatch;
 pub(super) use report::Report;

@@ -185,19 +185,29 @@ enum PluginState {
 
 /// A plugin, and how it does.
 #[derive(ToSchema)]
-struct Plugin {
+pub(in crate::api::openapi) struct Plugin {
     /// Its id.
     #[schema(examples("podium.commerce-metrics"))]
     plugin: String,
-    /// Its version.
+    /// The version that runs.
     version: String,
-    /// Its file.
+    /// The file it was loaded from when the server started.
     file: String,
     /// The hash of the file that runs, in hexadecimal; null for one that runs in the server's process.
     #[schema(required = true)]
     sha256: Option<String>,
+    /// The hash of the file that it can be rolled back to; null if there is none.
+    #[schema(required = true)]
+    previous_sha256: Option<String>,
+    /// Counts the files that have taken over since the server started, from 1; null as for `sha256`.
+    #[schema(required = true)]
+    generation: Option<u64>,
     /// Where it runs.
     isolation: PluginIsolation,
+    /// Whether `plugins.lock` lists it. Without such a list in its folder, any file there is loaded.
+    locked: bool,
+    /// Whether the server is not ready without it.
+    required: bool,
     /// Whether it can be called.
     state: PluginState,
     /// How often its process was started anew.
@@ -207,6 +217,8 @@ struct Plugin {
     last_crash: Option<String>,
     /// The metrics it offers.
     metrics: Vec<String>,
+    /// The channels it offers.
+    channels: Vec<String>,
 }
 
 /// The plugins, and the plugin files that were refused.
@@ -214,7 +226,52 @@ struct Plugin {
 pub(in crate::api::openapi) struct Plugins {
     /// The plugins.
     data: Vec<Plugin>,
-    /// The files.
+    /// The files that were refused.
+    refused: Vec<RefusedPlugin>,
+    /// The files that `plugins.lock` requires and that are not loaded.
+    missing: Vec<String>,
+}
+
+/// What became of a plugin: what its list says runs already, has taken over, or was refused, so that what ran runs on;
+/// or the server has to be restarted, since the plugin is new, gone, or runs in the server's process.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum ReloadResult {
+    Unchanged,
+    Upgraded,
+    Refused,
+    NeedsRestart,
+}
+
+/// What became of a plugin.
+#[derive(ToSchema)]
+struct Reloaded {
+    /// Its id.
+    plugin: String,
+    /// Its file, by `plugins.lock`.
+    file: String,
+    /// The hash of what ran before; null if it is not loaded.
+    #[schema(required = true)]
+    from: Option<String>,
+    /// The hash by `plugins.lock`; null if it is listed no more.
+    #[schema(required = true)]
+    to: Option<String>,
+    /// What became of it.
+    result: ReloadResult,
+    /// The version that runs, if it was upgraded.
+    #[schema(required = true)]
+    version: Option<String>,
+    /// Why it was refused.
+    #[schema(required = true)]
+    refusal: Option<RefusedPlugin>,
+}
+
+/// What became of the plugins of each `plugins.lock`.
+#[derive(ToSchema)]
+pub(in crate::api::openapi) struct Reloads {
+    /// The plugins.
+    data: Vec<Reloaded>,
+    /// The lists that make no sense; their plugins run on as they were.
     refused: Vec<RefusedPlugin>,
 }
 
@@ -251,6 +308,9 @@ pub(in crate::api::openapi) struct Readiness {
     plugins: u64,
     /// Plugin files that were refused.
     refused_plugins: u64,
+    /// Plugins that are required and cannot be called: the names of files that are missing, the ids of plugins in
+    /// quarantine.
+    required_plugins_down: Vec<String>,
 }
 
 /// What a problem is, as a path on this server that says more.

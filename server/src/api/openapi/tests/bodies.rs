@@ -7,7 +7,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 /// What needs a plugin to succeed; the answers with a body have the schema of those that read an experiment.
-const NEED_A_PLUGIN: [&str; 7] = [
+const NEED_A_PLUGIN: [&str; 8] = [
     "addVariant",
     "createExperiment",
     "createVersion",
@@ -15,6 +15,7 @@ const NEED_A_PLUGIN: [&str; 7] = [
     "putChannel",
     "receiveWebhook",
     "releasePlugin",
+    "rollBackPlugin",
 ];
 
 #[actix_web::test]
@@ -23,6 +24,8 @@ async fn answers_are_what_their_schemas_say() {
     let server = shop.server().await;
     read(&server).await;
     send_events(&server).await;
+    let reloaded = server.try_out(Some("admin"), "POST /api/v1/plugins/reload", None).await;
+    assert_eq!(reloaded.status, 200, "{}", reloaded.body);
     decide(&server).await;
     follow_links(&server).await;
     make_and_revoke_a_key(&server).await;
@@ -144,6 +147,7 @@ async fn problems_are_what_the_document_says() {
             "listMetrics",
             "listPlugins",
             "readIndexPage",
+            "reloadPlugins",
             "sendEvents",
         ]
         .contains(&id);

@@ -3,10 +3,12 @@
 mod child;
 mod finding;
 
-use super::super::{CliError, say};
+use super::super::{CliError, say, say_error};
+use super::folder::{Library, Rights};
 use child::ask;
 use clap::{Args, ValueEnum};
 use finding::{Asks, Finding};
+use podium_plugin_host::PluginInfo;
 use podium_plugin_host::conformance::Law;
 use podium_plugin_host::conformance::alone::{self, Job, Said};
 use podium_plugin_host::conformance::channel::{Promise, Protocol, Trial, Verdict};
@@ -19,6 +21,21 @@ use std::process::ExitCode;
 pub(crate) struct Check {
     /// The plugin.
     file: PathBuf,
+    #[command(flatten)]
+    trials: Trials,
+    #[command(flatten)]
+    rights: Rights,
+    /// Print the plugin's entry for `plugins.lock`, and what is wrong on standard error.
+    #[arg(long)]
+    lock: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a plugin is tried with.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Trials {
     /// The settings to check it with, as JSON; `ID=JSON` for one metric or channel; may be repeated. For a channel,
     /// `{{endpoint}}` (or `{{host}}` and `{{port}}`) stands for the provider that the check plays.
     #[arg(long, value_name = "JSON")]
@@ -35,9 +52,22 @@ pub(crate) struct Check {
     /// What the provider that the check plays speaks: HTTP, or nothing at all.
     #[arg(long, value_enum, default_value_t = DoubleSpeaks::Http)]
     double: DoubleSpeaks,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+}
+
+/// What came of the trials.
+pub(super) struct Checked {
+    /// What the plugin says of itself.
+    pub(super) info: PluginInfo,
+    n_metrics: usize,
+    n_channels: usize,
+    findings: Vec<Finding>,
+}
+
+impl Checked {
+    /// How many laws and promises are not kept, or were not tried.
+    pub(super) fn n_faults(&self) -> usize {
+        self.findings.iter().filter(|finding| !finding.is_kept()).count()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -67,30 +97,79 @@ impl Alone {
 impl Check {
     /// Runs it.
     pub(crate) fn run(&self) -> Result<ExitCode, CliError> {
-        let file = self.file.canonicalize();
-        let file = file.map_err(|error| CliError(format!("cannot read {}: {error}", self.file.display())))?;
-        let (metrics, channels) = match ask(&file, &Job::List { protocol: self.protocol() })? {
-            Said::Has { metrics, channels } => (metrics, channels),
-            Said::Failed(fault) => return Err(CliError(fault)),
-            _ => return Err(CliError("the check answered something else".to_owned())),
-        };
-        let mut findings = Vec::new();
+        let library = Library::read(&self.file)?;
+        let checked = self.trials.try_out(&self.file, &|finding| match (self.json, self.lock) {
+            (false, false) => say(&finding.line()),
+            (false, true) if !finding.is_kept() => say_error(&finding.line()),
+            _ => {}
+        })?;
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let entry = self.rights.entry(name.clone(), &checked.info, library.sha256);
+        let Checked { n_metrics, n_channels, findings, .. } = &checked;
+        if self.json {
+            let entry = self.lock.then(|| entry.to_string());
+            say(&serde_json::json!({ "file": name, "findings": findings, "lock": entry }).to_string());
+        } else if self.lock {
+            say(entry.to_string().trim_end());
+        } else {
+            say(&finding::summary(*n_metrics, *n_channels, findings));
+        }
+        Ok(if checked.n_faults() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+}
+
+/// What a plugin says of itself, asked in a process of its own.
+pub(super) fn describe(file: &Path) -> Result<PluginInfo, CliError> {
+    list(file, Protocol::Http).map(|(info, ..)| info)
+}
+
+/// A plugin's metrics, and its channels with what they promise.
+type Listed = (PluginInfo, Vec<String>, Vec<(String, Vec<Promise>)>);
+
+fn list(file: &Path, protocol: Protocol) -> Result<Listed, CliError> {
+    match ask(file, &Job::List { protocol })? {
+        Said::Has { plugin, metrics, channels } => Ok((plugin, metrics, channels)),
+        Said::Failed(fault) => Err(CliError(fault)),
+        _ => Err(CliError("the check answered something else".to_owned())),
+    }
+}
+
+/// The findings so far, and who hears of each.
+struct Findings<'a> {
+    all: Vec<Finding>,
+    heard: &'a dyn Fn(&Finding),
+}
+
+impl Findings<'_> {
+    fn add(&mut self, finding: Finding) {
+        (self.heard)(&finding);
+        self.all.push(finding);
+    }
+}
+
+impl Trials {
+    /// Tries a plugin and tells nobody of each finding.
+    pub(super) fn try_quietly(&self, file: &Path) -> Result<Checked, CliError> {
+        self.try_out(file, &|_| {})
+    }
+
+    /// Tries a plugin; `heard` is told of each finding.
+    fn try_out(&self, file: &Path, heard: &dyn Fn(&Finding)) -> Result<Checked, CliError> {
+        let resolved = file.canonicalize();
+        let file = resolved.map_err(|error| CliError(format!("cannot read {}: {error}", file.display())))?;
+        let (info, metrics, channels) = list(&file, self.protocol())?;
+        let mut findings = Findings { all: Vec::new(), heard };
         for metric in &metrics {
             self.metric(&file, metric, &mut findings)?;
         }
         for (channel, promises) in &channels {
             self.channel(&file, channel, promises, &mut findings)?;
         }
-        if self.json {
-            let name = file.file_name().map(|name| name.to_string_lossy());
-            say(&serde_json::json!({ "file": name, "findings": findings }).to_string());
-        } else {
-            say(&finding::summary(metrics.len(), channels.len(), &findings));
-        }
-        Ok(if findings.iter().all(Finding::is_kept) { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        let (n_metrics, n_channels) = (metrics.len(), channels.len());
+        Ok(Checked { info, n_metrics, n_channels, findings: findings.all })
     }
 
-    fn metric(&self, file: &Path, metric: &str, findings: &mut Vec<Finding>) -> Result<(), CliError> {
+    fn metric(&self, file: &Path, metric: &str, findings: &mut Findings<'_>) -> Result<(), CliError> {
         let (metric_id, config_json) = (metric.to_owned(), self.config(metric).to_owned());
         let differs = fingerprints_differ(file, &metric_id, &config_json)?;
         for law in Law::ALL {
@@ -99,7 +178,7 @@ impl Check {
                 (Verdict::Kept, Some(text)) if law == Law::Pure => Verdict::Broken(text.clone()),
                 (verdict, _) => verdict,
             };
-            self.found(findings, Finding::new(metric, Asks::Law(law), verdict));
+            findings.add(Finding::new(metric, Asks::Law(law), verdict));
         }
         Ok(())
     }
@@ -109,7 +188,7 @@ impl Check {
         file: &Path,
         channel: &str,
         promises: &[Promise],
-        findings: &mut Vec<Finding>,
+        findings: &mut Findings<'_>,
     ) -> Result<(), CliError> {
         let trial = Trial {
             config_json: self.config(channel).to_owned(),
@@ -121,16 +200,9 @@ impl Check {
         for &promise in promises {
             let job = Job::Promise { channel_id: channel.to_owned(), trial: trial.clone(), promise };
             let verdict = verdict(ask(file, &job)?);
-            self.found(findings, Finding::new(channel, Asks::Promise(promise), verdict));
+            findings.add(Finding::new(channel, Asks::Promise(promise), verdict));
         }
         Ok(())
-    }
-
-    fn found(&self, findings: &mut Vec<Finding>, finding: Finding) {
-        if !self.json {
-            say(&finding.line());
-        }
-        findings.push(finding);
     }
 
     fn protocol(&self) -> Protocol {
