@@ -6,7 +6,7 @@
 
 mod edition;
 
-use edition::{Counts, Files};
+use edition::{Counts, Hands};
 use podium_plugin::expansion::{self, Descriptor, Note};
 
 /// Returns the descriptor of this plugin.
@@ -15,7 +15,7 @@ pub extern "C" fn podium_plugin_entry_v1() -> *const expansion::Plugin {
     static DESCRIPTOR: Descriptor = Descriptor::new(
         "com.example.fixture-edition",
         "99.0.0",
-        &[expansion::metric::<Counts<1>>, expansion::channel::<Files>],
+        &[expansion::metric::<Counts<1>>, expansion::channel::<Hands>],
     );
     DESCRIPTOR.get()
 }
