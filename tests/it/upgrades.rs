@@ -150,7 +150,7 @@ fn status(shop: &Shop, plugin: &str) -> Value {
 
 /// The libraries of a folder.
 fn libraries(folder: &Path) -> Vec<String> {
-    contents(folder).into_keys().filter(|name| name.ends_with(".so")).collect()
+    contents(folder).into_keys().filter(|name| Path::new(name).extension() == Some("so".as_ref())).collect()
 }
 
 pub(crate) fn what_is_installed_is_loaded_and_nothing_else(engine: Engine) {

@@ -33,7 +33,9 @@ fn entry(folder: &Folder, example: &str) -> Locked {
 
 fn list(folder: &Folder, entries: &[&Locked]) {
     let mut lock = Lock::default();
-    entries.iter().for_each(|entry| lock.put((*entry).clone()));
+    for entry in entries {
+        lock.put((*entry).clone());
+    }
     fs::write(Lock::file(folder.path()), lock.to_string()).unwrap();
 }
 
