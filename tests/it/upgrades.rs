@@ -6,9 +6,12 @@ use crate::messages::send;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const PLUGIN: &str = "com.example.fixture-edition";
@@ -73,14 +76,39 @@ fn edition(folder: &Folder, example: &str, edition: &str) -> PathBuf {
     file
 }
 
+/// Whom the fixture's channel hands messages to, until the test ends.
+struct Provider {
+    address: String,
+    taken: Arc<Mutex<Vec<String>>>,
+}
+
+impl Provider {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&taken);
+        std::thread::spawn(move || {
+            for mut connection in listener.incoming().map_while(Result::ok) {
+                let mut key = String::new();
+                if BufReader::new(&connection).read_line(&mut key).is_ok_and(|length| length != 0) {
+                    seen.lock().unwrap().push(key);
+                    // Who went away does not hear it.
+                    let _ = connection.write_all(b"1");
+                }
+            }
+        });
+        Self { address, taken }
+    }
+}
+
 /// A folder of plugins with the fixture installed in it, and a shop that loads it.
 struct World {
     shop: Shop,
     plugins: Folder,
     /// Where files come from.
     files: Folder,
-    /// What the fixture's channel has sent.
-    sent: PathBuf,
+    provider: Provider,
 }
 
 impl World {
@@ -90,10 +118,10 @@ impl World {
         let first = edition(&files, "fixture_edition", "first");
         done(&["install", arg(&first), "--to", arg(plugins.path()), "--force"]);
         let shop = Shop::with_plugins(engine, vec![plugins.path().to_owned()]);
-        let sent = files.path().join("sent");
-        let settings = json!({"channel": "fixture_files", "settings": {"sent": sent}});
+        let provider = Provider::start();
+        let settings = json!({"channel": "fixture_hands", "settings": {"provider": provider.address}});
         shop.admin
-            .call("PUT", "/api/v1/channels/files", &[], Some(settings.to_string().as_bytes()))
+            .call("PUT", "/api/v1/channels/hands", &[], Some(settings.to_string().as_bytes()))
             .expect(201);
         let mut definition = experiment("banner", &["control", "b"]);
         definition["primary_metric"] = json!({"metric": "fixture_counts", "window_s": 86_400});
@@ -101,7 +129,7 @@ impl World {
         definition["exposure"] = json!("event");
         shop.run(&definition);
         shop.run(&experiment("blast", &["a", "b"]));
-        Self { shop, plugins, files, sent }
+        Self { shop, plugins, files, provider }
     }
 
     fn edition(&self, example: &str, name: &str) -> PathBuf {
@@ -159,7 +187,7 @@ pub(crate) fn what_is_installed_is_loaded_and_nothing_else(engine: Engine) {
     assert_eq!((&status["locked"], &status["generation"]), (&json!(true), &json!(1)), "{status}");
     assert_eq!(
         (&status["metrics"], &status["channels"]),
-        (&json!(["fixture_counts"]), &json!(["fixture_files"]))
+        (&json!(["fixture_counts"]), &json!(["fixture_hands"]))
     );
     // What is installed already stays, and what nobody listed is not loaded.
     let first = world.edition("fixture_edition", "first");
@@ -256,7 +284,7 @@ fn run_load(world: &World, meanwhile: impl Fn(usize)) -> (Figures, usize) {
                 let to: Vec<Value> = (first..first + 20)
                     .map(|n| json!({"unit": format!("u{n}"), "address": format!("to-{n}")}))
                     .collect();
-                let request = json!({"channel": "files", "flag": "blast", "to": to});
+                let request = json!({"channel": "hands", "flag": "blast", "to": to});
                 send(&shop.admin, &format!("blast-{first}"), &request);
             }
         });
@@ -282,10 +310,10 @@ fn run_load(world: &World, meanwhile: impl Fn(usize)) -> (Figures, usize) {
         pending
             .lines()
             .any(|line| line == "podium_outbox_pending 0")
-            .then(|| fs::read_to_string(&world.sent).unwrap())
+            .then(|| world.provider.taken.lock().unwrap().clone())
     });
-    let keys: HashSet<&str> = sent.lines().collect();
-    assert_eq!((sent.lines().count(), keys.len()), (N_MESSAGES, N_MESSAGES), "each was sent, and none twice");
+    let keys: HashSet<&String> = sent.iter().collect();
+    assert_eq!((sent.len(), keys.len()), (N_MESSAGES, N_MESSAGES), "each was sent, and none twice");
     let report = shop.report("banner");
     let figure = |metric| report.figure(metric, "b").numerator;
     let n_sent = keys.len();

@@ -246,10 +246,8 @@ impl Plugin {
         let is_again = self.record().started(role, occupant);
         let confinement = occupant.confinement;
         if !is_again && confinement != Confinement::Full {
-            let message = format!(
-                "this kernel does not fully keep it from what it must not do (confinement: {})",
-                confinement.as_str()
-            );
+            let how = confinement.as_str();
+            let message = format!("this kernel keeps it from less than it must not do (confinement: {how})");
             self.say(Level::Info, &message);
         }
         is_again
