@@ -24,6 +24,8 @@ struct PluginBody<'a> {
     generation: Option<u64>,
     /// `child` or `in_process`.
     isolation: &'static str,
+    /// How far the kernel keeps its processes from what they must not do: `full`, `partial` or `none`.
+    confinement: &'static str,
     locked: bool,
     required: bool,
     /// `running`, `restarting` or `quarantined`.
@@ -74,6 +76,7 @@ impl<'a> PluginBody<'a> {
             previous_sha256: status.as_ref().and_then(|status| status.previous_sha256.clone()),
             generation: status.as_ref().map(|status| status.generation),
             isolation: if status.is_some() { "child" } else { "in_process" },
+            confinement: status.as_ref().map_or("none", |status| status.confinement.as_str()),
             locked: info.locked,
             required: info.required,
             state: status.as_ref().map_or("running", |status| status.state.as_str()),

@@ -183,6 +183,15 @@ enum PluginState {
     Quarantined,
 }
 
+/// How far the kernel keeps a plugin's processes from what they must not do.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum PluginConfinement {
+    None,
+    Partial,
+    Full,
+}
+
 /// A plugin, and how it does.
 #[derive(ToSchema)]
 pub(in crate::api::openapi) struct Plugin {
@@ -204,6 +213,8 @@ pub(in crate::api::openapi) struct Plugin {
     generation: Option<u64>,
     /// Where it runs.
     isolation: PluginIsolation,
+    /// How far the kernel keeps its processes from what they must not do.
+    confinement: PluginConfinement,
     /// Whether `plugins.lock` lists it. Without such a list in its folder, any file there is loaded.
     locked: bool,
     /// Whether the server is not ready without it.
