@@ -27,7 +27,7 @@ const PLACES: [&str; 7] = [
     "before-settled",
     "after-settled",
 ];
-/// The other database has less to prove, and its leases take longer to lapse.
+/// The other database has less to prove.
 fn n_requests(engine: Engine) -> usize {
     if engine == Engine::Sqlite || profile() == Profile::Full { 10 } else { 2 }
 }

@@ -15,7 +15,6 @@ use crate::store::suppressions::SuppressionScope;
 use crate::store::{Store, StoreError};
 use podium_core::time::Timestamp;
 use podium_plugin_host::{Outcome, OutcomeStatus, ProviderClass};
-use sea_orm::DbBackend;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -68,9 +67,8 @@ impl Sender {
 
     /// Works until it is drained.
     pub(crate) async fn run(self: Arc<Self>) {
-        // An embedded database is ours alone: who claimed something before is gone.
-        let is_ours = self.store.backend() == DbBackend::Sqlite;
-        let mut lapsed_before = is_ours.then(|| Timestamp::from_micros(i64::MAX));
+        // One server works on a database: who claimed something before is gone, and if it is not, its claims are void.
+        let mut lapsed_before = Some(Timestamp::from_micros(i64::MAX));
         for n_looks in 0_u64.. {
             if self.draining.load(Ordering::Relaxed) {
                 return;
