@@ -6,8 +6,9 @@ use crate::harness::{
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 pub(crate) fn promises(book: &mut Book) {
     book.both(named!(a_message_carries_the_variant_of_its_person_and_counts_once_it_is_taken));
@@ -15,7 +16,9 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(what_the_provider_refuses_is_told_and_counts_nothing));
     book.both(named!(a_provider_that_is_back_gets_what_waited));
     book.both(named!(wrong_credentials_stop_the_channel_until_they_are_right));
+    book.both(named!(what_is_under_way_when_its_channel_is_removed_does_not_wait_for_ever));
     book.both(named!(what_waits_for_a_channel_that_is_removed_is_not_sent));
+    book.once(named!(a_channel_whose_settings_fail_works_once_they_do_not));
     book.both(named!(one_click_ends_such_mails_and_nothing_else));
     book.both(named!(clicks_and_openings_are_events_of_the_person));
     book.both(named!(no_field_of_a_person_changes_a_header));
@@ -270,6 +273,51 @@ pub(crate) fn what_waits_for_a_channel_that_is_removed_is_not_sent(engine: Engin
         assert_eq!(settled(&shop, &message["id"], &["skipped"])["reason"], "channel_removed");
     }
     assert!(receiver.posted().is_empty());
+}
+
+pub(crate) fn what_is_under_way_when_its_channel_is_removed_does_not_wait_for_ever(engine: Engine) {
+    let ((entered, has_entered), (go, may_go)) = (mpsc::channel(), mpsc::channel());
+    let doors = Mutex::new((entered, may_go));
+    let receiver = Receiver::new(move |_, _| {
+        let doors = doors.lock().unwrap();
+        doors.0.send(()).unwrap();
+        doors.1.recv().unwrap();
+        Reply::Status(503, "")
+    });
+    let shop = with_desk(engine, &receiver);
+    let sent =
+        send(&shop.admin, "k", &json!({"channel": "desk", "content": {"a": 1}, "to": recipients(0..1)}));
+    has_entered.recv_timeout(Duration::from_secs(20)).unwrap();
+    shop.admin.edit("DELETE", "/api/v1/channels/desk", "*", None).expect(204);
+    go.send(()).unwrap();
+    assert_eq!(settled(&shop, &sent[0]["id"], &["skipped"])["reason"], "channel_removed");
+}
+
+pub(crate) fn a_channel_whose_settings_fail_works_once_they_do_not() {
+    let receiver = Receiver::new(|_, _| Reply::Status(200, ""));
+    Built::package("webhook-channel");
+    let mut shop = Shop::open(Engine::Sqlite);
+    let secret = shop.data_dir().join("secrets").join("DESK");
+    std::fs::create_dir_all(secret.parent().unwrap()).unwrap();
+    std::fs::write(&secret, SECRET.1).unwrap();
+    let settings = json!({"endpoint": receiver.url(), "signing_secret": {"secret": "DESK"}});
+    set_up(&shop.admin, "desk", &json!({"channel": "webhook", "settings": settings}));
+    std::fs::remove_file(&secret).unwrap();
+    shop.restart();
+    let state = |shop: &Shop| shop.admin.get("/api/v1/channels/desk").expect(200)["state"].clone();
+    assert_eq!(state(&shop), "down");
+    let request = json!({"channel": "desk", "content": {"a": 1}, "to": recipients(0..1)});
+    let refused = shop.admin.call(
+        "POST",
+        "/api/v1/messages",
+        &[("Idempotency-Key", "k")],
+        Some(request.to_string().as_bytes()),
+    );
+    assert_eq!(refused.problem(503).slug, "unavailable");
+    std::fs::write(&secret, SECRET.1).unwrap();
+    soon("the channel works again", || (state(&shop) == "running").then_some(()));
+    let sent = send(&shop.admin, "k", &request);
+    settled(&shop, &sent[0]["id"], &["sent"]);
 }
 
 /// The link of a mail's one-click header, without the server's address.

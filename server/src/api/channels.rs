@@ -32,7 +32,7 @@ struct ChannelBody<'a> {
     settings: &'a Map<String, Value>,
     /// `running`, `paused`, or `down` if its plugin is not there or will not have the settings any more.
     state: &'static str,
-    why: Option<&'a str>,
+    why: Option<String>,
     /// What is promised of each message.
     promise: Option<&'static str>,
     revision: i64,
@@ -43,17 +43,18 @@ struct ChannelBody<'a> {
 impl<'a> From<&'a Configured> for ChannelBody<'a> {
     fn from(channel: &'a Configured) -> Self {
         let stored = &channel.stored;
-        let state = match (&stored.paused_why, channel.trouble()) {
-            (Some(_), _) => "paused",
-            (None, Some(_)) => "down",
-            (None, None) => "running",
+        let why = channel.trouble();
+        let state = match &why {
+            None => "running",
+            Some(_) if channel.is_paused() => "paused",
+            Some(_) => "down",
         };
         Self {
             key: stored.key.as_str(),
             channel: &stored.channel,
             settings: &stored.settings,
             state,
-            why: channel.trouble(),
+            why,
             promise: channel.info.as_ref().map(|info| promise(info.class)),
             revision: stored.revision,
             created_at: stored.created_at,
@@ -182,7 +183,7 @@ pub(crate) async fn resume(
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Admin)?;
     let channel = find(&app, &key)?;
-    app.channels.pause(&channel.stored.key, None).await?;
+    app.channels.resume(&channel).await?;
     app.wake_sender();
     Ok(HttpResponse::NoContent().finish())
 }

@@ -226,7 +226,7 @@ impl App {
             id,
             experiment: flag.experiment_key.to_string(),
             variant: variant.key.to_string(),
-            content: serde_json::from_str(variant.content_on(channel).get()).unwrap_or_default(),
+            content: variant.content_on(channel).get().to_owned(),
             event,
         })
     }
@@ -280,8 +280,8 @@ pub(crate) struct Decided {
     pub(crate) experiment: String,
     /// The key of the variant.
     pub(crate) variant: String,
-    /// The variant's content.
-    pub(crate) content: serde_json::Value,
+    /// The variant's content on the channel, as JSON.
+    pub(crate) content: String,
     /// The decision as the log keeps it.
     pub(crate) event: StoredEvent,
 }

@@ -1,7 +1,8 @@
 //! One call of a channel: what it is given, and who hears what it reports.
 
 use super::begin::Beginnings;
-use super::channels::{Channels, Configured};
+use super::channels::Channels;
+use super::configured::Configured;
 use super::message::{Message, MessageState};
 use super::tokens::Links;
 use super::{DELIVER_S, deadline_ms};

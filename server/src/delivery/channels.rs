@@ -1,38 +1,24 @@
 //! The channels that are set up, each with its instance.
 
-use super::deadline_ms;
+use super::configured::Configured;
 use crate::clock;
 use crate::secrets::Secrets;
 use crate::store::channels::{self, StoredChannel};
 use crate::store::{Store, StoreError, outbox};
 use arc_swap::ArcSwap;
 use podium_core::id::ChannelKey;
-use podium_core::time::Timestamp;
 use podium_plugin_host::{
-    ChannelCall, ChannelCreateError, ChannelFault, ChannelInfo, ChannelInstance, Payload, ProviderClass,
-    Registry,
+    ChannelCreateError, ChannelFault, ChannelInstance, Payload, ProviderClass, Registry,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering};
 
 /// The bundled channel of pages, and the key that it is set up under.
 const PAGES: &str = "web";
 /// The longest that a plugin may take to render, in seconds.
 const RENDER_S: i64 = 5;
-/// The same to try whether messages could be delivered.
-const HEALTH_S: i64 = 2;
-/// So many messages in a row that the provider did not take, and the channel slows down.
-const FAILURES_MAX: u32 = 8;
-/// How long it then waits, in seconds; it doubles with every failure more.
-const BREAK_S: i64 = 1;
-const BREAK_S_MAX: i64 = 60;
-/// How long a channel waits if its provider says that there is too much, and not for how long, in seconds.
-const RATE_LIMITED_S: i64 = 30;
-
 /// What a class of provider promises, in the words that a marketer reads.
 pub(crate) fn promise(class: ProviderClass) -> &'static str {
     match class {
@@ -40,27 +26,6 @@ pub(crate) fn promise(class: ProviderClass) -> &'static str {
         ProviderClass::Coalescing => "sent at least once, seen once",
         ProviderClass::Blind => "marketing at most once, transactional at least once",
         ProviderClass::Pull => "counted once per decision",
-    }
-}
-
-/// A channel that is set up.
-pub(crate) struct Configured {
-    /// As it was set up.
-    pub(crate) stored: StoredChannel,
-    /// What its plugin says of it; `None` if no plugin offers it.
-    pub(crate) info: Option<ChannelInfo>,
-    /// The instance, or why there is none.
-    instance: Result<Box<dyn ChannelInstance>, String>,
-    /// Calls that run.
-    pub(super) n_running: AtomicUsize,
-    /// Nothing is claimed before this, in microseconds.
-    not_before: AtomicI64,
-    n_failures: AtomicU32,
-}
-
-impl fmt::Debug for Configured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Configured").field("stored", &self.stored).finish_non_exhaustive()
     }
 }
 
@@ -174,9 +139,9 @@ impl Channels {
             return Err(ChannelEditError::Changed(revision));
         }
         let created_at = former.map_or(now, |former| former.stored.created_at);
-        let (revision, paused_why) = (revision + 1, None);
+        let revision = revision + 1;
         let stored =
-            StoredChannel { key, channel, settings, revision, created_at, updated_at: now, paused_why };
+            StoredChannel { key, channel, settings, revision, created_at, updated_at: now, paused_why: None };
         let instance = self.instance(&stored).await?;
         channels::put(self.store.writer(), &stored).await?;
         Ok(self.install(stored, Ok(instance)))
@@ -196,7 +161,7 @@ impl Channels {
         }
         let transaction = self.store.begin().await?;
         let removed = channels::remove(&transaction, &found.stored.key, revision).await?;
-        outbox::abandon(&transaction, key, clock::now()).await?;
+        outbox::abandon(&transaction, clock::now()).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         let mut configured = BTreeMap::clone(&self.configured.load());
         configured.remove(key);
@@ -204,16 +169,56 @@ impl Channels {
         Ok(removed)
     }
 
-    /// Stops a channel, or lets it go on.
-    pub(crate) async fn pause(&self, key: &ChannelKey, why: Option<&str>) -> Result<(), StoreError> {
+    /// Stops a channel.
+    pub(super) async fn pause(&self, channel: &Configured, why: &str) -> Result<(), StoreError> {
         let _editing = self.edits.lock().await;
-        channels::pause(self.store.writer(), key, why).await?;
-        if let Some(found) = self.find(key.as_str()) {
-            let stored = StoredChannel { paused_why: why.map(str::to_owned), ..found.stored.clone() };
-            let instance = self.instance(&stored).await.map_err(|error| error.to_string());
-            self.install(stored, instance);
+        let key = &channel.stored.key;
+        // One that was set up anew meanwhile has other credentials.
+        if !self.is_current(channel) || !channel.stop(why) {
+            return Ok(());
+        }
+        tracing::error!(channel = %key, why, "channel paused");
+        channels::pause(self.store.writer(), key, Some(why)).await
+    }
+
+    /// Lets a paused channel go on.
+    pub(crate) async fn resume(&self, channel: &Configured) -> Result<(), StoreError> {
+        let _editing = self.edits.lock().await;
+        if !self.is_current(channel) {
+            return Ok(());
+        }
+        channels::pause(self.store.writer(), &channel.stored.key, None).await?;
+        if channel.go_on() {
+            tracing::info!(channel = %channel.stored.key, "channel goes on");
         }
         Ok(())
+    }
+
+    /// Lets a channel go on if what stopped it has passed: its provider takes our credentials, or its plugin the
+    /// settings.
+    pub(super) async fn try_again(&self, channel: &Arc<Configured>) {
+        channel.tried(clock::now());
+        let key = &channel.stored.key;
+        if channel.instance().is_ok() {
+            if channel.health().await.is_ok()
+                && let Err(error) = self.resume(channel).await
+            {
+                tracing::error!(channel = %key, %error, "channel stays paused");
+            }
+            return;
+        }
+        let _editing = self.edits.lock().await;
+        if self.is_current(channel)
+            && let Ok(instance) = self.instance(&channel.stored).await
+        {
+            tracing::info!(channel = %key, "channel works again");
+            self.install(channel.stored.clone(), Ok(instance));
+        }
+    }
+
+    /// Whether a channel is as it is set up now.
+    fn is_current(&self, channel: &Configured) -> bool {
+        self.find(channel.stored.key.as_str()).is_some_and(|found| std::ptr::eq(&raw const *found, channel))
     }
 
     fn install(
@@ -221,14 +226,8 @@ impl Channels {
         stored: StoredChannel,
         instance: Result<Box<dyn ChannelInstance>, String>,
     ) -> Arc<Configured> {
-        let configured = Arc::new(Configured {
-            info: self.registry.find_channel(&stored.channel).cloned(),
-            stored,
-            instance,
-            n_running: AtomicUsize::new(0),
-            not_before: AtomicI64::new(0),
-            n_failures: AtomicU32::new(0),
-        });
+        let info = self.registry.find_channel(&stored.channel).cloned();
+        let configured = Arc::new(Configured::new(stored, info, instance));
         let mut all = BTreeMap::clone(&self.configured.load());
         all.insert(configured.stored.key.to_string(), Arc::clone(&configured));
         self.configured.store(Arc::new(all));
@@ -320,81 +319,4 @@ pub(crate) enum RenderError {
     /// The plugin does not answer.
     #[error("the plugin does not answer: {0}")]
     Away(String),
-}
-
-impl Configured {
-    /// Whether messages can be sent on it at all.
-    pub(crate) fn is_push(&self) -> bool {
-        self.info.as_ref().is_some_and(|info| info.class != ProviderClass::Pull)
-    }
-
-    /// The instance, or why there is none.
-    pub(super) fn instance(&self) -> Result<&dyn ChannelInstance, &str> {
-        self.instance.as_deref().map_err(String::as_str)
-    }
-
-    /// Why nothing is sent for now.
-    pub(crate) fn trouble(&self) -> Option<&str> {
-        let paused = self.stored.paused_why.as_deref();
-        paused.or_else(|| self.instance.as_ref().err().map(String::as_str))
-    }
-
-    /// Tries whether messages could be delivered.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong.
-    pub(crate) async fn health(self: &Arc<Self>) -> Result<(), String> {
-        let tried = self.blocking(HEALTH_S, |instance, call| instance.health(call)).await;
-        tried.map_err(|fault| fault.to_string())
-    }
-
-    /// Makes a call on a thread that may wait.
-    pub(super) async fn blocking<T: Send + 'static>(
-        self: &Arc<Self>,
-        seconds: i64,
-        work: impl FnOnce(&dyn ChannelInstance, &ChannelCall) -> Result<T, ChannelFault> + Send + 'static,
-    ) -> Result<T, ChannelFault> {
-        let channel = Arc::clone(self);
-        let call = ChannelCall { deadline_ms: deadline_ms(clock::now(), seconds), ..ChannelCall::default() };
-        let lost = |text: String| ChannelFault::Lost { text };
-        let done = tokio::task::spawn_blocking(move || match channel.instance() {
-            Ok(instance) => work(instance, &call),
-            Err(text) => Err(ChannelFault::Lost { text: text.to_owned() }),
-        });
-        done.await.map_err(|error| lost(error.to_string()))?
-    }
-
-    /// Messages that may be claimed now.
-    pub(super) fn room(&self, now: Timestamp) -> usize {
-        let is_open = self.not_before.load(Ordering::Relaxed) <= now.as_micros();
-        match &self.info {
-            Some(info) if self.is_push() && self.trouble().is_none() && is_open => {
-                info.parallel_max.saturating_sub(self.n_running.load(Ordering::Acquire)) * info.batch_max
-            }
-            _ => 0,
-        }
-    }
-
-    /// The provider works.
-    pub(super) fn succeeded(&self) {
-        self.n_failures.store(0, Ordering::Relaxed);
-    }
-
-    /// The provider did not take a message; after several in a row the channel slows down.
-    pub(super) fn failed(&self, now: Timestamp) {
-        let n_failures = self.n_failures.fetch_add(1, Ordering::Relaxed) + 1;
-        if let Some(over) = n_failures.checked_sub(FAILURES_MAX) {
-            self.wait_until(now.plus_seconds((BREAK_S << over.min(10)).min(BREAK_S_MAX)));
-        }
-    }
-
-    /// The provider says that there is too much.
-    pub(super) fn rate_limited(&self, now: Timestamp, after_s: Option<i64>) {
-        self.wait_until(now.plus_seconds(after_s.unwrap_or(RATE_LIMITED_S)));
-    }
-
-    fn wait_until(&self, instant: Timestamp) {
-        self.not_before.fetch_max(instant.as_micros(), Ordering::Relaxed);
-    }
 }

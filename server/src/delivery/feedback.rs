@@ -195,6 +195,8 @@ impl App {
     pub(crate) async fn take_webhook(&self, channel: &str, request: Webhook) -> Result<(), FeedbackError> {
         let missing = || FeedbackError::NotFound(format!("no channel `{channel}` is set up"));
         let configured = self.channels.find(channel).ok_or_else(missing)?;
+        let busy = || FeedbackError::Away("it reads too many webhooks already".to_owned());
+        let _permit = configured.webhook_permit().ok_or_else(busy)?;
         let read = configured.blocking(INGEST_S, move |instance, call| {
             let headers: Vec<(&str, &str)> =
                 request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

@@ -9,6 +9,7 @@ mod address;
 mod begin;
 mod call;
 mod channels;
+mod configured;
 mod crash;
 mod feedback;
 pub(crate) mod message;
@@ -19,7 +20,8 @@ mod submit;
 pub(crate) mod tokens;
 
 pub(crate) use address::spelled;
-pub(crate) use channels::{ChannelEditError, Channels, Configured, RenderError, promise};
+pub(crate) use channels::{ChannelEditError, Channels, RenderError, promise};
+pub(crate) use configured::Configured;
 pub(crate) use crash::crash_point;
 pub(crate) use feedback::{FeedbackError, MessageEvent, Webhook};
 pub(crate) use request::SendRequest;

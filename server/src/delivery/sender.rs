@@ -2,7 +2,8 @@
 
 use super::begin::Beginnings;
 use super::call::{self, Prepared, Watch};
-use super::channels::{Channels, Configured};
+use super::channels::Channels;
+use super::configured::Configured;
 use super::feedback::{MessageEvent, message_event, suppression};
 use super::message::{Message, MessageState};
 use super::settle::{next, slug};
@@ -13,6 +14,7 @@ use crate::ingest::queue::{IngestError, Queue};
 use crate::store::outbox::{self, Claimed, Effects, Next, Settled};
 use crate::store::suppressions::SuppressionScope;
 use crate::store::{Store, StoreError};
+use podium_core::projection::StoredEvent;
 use podium_core::time::Timestamp;
 use podium_plugin_host::{Outcome, OutcomeStatus, ProviderClass};
 use std::sync::Arc;
@@ -22,10 +24,12 @@ use tokio::sync::{Notify, mpsc};
 
 /// How often the outbox is looked at when nobody rings.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// After how many looks lapsed claims are taken over, and paused channels are tried.
+/// After how many looks lapsed claims are taken over, and channels that stopped are tried.
 const LOOKS_PER_CARE: u64 = 25;
 /// The most messages that one look claims of a channel.
 const CLAIM_MAX: usize = 500;
+/// The most outcomes of a call that are written together.
+const SETTLED_TOGETHER: usize = 256;
 /// How long to wait before what became of a message is written again.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
@@ -79,7 +83,7 @@ impl Sender {
                     Ok(()) => lapsed_before = None,
                     Err(error) => tracing::error!(%error, "lapsed claims were not looked at"),
                 }
-                self.try_paused();
+                self.try_stopped();
             }
             for channel in self.channels.all().values() {
                 if let Err(error) = self.claim(channel).await {
@@ -119,12 +123,15 @@ impl Sender {
     /// Has a batch delivered, and writes what became of each message as soon as it is known.
     async fn send(&self, channel: &Arc<Configured>, class: ProviderClass, batch: Vec<Claimed>) {
         let mut ready = Vec::with_capacity(batch.len());
+        let mut settling = Settling::default();
         for claimed in batch {
             match Prepared::new(claimed, &self.channels, &self.links).await {
                 Ok(prepared) => ready.push(prepared),
-                Err((message, next)) => self.settle(channel, &message, Decided::ours(next)).await,
+                // Decided without asking the channel.
+                Err((message, next)) => settling.add(&message, ("not_tried", String::new()), next),
             }
         }
+        self.settle(settling).await;
         if ready.is_empty() {
             return;
         }
@@ -143,13 +150,23 @@ impl Sender {
         };
         let write = async {
             let mut is_settled = vec![false; ready.len()];
-            while let Some((idx, outcome)) = outcomes.recv().await {
-                let (Some(is_settled), Some(prepared)) = (is_settled.get_mut(idx), ready.get(idx)) else {
-                    continue;
-                };
-                if !std::mem::replace(is_settled, true) {
-                    self.outcome(channel, class, &prepared.message, &outcome).await;
+            let mut told_now = Vec::new();
+            while outcomes.recv_many(&mut told_now, SETTLED_TOGETHER).await != 0 {
+                let mut settling = Settling::default();
+                for (idx, outcome) in told_now.drain(..) {
+                    let (Some(is_settled), Some(prepared)) = (is_settled.get_mut(idx), ready.get(idx)) else {
+                        continue;
+                    };
+                    if !std::mem::replace(is_settled, true) {
+                        self.heed(channel, &outcome).await;
+                        let message = &prepared.message;
+                        let next = next(message, class, &outcome, (clock::now(), rand::random()));
+                        settling.add(message, (slug(outcome.status), detail(&outcome)), next);
+                    }
                 }
+                crash_point("before-settled");
+                self.settle(settling).await;
+                crash_point("after-settled");
             }
         };
         let (fault, ()) = tokio::join!(collect, write);
@@ -159,15 +176,8 @@ impl Sender {
         }
     }
 
-    /// Writes what became of a message, and slows down or stops its channel where it says so.
-    async fn outcome(
-        &self,
-        channel: &Arc<Configured>,
-        class: ProviderClass,
-        message: &Message,
-        outcome: &Outcome,
-    ) {
-        crash_point("before-settled");
+    /// Slows a channel down, or stops it, where an outcome says so.
+    async fn heed(&self, channel: &Configured, outcome: &Outcome) {
         let now = clock::now();
         match outcome.status {
             OutcomeStatus::Deferred | OutcomeStatus::Unknown => channel.failed(now),
@@ -176,48 +186,27 @@ impl Sender {
             }
             OutcomeStatus::AuthFailed => {
                 let why = format!("the provider refused the credentials: {}", outcome.detail);
-                tracing::error!(channel = %channel.stored.key, why, "channel paused");
-                if let Err(error) = self.channels.pause(&channel.stored.key, Some(&why)).await {
-                    tracing::error!(%error, "channel was not paused");
+                if let Err(error) = self.channels.pause(channel, &why).await {
+                    tracing::error!(channel = %channel.stored.key, %error, "channel was not paused");
                 }
             }
             OutcomeStatus::Cancelled => {}
             _ => channel.succeeded(),
         }
-        let next = next(message, class, outcome, (now, rand::random()));
-        let decided = Decided { outcome: slug(outcome.status), detail: detail(outcome), next };
-        self.settle(channel, message, decided).await;
-        crash_point("after-settled");
     }
 
     /// Writes what follows, until it is written: what became of a message must not be forgotten.
-    async fn settle(&self, channel: &Arc<Configured>, message: &Message, decided: Decided) {
-        let now = clock::now();
-        let Decided { outcome, detail, next } = decided;
-        let mut events = Vec::new();
-        let mut suppressed = Vec::new();
-        if let Next::End { state, reason, .. } = &next {
-            let mut ended = message.clone();
-            ended.reason.clone_from(reason);
-            let event = match state {
-                MessageState::Sent => MessageEvent::Sent,
-                MessageState::Skipped => MessageEvent::Skipped,
-                _ if outcome == slug(OutcomeStatus::TargetGone) => {
-                    suppressed.push(suppression(&ended, SuppressionScope::All, "bounced"));
-                    MessageEvent::Bounced
-                }
-                _ => MessageEvent::Failed,
-            };
-            events.push(message_event(&ended, event, now));
-            metrics::counter!("podium_messages_total", "state" => state.as_str()).increment(1);
+    async fn settle(&self, settling: Settling) {
+        let Settling { effects, events } = settling;
+        if effects.is_empty() {
+            return;
         }
-        let settled = Settled { id: message.id, epoch: message.epoch, at: now, outcome, detail, next };
-        let effects = Effects { settled: vec![settled], suppressed, ..Effects::default() };
+        let bytes = events.iter().map(|event| event.body.len()).sum();
         loop {
-            match self.queue.write(events.clone(), Vec::new(), effects.clone(), 1_024).await {
+            match self.queue.write(events.clone(), Vec::new(), effects.clone(), bytes).await {
                 Ok(_) | Err(IngestError::Closed) => return,
                 Err(error) => {
-                    tracing::error!(channel = %channel.stored.key, %error, "what became of a message is not on disk yet");
+                    tracing::error!(%error, "what became of messages is not on disk yet");
                     tokio::time::sleep(WRITE_AGAIN).await;
                 }
             }
@@ -227,52 +216,62 @@ impl Sender {
     /// Ends or repeats what others had claimed and nobody has heard of since.
     async fn take_over(self: &Arc<Self>, now: Timestamp, lapsed_before: Timestamp) -> Result<(), StoreError> {
         let times = (now, now.plus_seconds(LEASE_S));
+        let outcome = Outcome::new(OutcomeStatus::Unknown, "the server stopped while it was sent");
+        let mut settling = Settling::default();
         for message in outbox::take_over(&self.store, times, lapsed_before).await? {
-            let Some(channel) = self.channels.find(&message.facts.channel) else { continue };
-            let Some(class) = channel.info.as_ref().map(|info| info.class) else { continue };
-            let outcome = Outcome::new(OutcomeStatus::Unknown, "the server stopped while it was sent");
-            let next = next(&message, class, &outcome, (now, rand::random()));
-            let next = match next {
+            // Of a channel that is gone, nothing is promised but not to send twice.
+            let channel = self.channels.find(&message.facts.channel);
+            let info = channel.as_ref().and_then(|channel| channel.info.as_ref());
+            let class = info.map_or(ProviderClass::Blind, |info| info.class);
+            let next = match next(&message, class, &outcome, (now, rand::random())) {
                 // Nothing is known to be wrong with the provider.
                 Next::Again { .. } => Next::Again { due_at: now },
                 end @ Next::End { .. } => end,
             };
-            let decided = Decided { outcome: slug(outcome.status), detail: outcome.detail, next };
-            self.settle(&channel, &message, decided).await;
+            settling.add(&message, (slug(outcome.status), outcome.detail.clone()), next);
         }
-        Ok(())
+        self.settle(settling).await;
+        outbox::abandon(self.store.writer(), now).await
     }
 
-    /// Lets paused channels go on whose provider takes our credentials again.
-    fn try_paused(self: &Arc<Self>) {
-        for channel in self.channels.all().values() {
-            if channel.stored.paused_why.is_some() {
-                let (sender, channel) = (Arc::clone(self), Arc::clone(channel));
-                tokio::spawn(async move {
-                    if channel.health().await.is_ok() {
-                        let key = &channel.stored.key;
-                        match sender.channels.pause(key, None).await {
-                            Ok(()) => tracing::info!(channel = %key, "channel goes on"),
-                            Err(error) => tracing::error!(%error, "channel stays paused"),
-                        }
-                    }
-                });
-            }
+    /// Lets channels go on that stopped, where what stopped them may have passed.
+    fn try_stopped(self: &Arc<Self>) {
+        let now = clock::now();
+        for channel in self.channels.all().values().filter(|channel| channel.is_to_be_tried(now)) {
+            let (sender, channel) = (Arc::clone(self), Arc::clone(channel));
+            tokio::spawn(async move { sender.channels.try_again(&channel).await });
         }
     }
 }
 
-/// What is written of an outcome.
-struct Decided {
-    outcome: &'static str,
-    detail: String,
-    next: Next,
+/// What became of messages, to be written together.
+#[derive(Default)]
+struct Settling {
+    effects: Effects,
+    events: Vec<StoredEvent>,
 }
 
-impl Decided {
-    /// Decided without asking the channel.
-    fn ours(next: Next) -> Self {
-        Self { outcome: "not_tried", detail: String::new(), next }
+impl Settling {
+    /// Adds what became of a message: the outcome as a slug, what the channel said, and what follows.
+    fn add(&mut self, message: &Message, (outcome, detail): (&'static str, String), next: Next) {
+        let now = clock::now();
+        if let Next::End { state, reason, .. } = &next {
+            let mut ended = message.clone();
+            ended.reason.clone_from(reason);
+            let event = match state {
+                MessageState::Sent => MessageEvent::Sent,
+                MessageState::Skipped => MessageEvent::Skipped,
+                _ if outcome == slug(OutcomeStatus::TargetGone) => {
+                    self.effects.suppressed.push(suppression(&ended, SuppressionScope::All, "bounced"));
+                    MessageEvent::Bounced
+                }
+                _ => MessageEvent::Failed,
+            };
+            self.events.push(message_event(&ended, event, now));
+            metrics::counter!("podium_messages_total", "state" => state.as_str()).increment(1);
+        }
+        let (id, epoch) = (message.id, message.epoch);
+        self.effects.settled.push(Settled { id, epoch, at: now, outcome, detail, next });
     }
 }
 

@@ -1,7 +1,8 @@
 //! A request to send: checked whole, decided for each person, and written in one transaction, or not at all.
 
 use super::address::address_key;
-use super::channels::{Configured, RenderError};
+use super::channels::RenderError;
+use super::configured::Configured;
 use super::crash_point;
 use super::feedback::{MessageEvent, message_event};
 use super::message::{Exposure, Facts, Message, MessageState, RequestKey};
@@ -17,6 +18,9 @@ use podium_core::time::Timestamp;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// The content that is nothing to send.
+const NOTHING: &str = "null";
 
 /// What a request led to.
 #[derive(Debug)]
@@ -133,12 +137,14 @@ impl App {
                 decided = Some(known);
                 (content, "/flag")
             }
-            (None, content) => (content.clone().unwrap_or_default(), "/content"),
+            (None, content) => {
+                (content.as_ref().map_or_else(|| NOTHING.to_owned(), ToString::to_string), "/content")
+            }
         };
-        let payload_sha256 = if content.is_null() {
+        let payload_sha256 = if content == NOTHING {
             None
         } else {
-            let rendered = self.channels.render(&channel, &content.to_string()).await;
+            let rendered = self.channels.render(&channel, &content).await;
             let (sha256, payload) = rendered.map_err(|error| match error {
                 RenderError::Content(text) => SendError::Content(content_fault(pointer, &facts, &text)),
                 error @ RenderError::Away(_) => SendError::Away(error.to_string()),

@@ -287,15 +287,12 @@ pub(crate) async fn take_over(
     Ok(taken)
 }
 
-/// Gives up the messages that wait for a channel that is gone.
-pub(crate) async fn abandon(
-    db: &impl ConnectionTrait,
-    channel: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+/// Gives up the messages that wait for channels that are gone.
+pub(crate) async fn abandon(db: &impl ConnectionTrait, now: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE message SET state = 'skipped', reason = 'channel_removed', updated_at = $1 \
-         WHERE project_id = $2 AND channel = $3 AND state = 'queued'";
-    execute(db, sql, [now.as_micros().into(), PROJECT.into(), channel.into()]).await?;
+         WHERE state = 'queued' AND NOT EXISTS (SELECT 1 FROM channel \
+         WHERE channel.project_id = message.project_id AND channel.key = message.channel)";
+    execute(db, sql, [now.as_micros().into()]).await?;
     Ok(())
 }
 
