@@ -47,7 +47,7 @@ fn send_through_crashes(
     let mut asked = 0;
     for round in 0..2 * PLACES.len() {
         let place = PLACES[round % PLACES.len()];
-        let nth = if place.ends_with("queued") { 1 } else { 1 + random.below(6 * n_requests) };
+        let nth = if place.ends_with("queued") { 1 } else { 1 + random.below(3 * n_requests) };
         shop.podium.restart_to_crash(&format!("{place}:{nth}"));
         shop.admin = shop.podium.client("admin");
         // What comes with a request needs one.
