@@ -21,6 +21,12 @@ impl ChannelSubject<'_> {
     pub(super) fn secrets(&self) -> Checked {
         let nobody = Double::nobody()?;
         let secrets = self.named_secrets(nobody);
+        if secrets.iter().any(|secret| secret.len() < SECRET_LEN_MIN) {
+            let text = format!(
+                "a secret of less than {SECRET_LEN_MIN} bytes stands in any text: give a longer one by --secret"
+            );
+            return Err(Failed::NotTried(text));
+        }
         if secrets.is_empty() {
             let has_some = self.info.config_schema.contains("\"x-podium-secret\"");
             let text = "the settings name no secret, but the channel takes some: name one by --config";
@@ -73,6 +79,6 @@ impl ChannelSubject<'_> {
         };
         // What it comes to does not matter: settings that are refused are so without secrets, too.
         drop(resolve_secrets(&self.info.config_schema, &self.config(address), &find));
-        found.into_inner().into_iter().filter(|secret| SECRET_LEN_MIN <= secret.len()).collect()
+        found.into_inner()
     }
 }
