@@ -83,7 +83,7 @@ impl Http {
             let sent = timeout_at(moment.deadline, connection.post(url, headers, body.clone())).await;
             match sent.map_err(|_| NoAnswer::Unknown("no answer in time".into()))? {
                 Ok(answer) => {
-                    self.pool.put(url, connection).await;
+                    self.pool.put(url, connection);
                     return Ok(answer);
                 }
                 Err(NotAnswered::Closed) => {}
@@ -97,7 +97,7 @@ impl Http {
     /// Sees to it that there is a connection, and sends nothing.
     pub(crate) async fn connect(&self, url: &Url, moment: &Moment) -> Result<(), NoAnswer> {
         let connection = self.connection(url, moment).await?;
-        self.pool.put(url, connection).await;
+        self.pool.put(url, connection);
         Ok(())
     }
 
