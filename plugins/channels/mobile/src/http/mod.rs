@@ -9,7 +9,7 @@ mod reach;
 
 use crate::moment::Moment;
 use connect::Connector;
-use connection::{Connection, NotAnswered};
+use connection::{Connection, NotAnswered, answer};
 use hyper::HeaderMap;
 use hyper::body::Bytes;
 use hyper::header::RETRY_AFTER;
@@ -82,7 +82,8 @@ impl Http {
             let mut connection = self.connection(url, moment).await?;
             let sent = timeout_at(moment.deadline, connection.post(url, headers, body.clone())).await;
             match sent.map_err(|_| NoAnswer::Unknown("no answer in time".into()))? {
-                Ok(answer) => {
+                Ok(response) => {
+                    let answer = answer(response, moment.deadline).await;
                     self.pool.put(url, connection);
                     return Ok(answer);
                 }
