@@ -26,7 +26,7 @@ pub(crate) use folder::Folder;
 pub(crate) use http::{Answer, Client};
 pub(crate) use mail::{Mail, MailServer};
 pub(crate) use plugins::Built;
-pub(crate) use podium::Podium;
+pub(crate) use podium::{Podium, signal};
 pub(crate) use random::Random;
 pub(crate) use receiver::{Receiver, Reply};
 pub(crate) use report::Report;

@@ -1,9 +1,9 @@
 //! What authors of plugins are given: a beginning that builds, and a check that finds what is wrong.
 
-use crate::harness::{Book, Built, Folder, Report, named};
+use crate::harness::{Book, Built, Folder, Report, named, signal};
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 pub(crate) fn promises(book: &mut Book) {
     book.once(named!(a_new_plugin_builds_and_keeps_every_law));
@@ -16,6 +16,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.once(named!(a_run_replays_events_and_prints_the_report));
     book.once(named!(a_run_gives_variants_to_shoppers_of_whom_nothing_is_said));
     book.once(named!(a_run_says_what_does_not_count));
+    book.once(named!(a_run_that_is_interrupted_leaves_nothing_behind));
 }
 
 fn podium(folder: &Path, arguments: &[&str]) -> Output {
@@ -242,4 +243,22 @@ fn a_run_says_what_does_not_count() {
         assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
         assert!(text(&refused).contains(said), "{}", text(&refused));
     }
+}
+
+fn a_run_that_is_interrupted_leaves_nothing_behind() {
+    let (folder, temporary) = (Folder::new("run"), Folder::new("run-temporary"));
+    let file = folder.path().join("events.ndjson");
+    std::fs::write(&file, ADDED.repeat(20_000)).unwrap();
+    let what_is_there = || std::fs::read_dir(temporary.path()).unwrap().count();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_podium"));
+    run.args(["plugin", "run"]).arg(Built::example("gross_items")).arg("--events").arg(file);
+    let mut run = run.env("TMPDIR", temporary.path()).stderr(Stdio::piped()).spawn().unwrap();
+    while what_is_there() == 0 && run.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    signal("INT", run.id());
+    let ran = run.wait_with_output().unwrap();
+    assert_eq!(ran.status.code(), Some(2), "{}", text(&ran));
+    assert!(text(&ran).contains("interrupted"), "{}", text(&ran));
+    assert_eq!(what_is_there(), 0);
 }

@@ -1,7 +1,7 @@
 //! `podium demo`.
 
 use super::config::{IsolationArg, Place};
-use super::serve::Serve;
+use super::serve::{Serve, StopSignal};
 use super::{CliError, say, say_error};
 use crate::demo::{self, Keys, MailTo, Shop};
 use crate::telemetry::{self, LogFormat};
@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Try Podium on two real logs and a simulated shop, on a database of its own that is deleted afterwards.
 #[derive(Clone, Debug, Args)]
@@ -50,7 +49,9 @@ impl Demo {
             None => std::env::temp_dir().join(format!("podium-demo-{:016x}", rand::random::<u64>())),
         };
         let mail_to = self.mail_to()?;
-        let result = self.run_in(&data_dir, mail_to).await;
+        // Before there is a folder that would be left behind.
+        let signal = StopSignal::catch()?;
+        let result = self.run_in(&data_dir, mail_to, signal).await;
         if self.keep.is_none()
             && let Err(error) = std::fs::remove_dir_all(&data_dir)
         {
@@ -70,7 +71,12 @@ impl Demo {
         Ok(Some(MailTo { host, port, address: self.mail_to.clone() }))
     }
 
-    async fn run_in(&self, data_dir: &Path, mail_to: Option<MailTo>) -> Result<ExitCode, CliError> {
+    async fn run_in(
+        &self,
+        data_dir: &Path,
+        mail_to: Option<MailTo>,
+        mut signal: StopSignal,
+    ) -> Result<ExitCode, CliError> {
         let place = Place {
             database: None,
             data_dir: data_dir.to_owned(),
@@ -85,14 +91,9 @@ impl Demo {
         let shop = Shop::new(&running.url, keys(&serve.place)?, Arc::clone(&stop));
         let seed = self.seed;
         let mut driven = tokio::task::spawn_blocking(move || demo::run(&shop, seed, mail_to.as_ref()));
-        let mut terminate = signal(SignalKind::terminate()).map_err(CliError::from_display)?;
         let driven = tokio::select! {
             driven = &mut driven => driven,
-            _ = tokio::signal::ctrl_c() => {
-                stop.store(true, Ordering::Relaxed);
-                driven.await
-            }
-            _ = terminate.recv() => {
+            () = signal.caught() => {
                 stop.store(true, Ordering::Relaxed);
                 driven.await
             }

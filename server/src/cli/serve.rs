@@ -16,7 +16,7 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How often schedules and weights are looked at.
 const TICK: Duration = Duration::from_millis(200);
@@ -116,12 +116,7 @@ impl Serve {
 impl Running {
     /// Waits for SIGTERM or SIGINT, then finishes what was accepted.
     pub(crate) async fn until_stopped(self) -> Result<(), CliError> {
-        let mut terminate = signal(SignalKind::terminate()).map_err(CliError::from_display)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::from_display)?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        StopSignal::catch()?.caught().await;
         tracing::info!("stopping: finishing what was accepted");
         self.stop().await
     }
@@ -131,5 +126,27 @@ impl Running {
         self.handle.stop(true).await;
         self.app.drain().await;
         self.served.await.map_err(CliError::from_display)?.map_err(CliError::from_display)
+    }
+}
+
+/// SIGTERM and SIGINT, neither of which ends this process by itself once they are caught.
+pub(crate) struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    /// Catches them from now on.
+    pub(crate) fn catch() -> Result<Self, CliError> {
+        let caught = |kind| signal(kind).map_err(CliError::from_display);
+        Ok(Self { terminate: caught(SignalKind::terminate())?, interrupt: caught(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one of them.
+    pub(crate) async fn caught(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -118,7 +118,8 @@ impl PluginFolder {
         self.write(&Lock::file(&self.path), lock.to_string().as_bytes())
     }
 
-    /// Puts a file of a plugin into the folder, and then `entry` into the list.
+    /// Puts a file of a plugin into the folder, and then `entry` into the list. If that cannot be, the file does not
+    /// stay, either: without a list it would be loaded.
     pub(super) fn place(
         &self,
         library: &Library,
@@ -129,8 +130,13 @@ impl PluginFolder {
         self.write(&self.path.join(&file), &library.bytes)?;
         let mut lock = before.lock.clone();
         lock.put(entry);
-        self.write_list(&lock)?;
-        Ok(Placed { folder: self, before, id, file })
+        let placed = Placed { folder: self, before, id, file };
+        if let Err(error) = self.write_list(&lock) {
+            // The list is as it was, and why is what matters.
+            drop(placed.take_file_away());
+            return Err(error);
+        }
+        Ok(placed)
     }
 
     /// Finds the file with this hash, whether it is listed or was replaced.
@@ -166,7 +172,11 @@ impl PluginFolder {
             fs::rename(&part, file)?;
             File::open(&self.path)?.sync_all()
         };
-        write().map_err(failed)
+        write().map_err(|error| {
+            // It is not there if it was renamed or never made.
+            drop(fs::remove_file(&part));
+            failed(error)
+        })
     }
 }
 
@@ -194,6 +204,10 @@ impl Placed<'_> {
         } else {
             self.folder.write_list(&self.before.lock)?;
         }
+        self.take_file_away()
+    }
+
+    fn take_file_away(&self) -> Result<(), CliError> {
         let is_of_another = self.before.lock.plugins().iter().any(|locked| locked.file == self.file);
         if !is_of_another {
             let file = self.folder.path.join(&self.file);
@@ -201,5 +215,37 @@ impl Placed<'_> {
                 .map_err(|error| CliError(format!("cannot remove {}: {error}", file.display())))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Library, Listing, Lock, Locked, PluginFolder};
+    use podium_plugin_host::PluginInfo;
+    use std::fs;
+    use std::path::PathBuf;
+
+    #[test]
+    fn a_file_that_cannot_be_listed_does_not_stay() {
+        let path = std::env::temp_dir().join(format!("podium-folder-{:016x}", rand::random::<u64>()));
+        let folder = PluginFolder::open(&path).unwrap();
+        // Nothing can be renamed to a folder that has something in it.
+        fs::create_dir_all(Lock::file(&path).join("a")).unwrap();
+        let library = Library { bytes: b"a plugin".to_vec(), sha256: "ab".repeat(32) };
+        let info = PluginInfo {
+            id: "com.example.a".into(),
+            version: "1.0.0".into(),
+            build: String::new(),
+            abi_minor: 0,
+            file: PathBuf::new(),
+            locked: false,
+            required: false,
+        };
+        let entry = Locked::new(library.file_name(&info.id), &info, library.sha256.clone());
+        let before = Listing { lock: Lock::default(), is_new: true, left_out: Vec::new() };
+        assert!(folder.place(&library, entry, before).is_err());
+        let left: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        fs::remove_dir_all(&path).unwrap();
+        assert_eq!(left, ["plugins.lock"]);
     }
 }

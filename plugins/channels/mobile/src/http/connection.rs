@@ -11,7 +11,7 @@ use std::error::Error as _;
 use std::fmt::Display;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use url::{Position, Url};
 
 /// The most that is read of an answer.
@@ -73,12 +73,13 @@ impl Connection {
         }
     }
 
+    /// Posts `body`, and waits for the head of the answer.
     pub(crate) async fn post(
         &mut self,
         url: &Url,
         headers: &HeaderMap,
         body: Bytes,
-    ) -> Result<Answer, NotAnswered> {
+    ) -> Result<Response<Incoming>, NotAnswered> {
         let unknown = |why: &dyn Display| NotAnswered::Unknown(why.to_string());
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
@@ -103,13 +104,15 @@ impl Connection {
                 sender.try_send_request(request).await
             }
         };
-        Ok(answer(response.map_err(not_answered)?).await)
+        response.map_err(not_answered)
     }
 }
 
-async fn answer(response: Response<Incoming>) -> Answer {
+/// Reads the rest of an answer; from `deadline` on, its head has to do.
+pub(crate) async fn answer(response: Response<Incoming>, deadline: Instant) -> Answer {
     let (head, body) = response.into_parts();
-    let body = timeout(ANSWER_MAX, Limited::new(body, ANSWER_LEN_MAX).collect()).await;
+    let until = deadline.min(Instant::now() + ANSWER_MAX);
+    let body = timeout_at(until, Limited::new(body, ANSWER_LEN_MAX).collect()).await;
     let body = body.ok().and_then(Result::ok).map(Collected::to_bytes).unwrap_or_default();
     Answer { status: head.status, headers: head.headers, body }
 }

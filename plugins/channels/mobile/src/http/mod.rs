@@ -9,7 +9,7 @@ mod reach;
 
 use crate::moment::Moment;
 use connect::Connector;
-use connection::{Connection, NotAnswered};
+use connection::{Connection, NotAnswered, answer};
 use hyper::HeaderMap;
 use hyper::body::Bytes;
 use hyper::header::RETRY_AFTER;
@@ -82,8 +82,9 @@ impl Http {
             let mut connection = self.connection(url, moment).await?;
             let sent = timeout_at(moment.deadline, connection.post(url, headers, body.clone())).await;
             match sent.map_err(|_| NoAnswer::Unknown("no answer in time".into()))? {
-                Ok(answer) => {
-                    self.pool.put(url, connection).await;
+                Ok(response) => {
+                    let answer = answer(response, moment.deadline).await;
+                    self.pool.put(url, connection);
                     return Ok(answer);
                 }
                 Err(NotAnswered::Closed) => {}
@@ -97,7 +98,7 @@ impl Http {
     /// Sees to it that there is a connection, and sends nothing.
     pub(crate) async fn connect(&self, url: &Url, moment: &Moment) -> Result<(), NoAnswer> {
         let connection = self.connection(url, moment).await?;
-        self.pool.put(url, connection).await;
+        self.pool.put(url, connection);
         Ok(())
     }
 
@@ -140,4 +141,85 @@ impl NoAnswer {
 pub(crate) fn noted(provider: &str, words: &str, outcome: Outcome) -> Outcome {
     log(Level::Warn, &format!("{provider}: {words}"));
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bytes, Connection, Http, Moment, NotAnswered, Protocol, Reach, StatusCode};
+    use hyper::HeaderMap;
+    use std::future::Future;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::Duration;
+    use tokio::io::duplex;
+    use tokio::runtime::Builder;
+    use tokio::task::yield_now;
+    use tokio::time::Instant;
+    use tokio_rustls::rustls::RootCertStore;
+    use url::Url;
+
+    /// On one thread, so that nobody looks at a socket until we wait for something.
+    fn alone<T>(work: impl Future<Output = T>) -> T {
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    }
+
+    fn http() -> Http {
+        Http::new(Protocol::Negotiated, Reach::Anywhere, &RootCertStore::empty()).unwrap()
+    }
+
+    /// A connection that the other side has just closed, which nobody has noticed; before, it may have waited for
+    /// requests.
+    async fn just_closed(is_http2: bool, has_waited: bool) -> Connection {
+        let (ours, theirs) = duplex(1 << 10);
+        let connection = Connection::open(ours, is_http2).await.unwrap();
+        if has_waited {
+            yield_now().await;
+        }
+        drop(theirs);
+        assert!(!connection.is_closed());
+        connection
+    }
+
+    /// Answers one request.
+    fn service() -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut got = Vec::new();
+            while !got.ends_with(b"\r\n\r\nhello") {
+                let mut some = [0; 256];
+                let len = stream.read(&mut some).unwrap();
+                got.extend(&some[..len]);
+            }
+            stream.write_all(b"HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n").unwrap();
+        });
+        url.parse().unwrap()
+    }
+
+    #[test]
+    fn a_connection_that_closes_in_the_instant_of_use_says_that_nothing_left() {
+        for (is_http2, has_waited) in [(false, false), (false, true), (true, false), (true, true)] {
+            let url = "http://push.example/".parse().unwrap();
+            let sent = alone(async {
+                let mut connection = just_closed(is_http2, has_waited).await;
+                connection.post(&url, &HeaderMap::new(), Bytes::from_static(b"hello")).await
+            });
+            assert!(matches!(sent, Err(NotAnswered::Closed)), "{is_http2} {has_waited}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_closes_in_the_instant_of_use_is_replaced() {
+        for has_waited in [false, true] {
+            let (http, url) = (http(), service());
+            let answer = alone(async {
+                http.pool.put(&url, just_closed(false, has_waited).await);
+                let moment = Moment { now_s: 0, deadline: Instant::now() + Duration::from_secs(20) };
+                http.post(&url, &HeaderMap::new(), b"hello".to_vec(), &moment).await
+            });
+            assert_eq!(answer.unwrap().status, StatusCode::CREATED);
+        }
+    }
 }

@@ -186,6 +186,9 @@ fn the_head_of_an_answer_is_enough() {
     check(&mobile.send(&address()), (Is::TargetGone, None, ""));
     check(&mobile.send(&address()), (Is::Accepted, None, ""));
     assert_eq!(double.n_connections(), 1);
+    let (_double, mobile) = answering(|| Does::Drips(410));
+    let letter = Letter { within: Duration::from_millis(800), ..Letter::default() };
+    check(&mobile.send_letter(&address(), &letter), (Is::TargetGone, None, ""));
 }
 
 #[test]

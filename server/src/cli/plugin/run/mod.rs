@@ -2,9 +2,9 @@
 
 mod sample;
 
-use super::super::client::Remote;
+use super::super::client::{Answer, Remote};
 use super::super::config::{IsolationArg, Place};
-use super::super::serve::Serve;
+use super::super::serve::{Serve, StopSignal};
 use super::super::{CliError, report, say, say_error};
 use crate::telemetry::{self, LogFormat};
 use clap::Args;
@@ -15,6 +15,8 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime::Handle;
 
 /// How many events go into one request.
@@ -42,6 +44,12 @@ pub(crate) struct Run {
     json: bool,
 }
 
+/// The server that is thrown away.
+struct Server<'a> {
+    remote: Remote,
+    is_stopped: &'a AtomicBool,
+}
+
 /// What a replay came to.
 struct Replayed {
     report: Value,
@@ -56,8 +64,10 @@ impl Run {
         let sample = Sample::read(&self.events)?;
         let config: Value = serde_json::from_str(&self.config)
             .map_err(|error| CliError(format!("--config is no JSON: {error}")))?;
+        // Before there is a folder that would be left behind.
+        let is_stopped = stop_flag()?;
         let folder = std::env::temp_dir().join(format!("podium-run-{:016x}", rand::random::<u64>()));
-        let replayed = self.replay_in(&folder, &sample, &config);
+        let replayed = self.replay_in(&folder, &sample, &config, &is_stopped);
         if let Err(error) = fs::remove_dir_all(&folder) {
             say_error(&format!("cannot delete {}: {error}", folder.display()));
         }
@@ -75,7 +85,13 @@ impl Run {
         Ok(if troubles.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
 
-    fn replay_in(&self, folder: &Path, sample: &Sample, config: &Value) -> Result<Replayed, CliError> {
+    fn replay_in(
+        &self,
+        folder: &Path,
+        sample: &Sample,
+        config: &Value,
+        is_stopped: &AtomicBool,
+    ) -> Result<Replayed, CliError> {
         let place = Place {
             database: None,
             data_dir: folder.to_owned(),
@@ -93,7 +109,7 @@ impl Run {
         // Commands run beside the runtime, on a thread that may wait.
         let runtime = Handle::current();
         let running = runtime.block_on(serve.start_with(registry))?;
-        let server = Remote::of(&running.url, folder);
+        let server = Server { remote: Remote::of(&running.url, folder), is_stopped };
         let replayed = replay(&server, sample, &json!({ "metric": metric, "config": config }));
         runtime.block_on(running.stop())?;
         replayed
@@ -122,8 +138,36 @@ impl Run {
     }
 }
 
+impl Server<'_> {
+    /// Sends a request, unless somebody has pressed Ctrl-C.
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+        if_match: Option<&str>,
+    ) -> Result<Answer, CliError> {
+        if self.is_stopped.load(Ordering::Relaxed) {
+            return Err(CliError("interrupted".to_owned()));
+        }
+        self.remote.send(method, path, body, if_match)
+    }
+}
+
+/// Becomes true by SIGTERM or SIGINT, which do nothing else from now on.
+fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
+    let mut signal = StopSignal::catch()?;
+    let is_stopped = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_stopped);
+    tokio::spawn(async move {
+        signal.caught().await;
+        told.store(true, Ordering::Relaxed);
+    });
+    Ok(is_stopped)
+}
+
 /// Registers an experiment, sends the events, and reads the report.
-fn replay(server: &Remote, sample: &Sample, metric: &Value) -> Result<Replayed, CliError> {
+fn replay(server: &Server<'_>, sample: &Sample, metric: &Value) -> Result<Replayed, CliError> {
     let key = sample.experiment();
     let variants: Vec<Value> = sample.variants().iter().map(|variant| json!({ "key": variant })).collect();
     let definition = json!({
@@ -164,7 +208,7 @@ fn replay(server: &Remote, sample: &Sample, metric: &Value) -> Result<Replayed, 
 
 /// Sends events in one request, and says which were refused, and why.
 fn send<'a>(
-    server: &Remote,
+    server: &Server<'_>,
     events: impl Iterator<Item = &'a str>,
     place: impl Fn(usize) -> String,
     troubles: &mut Vec<String>,
