@@ -76,6 +76,8 @@ const MEDIA: [(&str, &[&str]); 6] = [
 const SCHEMES: [&str; 4] = ["http", "https", "mailto", "tel"];
 /// Attributes that name a place nobody follows; they are not checked like links.
 const UNCHECKED: [&str; 4] = ["blockquote", "del", "ins", "q"];
+/// What is wrong with a link of which a value could choose the host.
+const NOT_FIXED: &str = "a placeholder may not decide where it leads; begin with /path or https://host/";
 
 /// Keeps of `html` what is allowed: text, structure, images and links, with classes and ARIA attributes.
 ///
@@ -100,14 +102,16 @@ pub(crate) fn clean(html: &str) -> Result<String> {
         builder.add_tag_attributes(tag, attributes);
     }
     builder.attribute_filter(move |element, attribute, value| {
-        if !matches!(attribute, "href" | "src") || !value.contains(OPEN) {
-            return Some(value.into());
-        }
-        if !leads_somewhere_fixed(value) {
-            let place = format!("/html: <{element} {attribute}={value:?}>");
-            let text = format!(
-                "{place}: a placeholder may not decide where it leads; begin with /path or https://host/"
-            );
+        let wrong = match attribute {
+            _ if !value.contains(OPEN) => return Some(value.into()),
+            "href" | "poster" | "src" => (!leads_somewhere_fixed(value)).then_some(NOT_FIXED),
+            "srcset" => (!lists_what_is_fixed(value)).then_some(NOT_FIXED),
+            // What ends a string there is not what ends an attribute: a value could say anything behind it.
+            "style" => Some("a placeholder may not stand in a style; choose between classes"),
+            _ => return Some(value.into()),
+        };
+        if let Some(wrong) = wrong {
+            let text = format!("/html: <{element} {attribute}={value:?}>: {wrong}");
             noted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
         }
         Some(as_url(value))
@@ -136,6 +140,11 @@ fn leads_somewhere_fixed(link: &str) -> bool {
     });
     let is_address = start.starts_with("mailto:") || start.starts_with("tel:");
     is_path || has_host || is_address || start.starts_with(['?', '#'])
+}
+
+/// Whether every image of a `srcset` comes from where its own beginning says: white space ends each of them.
+fn lists_what_is_fixed(images: &str) -> bool {
+    images.split_whitespace().filter(|piece| piece.contains(OPEN)).all(leads_somewhere_fixed)
 }
 
 /// Makes every placeholder of a link a piece of a URL.
