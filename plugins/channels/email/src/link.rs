@@ -1,6 +1,7 @@
 //! Where links of an email may lead.
 
-const OPEN: &str = "{{";
+/// How a placeholder begins.
+pub(crate) const OPEN: &str = "{{";
 const CLOSE: &str = "}}";
 /// Makes the server escape a value as a piece of a URL.
 const AS_URL: &str = "url:";

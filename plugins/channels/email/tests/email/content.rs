@@ -209,6 +209,26 @@ fn content_errors_name_the_place() {
     }
 }
 
+#[test]
+fn no_value_becomes_markup() {
+    let refused = |html: &str, why: &str| {
+        check_refused(&json!({ "subject": "s", "html": html }), &format!("/html: {why}"));
+    };
+    let unquoted = |part: &str| format!("{part:?}: in a tag, a placeholder stands between quotes");
+    refused("<p title={{x}}>a</p>", &unquoted("{{x}}"));
+    refused("<p title={{ x }}>a</p>", &unquoted("{{"));
+    refused("<p class=a class=b{{x}}>a</p>", &unquoted("b{{x}}"));
+    refused("<a href=https://shop.example/{{x}}>a</a>", &unquoted("https://shop.example/{{x}}"));
+    refused("<p {{ x }}>a</p>", &unquoted("{{"));
+    refused("<p data-{{ x }}=a>a</p>", &unquoted("data-{{"));
+    refused("<h{{ x }}>a</h1>", &unquoted("h{{"));
+    refused("<b>only <{{ x }}</b>", "a value behind a < could become a tag; write &lt;");
+    for html in ["<p title='{{ x }}' class=\"{{ x }}\">{{ x }}</p>", "<b>only &lt;{{ x }}</b>", "1 < {{ x }}"]
+    {
+        check_html(html, html, &[]);
+    }
+}
+
 /// HTML that somebody wrote with bad intent, or in a hurry.
 fn careless_html() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
