@@ -132,10 +132,13 @@ impl<'a> Reader<'a> {
         match (self.element.as_str(), attribute) {
             ("a" | "area", "href") => self.link(value, span),
             ("img", "alt") => self.text.text(value),
-            (_, "href" | "src" | "background") => match link::check_source(value) {
-                Ok(()) => self.escape_values(span),
-                Err(wrong) => self.refuse_attribute(value, &wrong),
-            },
+            (_, "href" | "src" | "background" | "poster" | "action" | "formaction") => {
+                self.source(value, link::check_source(value), span);
+            }
+            // White space ends each of its addresses.
+            (_, "srcset") => {
+                self.source(value, value.split_whitespace().try_for_each(link::check_source), span);
+            }
             _ => {}
         }
     }
@@ -155,6 +158,13 @@ impl<'a> Reader<'a> {
                 }
                 self.escape_values(span);
             }
+            Err(wrong) => self.refuse_attribute(value, &wrong),
+        }
+    }
+
+    fn source(&mut self, value: &str, checked: Result<(), String>, span: Range<usize>) {
+        match checked {
+            Ok(()) => self.escape_values(span),
             Err(wrong) => self.refuse_attribute(value, &wrong),
         }
     }

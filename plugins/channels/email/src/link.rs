@@ -50,7 +50,7 @@ pub(crate) fn read(link: &str) -> Result<Link, String> {
     }
 }
 
-/// Lets the address of an image or a style pass, unless a value decides where it comes from.
+/// Lets the address of an image, a style or a form pass, unless a value decides whose it is.
 pub(crate) fn check_source(source: &str) -> Result<(), String> {
     if source.contains(OPEN) && !source.trim_start().starts_with("cid:") {
         read(source).map(drop)

@@ -84,6 +84,11 @@ fn values_in_addresses_are_pieces_of_them() {
         r#"<a href="mailto:a@b.example?subject={{url:x }}">a</a><img src="https://cdn.example/{{url:id }}.png">"#,
         &[],
     );
+    check_html(
+        r#"<img src="a.png" srcset="https://cdn.example/{{ id }}.png 2x, b.png">"#,
+        r#"<img src="a.png" srcset="https://cdn.example/{{url:id }}.png 2x, b.png">"#,
+        &[],
+    );
     let content = json!({ "subject": "s", "html": r#"<a href="https://shop.example/?q={{ x }}">a</a>"# });
     let untracked = json!({ "track_clicks": false, "track_opens": false });
     let payload = rendered(&content, &untracked);
@@ -191,6 +196,19 @@ fn content_errors_name_the_place() {
         &html(r#"<img src="https://{{ x }}/a.png">"#),
         "/html: <img src=\"https://{{ x }}/a.png\">: a placeholder may not decide where it leads; begin with https://host/",
     );
+    for (element, attribute) in [
+        ("img", r#"srcset="https://shop.example/a.png, {{ x }} 2x""#),
+        ("video", r#"poster="https://{{ x }}/a.png""#),
+        ("form", r#"action="{{ x }}""#),
+        ("button", r#"formaction="{{ x }}""#),
+    ] {
+        check_refused(
+            &html(&format!("<{element} {attribute}>")),
+            &format!(
+                "/html: <{element} {attribute}>: a placeholder may not decide where it leads; begin with https://host/"
+            ),
+        );
+    }
     check_refused(
         &html(r#"<a href="/cart">a</a>"#),
         "/html: <a href=\"/cart\">: a mail is on no page; begin with https://host/, mailto: or tel:",
