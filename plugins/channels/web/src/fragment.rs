@@ -2,14 +2,11 @@
 
 use ammonia::Builder;
 use podium_plugin::prelude::*;
-use std::borrow::Cow;
+use podium_plugin::values_as_url;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const OPEN: &str = "{{";
-const CLOSE: &str = "}}";
-/// Makes the server escape a value as a piece of a URL.
-const AS_URL: &str = "url:";
 
 /// Elements besides those that `ammonia` allows: structure, media, and buttons that do nothing by themselves.
 const TAGS: [&str; 14] = [
@@ -114,7 +111,7 @@ pub(crate) fn clean(html: &str) -> Result<String> {
             let text = format!("/html: <{element} {attribute}={value:?}>: {wrong}");
             noted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
         }
-        Some(as_url(value))
+        Some(values_as_url(value).into())
     });
     let cleaned = builder.clean(html).to_string();
     drop(builder);
@@ -147,29 +144,9 @@ fn lists_what_is_fixed(images: &str) -> bool {
     images.split_whitespace().filter(|piece| piece.contains(OPEN)).all(leads_somewhere_fixed)
 }
 
-/// Makes every placeholder of a link a piece of a URL.
-fn as_url(link: &str) -> Cow<'_, str> {
-    let mut rewritten = String::with_capacity(link.len() + AS_URL.len());
-    let mut rest = link;
-    while let Some((before, inside)) = rest.split_once(OPEN) {
-        let inside = inside.trim_start().strip_prefix(AS_URL).unwrap_or(inside);
-        let len = inside.find(CLOSE).map_or(inside.len(), |at| at + CLOSE.len());
-        rewritten.extend([before, OPEN, AS_URL, inside[..len].trim_start()]);
-        rest = &inside[len..];
-    }
-    rewritten.push_str(rest);
-    rewritten.into()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{as_url, leads_somewhere_fixed};
-
-    #[test]
-    fn placeholders_of_links_become_pieces_of_urls() {
-        assert_eq!(as_url("/{{ a }}/{{b|c}}?{{ url:d }}"), "/{{url:a }}/{{url:b|c}}?{{url:d }}");
-        assert_eq!(as_url("/{{ a"), "/{{url:a");
-    }
+    use super::leads_somewhere_fixed;
 
     #[test]
     fn a_link_leads_where_its_beginning_says() {
