@@ -139,7 +139,7 @@ pub use info::{Direction, MetricInfo, Posterior, Unit};
 pub use message::{Message, Purpose};
 pub use metric::{Metric, Sums};
 pub use outcome::Outcome;
-pub use payload::{Content, Escaping, Part, Payload};
+pub use payload::{Content, Escaping, Part, Payload, values_as_url};
 pub use secret::Secret;
 pub use track::TrackEvent;
 pub use webhook::{Feedback, FeedbackKind, Request};

@@ -7,6 +7,10 @@ use serde_json::Value;
 
 /// The name of the part of a payload that has only one.
 const BODY: &str = "body";
+const OPEN: &str = "{{";
+const CLOSE: &str = "}}";
+/// Makes the server escape a value as a piece of a URL.
+const AS_URL: &str = "url:";
 
 /// A variant's content, as its author saved it.
 #[derive(Clone, Copy, Debug)]
@@ -156,5 +160,38 @@ impl Part {
     /// Tells the text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+}
+
+/// Makes every placeholder of a link a piece of a URL, whatever the text is that the link stands in: `{{ name }}`
+/// becomes `{{url:name }}`. For links inside of HTML, for example.
+pub fn values_as_url(link: &str) -> String {
+    let mut rewritten = String::with_capacity(link.len() + AS_URL.len());
+    let mut rest = link;
+    while let Some((before, inside)) = rest.split_once(OPEN) {
+        let inside = inside.trim_start();
+        let inside = inside.strip_prefix(AS_URL).unwrap_or(inside).trim_start();
+        let len = inside.find(CLOSE).map_or(inside.len(), |at| at + CLOSE.len());
+        let (inside, behind) = inside.split_at(len);
+        rewritten.extend([before, OPEN, AS_URL, inside]);
+        rest = behind;
+    }
+    rewritten + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::values_as_url;
+
+    #[test]
+    fn placeholders_of_links_become_pieces_of_urls() {
+        for (link, expected) in [
+            ("/{{ a }}/{{b|c}}?{{ url:d }}", "/{{url:a }}/{{url:b|c}}?{{url:d }}"),
+            ("mailto:a?b={{ x }}&c={{ url:y|z }}", "mailto:a?b={{url:x }}&c={{url:y|z }}"),
+            ("/{{ a", "/{{url:a"),
+            ("é}}", "é}}"),
+        ] {
+            assert_eq!(values_as_url(link), expected);
+        }
     }
 }

@@ -13,6 +13,9 @@ use std::ops::Range;
 /// An image that nobody sees. It is fetched when the mail is opened.
 const PIXEL: &str = r#"<img src="{{ podium.open_url }}" width="1" height="1" alt="">"#;
 
+/// Text as long as nothing stands in the place of the placeholder.
+const VALUE_AS_TAG: &str = "<{{";
+
 /// An HTML text with its links taken out.
 pub(crate) struct Tracked {
     pub(crate) html: String,
@@ -26,11 +29,14 @@ pub(crate) struct Tracked {
 ///
 /// # Errors
 ///
-/// Content with a script, or with a link that leads nowhere.
+/// Content with a script, with a link that leads nowhere, or with a placeholder whose value could become markup.
 pub(crate) fn track(html: &str, preheader: Option<&str>, tracking: Tracking) -> Result<Tracked> {
     // The tokenizer counts a CR LF as one.
     let html = html.replace("\r\n", "\n").replace('\r', "\n");
     let mut reader = Reader::new(&html, tracking);
+    if html.contains(VALUE_AS_TAG) {
+        reader.refuse("a value behind a < could become a tag; write &lt;".into());
+    }
     let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, span: Span<usize>| {
         reader.read(&event, span.start..span.end);
         None::<Infallible>
@@ -79,10 +85,19 @@ impl<'a> Reader<'a> {
             CallbackEvent::OpenStartTag { name } => self.open(&utf8(name)),
             CallbackEvent::AttributeName { name } => {
                 let name = utf8(name).into_owned();
+                self.check_place(&name);
                 self.is_first = !self.attributes.contains(&name);
                 self.attributes.push(name);
             }
-            CallbackEvent::AttributeValue { value } if self.is_first => self.value(&utf8(value), span),
+            CallbackEvent::AttributeValue { value } => {
+                let value = utf8(value);
+                if !self.is_quoted(&span) {
+                    self.check_place(&value);
+                }
+                if self.is_first {
+                    self.value(&value, span);
+                }
+            }
             CallbackEvent::CloseStartTag { .. } if self.element == "body" => self.begin = span.end,
             CallbackEvent::EndTag { name } => {
                 let name = utf8(name);
@@ -95,8 +110,7 @@ impl<'a> Reader<'a> {
                 self.text.close(&name);
             }
             CallbackEvent::String { value } => self.text.text(&utf8(value)),
-            CallbackEvent::AttributeValue { .. }
-            | CallbackEvent::CloseStartTag { .. }
+            CallbackEvent::CloseStartTag { .. }
             | CallbackEvent::Comment { .. }
             | CallbackEvent::Doctype { .. }
             | CallbackEvent::Error(_) => {}
@@ -107,6 +121,7 @@ impl<'a> Reader<'a> {
         if element == "script" {
             self.refuse("<script>: no mailbox runs it, and many refuse a mail with one".into());
         }
+        self.check_place(element);
         self.text.open(element);
         element.clone_into(&mut self.element);
         self.attributes.clear();
@@ -117,10 +132,13 @@ impl<'a> Reader<'a> {
         match (self.element.as_str(), attribute) {
             ("a" | "area", "href") => self.link(value, span),
             ("img", "alt") => self.text.text(value),
-            (_, "href" | "src" | "background") => match link::check_source(value) {
-                Ok(()) => self.escape_values(span),
-                Err(wrong) => self.refuse_attribute(value, &wrong),
-            },
+            (_, "href" | "src" | "background" | "poster" | "action" | "formaction") => {
+                self.source(value, link::check_source(value), span);
+            }
+            // White space ends each of its addresses.
+            (_, "srcset") => {
+                self.source(value, value.split_whitespace().try_for_each(link::check_source), span);
+            }
             _ => {}
         }
     }
@@ -131,8 +149,7 @@ impl<'a> Reader<'a> {
                 let address = format!("{{{{ podium.link.{} }}}}", self.links.len());
                 self.text.leads_to(address.clone());
                 self.links.push(value.trim().to_owned());
-                let before = self.html.get(..span.start).unwrap_or_default();
-                let is_quoted = before.ends_with(['"', '\'']);
+                let is_quoted = self.is_quoted(&span);
                 self.edits.push((span, if is_quoted { address } else { format!("\"{address}\"") }));
             }
             Ok(kind) => {
@@ -145,6 +162,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn source(&mut self, value: &str, checked: Result<(), String>, span: Range<usize>) {
+        match checked {
+            Ok(()) => self.escape_values(span),
+            Err(wrong) => self.refuse_attribute(value, &wrong),
+        }
+    }
+
     /// Makes values that stand in a link pieces of a URL.
     fn escape_values(&mut self, span: Range<usize>) {
         let Some(source) = self.html.get(span.clone()) else { return };
@@ -152,6 +176,18 @@ impl<'a> Reader<'a> {
         if escaped != source {
             self.edits.push((span, escaped));
         }
+    }
+
+    /// Refuses a placeholder in a part of a tag that a space ends: behind it, a value could say anything.
+    fn check_place(&mut self, part: &str) {
+        if part.contains(link::OPEN) {
+            self.refuse(format!("{part:?}: in a tag, a placeholder stands between quotes"));
+        }
+    }
+
+    /// Whether the value of an attribute stands between quotes.
+    fn is_quoted(&self, span: &Range<usize>) -> bool {
+        self.html.get(..span.start).is_some_and(|before| before.ends_with(['"', '\'']))
     }
 
     fn refuse_attribute(&mut self, value: &str, wrong: &str) {

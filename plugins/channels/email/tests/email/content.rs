@@ -84,6 +84,11 @@ fn values_in_addresses_are_pieces_of_them() {
         r#"<a href="mailto:a@b.example?subject={{url:x }}">a</a><img src="https://cdn.example/{{url:id }}.png">"#,
         &[],
     );
+    check_html(
+        r#"<img src="a.png" srcset="https://cdn.example/{{ id }}.png 2x, b.png">"#,
+        r#"<img src="a.png" srcset="https://cdn.example/{{url:id }}.png 2x, b.png">"#,
+        &[],
+    );
     let content = json!({ "subject": "s", "html": r#"<a href="https://shop.example/?q={{ x }}">a</a>"# });
     let untracked = json!({ "track_clicks": false, "track_opens": false });
     let payload = rendered(&content, &untracked);
@@ -191,6 +196,19 @@ fn content_errors_name_the_place() {
         &html(r#"<img src="https://{{ x }}/a.png">"#),
         "/html: <img src=\"https://{{ x }}/a.png\">: a placeholder may not decide where it leads; begin with https://host/",
     );
+    for (element, attribute) in [
+        ("img", r#"srcset="https://shop.example/a.png, {{ x }} 2x""#),
+        ("video", r#"poster="https://{{ x }}/a.png""#),
+        ("form", r#"action="{{ x }}""#),
+        ("button", r#"formaction="{{ x }}""#),
+    ] {
+        check_refused(
+            &html(&format!("<{element} {attribute}>")),
+            &format!(
+                "/html: <{element} {attribute}>: a placeholder may not decide where it leads; begin with https://host/"
+            ),
+        );
+    }
     check_refused(
         &html(r#"<a href="/cart">a</a>"#),
         "/html: <a href=\"/cart\">: a mail is on no page; begin with https://host/, mailto: or tel:",
@@ -206,6 +224,26 @@ fn content_errors_name_the_place() {
     ] {
         let fault = channel(25, &json!({})).render(&content.to_string(), &within(LONG)).unwrap_err();
         assert!(fault.to_string().contains(place), "{fault}");
+    }
+}
+
+#[test]
+fn no_value_becomes_markup() {
+    let refused = |html: &str, why: &str| {
+        check_refused(&json!({ "subject": "s", "html": html }), &format!("/html: {why}"));
+    };
+    let unquoted = |part: &str| format!("{part:?}: in a tag, a placeholder stands between quotes");
+    refused("<p title={{x}}>a</p>", &unquoted("{{x}}"));
+    refused("<p title={{ x }}>a</p>", &unquoted("{{"));
+    refused("<p class=a class=b{{x}}>a</p>", &unquoted("b{{x}}"));
+    refused("<a href=https://shop.example/{{x}}>a</a>", &unquoted("https://shop.example/{{x}}"));
+    refused("<p {{ x }}>a</p>", &unquoted("{{"));
+    refused("<p data-{{ x }}=a>a</p>", &unquoted("data-{{"));
+    refused("<h{{ x }}>a</h1>", &unquoted("h{{"));
+    refused("<b>only <{{ x }}</b>", "a value behind a < could become a tag; write &lt;");
+    for html in ["<p title='{{ x }}' class=\"{{ x }}\">{{ x }}</p>", "<b>only &lt;{{ x }}</b>", "1 < {{ x }}"]
+    {
+        check_html(html, html, &[]);
     }
 }
 

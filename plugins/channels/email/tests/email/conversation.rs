@@ -301,7 +301,7 @@ fn health_logs_in_and_sends_nothing() {
 }
 
 #[test]
-fn a_message_that_may_not_begin_is_not_sent() {
+fn a_message_without_time_does_not_begin() {
     let server = Scripted::start(|_, _| Does::Usual);
     let channel = channel(server.port, &json!({}));
     let payload = filled(&*channel, &json!({ "subject": "Hi", "text": "Hello" }), "");
