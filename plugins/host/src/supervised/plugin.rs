@@ -81,7 +81,7 @@ impl Plugin {
             channels: Mutex::default(),
             settings: Mutex::default(),
             upgrading: Mutex::default(),
-            record: Mutex::new(Record::new(Edition { library, version })),
+            record: Mutex::new(Record::new(Edition { binary: library, version })),
             last_instance: AtomicU32::new(0),
         };
         if manifest.has_only_channels() {
@@ -218,7 +218,7 @@ impl Plugin {
         let (waits, library, generation) = {
             let record = self.record();
             let editions = &record.editions;
-            (record.waits(), editions.current().library.clone(), editions.generation())
+            (record.waits(), editions.current().binary.clone(), editions.generation())
         };
         if let Some(why) = waits {
             return Err(Away::Down(why));

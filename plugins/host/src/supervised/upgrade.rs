@@ -52,7 +52,7 @@ impl Plugin {
         check: &dyn Fn(&Manifest) -> Result<(), Failed>,
     ) -> Option<Result<(), Failed>> {
         let _one_at_a_time = lock(&self.upgrading);
-        let previous = self.record().editions.previous()?.library.clone();
+        let previous = self.record().editions.previous()?.binary.clone();
         Some(self.replace(previous, None, check))
     }
 
@@ -118,7 +118,7 @@ impl Plugin {
         }
         let n_instances = settings.len();
         self.say(Level::Info, &format!("generation {generation} is ready, with {n_instances} instances"));
-        Ok(Next { edition: Edition { library, version }, metrics, channels })
+        Ok(Next { edition: Edition { binary: library, version }, metrics, channels })
     }
 
     /// Lets a generation take over. Waits for the metrics' call that runs; calls of channels go on in the old child.
