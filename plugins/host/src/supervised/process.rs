@@ -28,6 +28,8 @@ pub(super) const SHARED_FD: i32 = 4;
 const TICK: Duration = Duration::from_millis(20);
 /// How long a child may take to load its plugin.
 const START_DEADLINE: Duration = Duration::from_secs(5);
+/// How many frames are taken in one look after a child that is not called.
+const FRAMES_PER_LOOK_MAX: usize = 100;
 /// How long a child may be silent.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
 
@@ -215,8 +217,12 @@ impl Process {
     /// Takes what came without being asked for; an error if the child is gone or silent for too long.
     pub(super) fn look_after(&mut self) -> Result<(), Death> {
         let begun = Instant::now();
-        // A call may want the child meanwhile: so nothing is waited for that has not begun to come.
-        while is_readable(&self.stream) {
+        // A call may want the child meanwhile: so nothing is waited for that has not begun to come, and of one that
+        // talks all the time only so much is heard.
+        for _ in 0..FRAMES_PER_LOOK_MAX {
+            if !is_readable(&self.stream) {
+                break;
+            }
             let (head, bytes) = self.frame(begun, begun + SILENCE_MAX)?;
             self.unasked(head, &bytes, begun)?;
         }
