@@ -30,6 +30,8 @@ const TICK: Duration = Duration::from_millis(20);
 const START_DEADLINE: Duration = Duration::from_secs(5);
 /// How many frames are taken in one look after a child that is not called.
 const FRAMES_PER_LOOK_MAX: usize = 100;
+/// How long it may take to make an instance.
+pub(super) const CREATE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a child may be silent.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
 
@@ -149,16 +151,11 @@ impl Process {
     }
 
     /// Makes an instance under a number that no other has; the inner error is the JSON of a fault.
-    pub(super) fn create(
-        &mut self,
-        instance: u32,
-        create_json: &[u8],
-        deadline: Duration,
-    ) -> Result<Answer, Death> {
+    pub(super) fn create(&mut self, instance: u32, create_json: &[u8]) -> Result<Answer, Death> {
         let head = self.next_call(Kind::Create, instance);
         let begun = Instant::now();
         write_frame(&mut self.stream, head, create_json).map_err(|error| self.end(&error, begun))?;
-        let (_, answer) = self.answer(Kind::Created, head.call, deadline)?;
+        let (_, answer) = self.answer(Kind::Created, head.call, CREATE_DEADLINE)?;
         if answer.is_ok() {
             self.made.insert(instance);
         }

@@ -12,10 +12,6 @@ use crate::log::Level;
 use crate::manifest::Manifest;
 use crate::refusal::{Failed, Slug};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// How long it may take to make an instance.
-const CREATE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// An instance that there is, and how to make it again. It may hold secrets: never printed.
 #[derive(Clone)]
@@ -103,11 +99,11 @@ impl Plugin {
         for (instance, setting) in &settings {
             let made = match (setting.role, &mut metrics, &channels) {
                 (Role::Metrics, Some(process), _) => process
-                    .create(*instance, &setting.create_json, CREATE_DEADLINE)
+                    .create(*instance, &setting.create_json)
                     .map(|answer| setting.is_made_of_metric(answer)),
-                (Role::Channels, _, Some(board)) => board
-                    .create(*instance, &setting.create_json, Instant::now() + CREATE_DEADLINE)
-                    .map(Setting::is_made_of_channel),
+                (Role::Channels, _, Some(board)) => {
+                    board.create(*instance, &setting.create_json).map(Setting::is_made_of_channel)
+                }
                 _ => Err(Death::Crashed("there is no child for it".to_owned())),
             };
             let made = made.map_err(|death| death.to_string()).flatten();
