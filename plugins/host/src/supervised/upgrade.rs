@@ -30,6 +30,13 @@ struct Next {
     channels: Option<Arc<Switchboard>>,
 }
 
+/// Whether what runs can be gone back to afterwards.
+#[derive(Clone, Copy)]
+enum WayBack {
+    Kept,
+    None,
+}
+
 impl Plugin {
     /// Upgrades to a library; `check` says whether what it says of itself will do.
     pub(crate) fn upgrade(
@@ -38,8 +45,7 @@ impl Plugin {
         check: &dyn Fn(&Manifest) -> Result<(), Failed>,
     ) -> Result<(), Failed> {
         let _one_at_a_time = lock(&self.upgrading);
-        let previous = self.record().editions.current().clone();
-        self.replace(library, Some(previous), check)
+        self.replace(library, WayBack::Kept, check)
     }
 
     /// Goes back to the library of before; `None` if there is none.
@@ -49,13 +55,13 @@ impl Plugin {
     ) -> Option<Result<(), Failed>> {
         let _one_at_a_time = lock(&self.upgrading);
         let previous = self.record().editions.previous()?.binary.clone();
-        Some(self.replace(previous, None, check))
+        Some(self.replace(previous, WayBack::None, check))
     }
 
     fn replace(
         &self,
         library: Library,
-        previous: Option<Edition>,
+        way_back: WayBack,
         check: &dyn Fn(&Manifest) -> Result<(), Failed>,
     ) -> Result<(), Failed> {
         let generation = self.record().editions.generation();
@@ -65,7 +71,7 @@ impl Plugin {
         let prepared = prepared.inspect_err(|failed| {
             self.say(Level::Error, &format!("generation {next} is refused: {failed}; {generation} goes on"));
         })?;
-        self.swap(prepared, previous);
+        self.swap(prepared, way_back);
         Ok(())
     }
 
@@ -118,11 +124,16 @@ impl Plugin {
     }
 
     /// Lets a generation take over. Waits for the metrics' call that runs; calls of channels go on in the old child.
-    fn swap(&self, next: Next, previous: Option<Edition>) {
+    fn swap(&self, next: Next, way_back: WayBack) {
         let Next { edition, metrics, channels } = next;
         let text = edition.text();
         let (mut old_metrics, mut old_channels) = (lock(&self.metrics), lock(&self.channels));
         let mut record = self.record();
+        // Not what ran when this began: that may have crashed too often meanwhile.
+        let previous = match way_back {
+            WayBack::Kept => Some(record.editions.current().clone()),
+            WayBack::None => None,
+        };
         record.editions.begin(edition, previous);
         record.replaced(Role::Metrics, metrics.as_ref().map(Process::occupant));
         record.replaced(Role::Channels, channels.as_ref().map(|board| board.occupant()));
