@@ -159,7 +159,9 @@ impl OpenCall {
             }
             message.begun = true;
         }
-        if self.tell(|watch| watch.begun(self.first_idx + message_idx)).unwrap_or(true) {
+        let may_leave = self.tell(|watch| watch.begun(self.first_idx + message_idx)).unwrap_or(true);
+        // Whoever watches takes his time, and by then the caller may have given up.
+        if may_leave && now_ms() < self.deadline_ms {
             return codes::OK;
         }
         if let Some(message) = lock(&self.reported).messages.get_mut(message_idx) {

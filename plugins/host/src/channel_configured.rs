@@ -28,6 +28,13 @@ pub(crate) enum Ask<'a> {
     Health,
 }
 
+impl Ask<'_> {
+    /// How many messages it is about.
+    pub(crate) fn n_messages(&self) -> usize {
+        if let Self::Deliver { messages } = self { messages.len() } else { 0 }
+    }
+}
+
 /// Makes the calls of one configured channel, in this process or in another.
 pub(crate) trait Calls: Send + Sync {
     /// Makes a call, and says what was reported and how it ended. The first message is the caller's `first_idx`.

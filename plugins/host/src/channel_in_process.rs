@@ -106,7 +106,7 @@ impl Calls for InProcessChannel {
         first_idx: usize,
     ) -> (Reported, Result<(), ChannelFault>) {
         let ChannelFunctions { render, deliver, ingest, health, .. } = self.loaded.functions;
-        let n_messages = if let Ask::Deliver { messages } = ask { messages.len() } else { 0 };
+        let n_messages = ask.n_messages();
         let asked = Asked { call, first_idx, n_messages };
         let none = || {
             let fault = ChannelFault::Refused { code: codes::E_UNSUPPORTED, text: String::new() };

@@ -110,7 +110,7 @@ impl Lock {
         let mut lock: Self = toml::from_str(text).map_err(|error| bad(error.to_string()))?;
         lock.plugin.iter_mut().for_each(|locked| locked.sha256.make_ascii_lowercase());
         for (idx, locked) in lock.plugin.iter().enumerate() {
-            let Locked { file, sha256, .. } = locked;
+            let Locked { file, id, sha256, .. } = locked;
             if Path::new(file).file_name() != Some(file.as_ref()) {
                 return Err(bad(format!("{file:?} as the name of a file in this folder")));
             }
@@ -118,8 +118,12 @@ impl Lock {
             if !is_hash {
                 return Err(bad(format!("{sha256:?} as the sha256 of {file}")));
             }
-            if lock.plugin[..idx].iter().any(|other| other.file == *file) {
+            let before = &lock.plugin[..idx];
+            if before.iter().any(|other| other.file == *file) {
                 return Err(bad(format!("{file} twice")));
+            }
+            if before.iter().any(|other| other.id == *id) {
+                return Err(bad(format!("plugin {id} twice")));
             }
         }
         Ok(lock)
@@ -281,6 +285,8 @@ mod tests {
         check(&entry("../a.so", ""), "\"../a.so\" as the name of a file");
         check(&entry("", ""), "\"\" as the name of a file");
         check(&entry("a.so", "").replace("EEFF", "EEF"), "as the sha256 of a.so");
-        check(&(entry("a.so", "") + &entry("b.so", "") + &entry("a.so", "")), "found a.so twice");
+        let other = entry("b.so", "").replace("\"a\"", "\"b\"");
+        check(&(entry("a.so", "") + &other + &entry("a.so", "")), "found a.so twice");
+        check(&(entry("a.so", "") + &other + &entry("c.so", "")), "found plugin a twice");
     }
 }

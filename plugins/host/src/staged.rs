@@ -49,8 +49,9 @@ pub(crate) fn stage(checked: &Checked, folder: &Path) -> Result<Staged, Failed> 
     // Beside it first: another process may be loading the file of that name.
     let beside = folder.join(format!("{sha256}.{}.part", std::process::id()));
     let write = || {
-        let mut part =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o500).open(&beside)?;
+        // Nobody may write to a copy, so one that a process of our number left half done has to go.
+        drop(fs::remove_file(&beside));
+        let mut part = OpenOptions::new().write(true).create_new(true).mode(0o500).open(&beside)?;
         part.lock_shared()?;
         part.write_all(bytes)?;
         part.sync_all()?;
@@ -67,7 +68,11 @@ pub(crate) fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let file = entry.path();
         let is_copy = file.extension().is_some_and(|extension| extension == "so" || extension == "part");
-        if is_copy && File::open(&file).is_ok_and(|opened| opened.try_lock().is_ok()) {
+        // Locked until it is gone, or another process could take hold of it in between.
+        if is_copy
+            && let Ok(copy) = File::open(&file)
+            && copy.try_lock().is_ok()
+        {
             // One that stays takes room, and nothing else.
             drop(fs::remove_file(&file));
         }

@@ -30,7 +30,7 @@ fn order(coupon: &str) -> Batch {
 #[expect(clippy::print_stderr, reason = "who reads that a test passed must know when it tried nothing")]
 fn is_confined(world: &World, plugin: &str) -> bool {
     let confinement = world.registry.status(plugin).unwrap().confinement;
-    let has_said = world.has_line("this kernel does not fully keep it");
+    let has_said = world.has_line("this kernel keeps it from less than it must not do");
     assert_eq!(has_said, confinement != Confinement::Full);
     if confinement != Confinement::Full {
         eprintln!("SKIPPED: this kernel confines {plugin} {}", confinement.as_str());

@@ -14,8 +14,6 @@ use crate::channel_instance::{ChannelCall, ChannelCreateError, ChannelFault};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long it may take to make an instance.
-const CREATE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a channel may render, or take a webhook request.
 const SHORT_DEADLINE: Duration = Duration::from_secs(5);
 /// How long it may try whether it is well.
@@ -63,7 +61,7 @@ impl SupervisedChannel {
         if board.has(self.instance) {
             return Ok(Ok(()));
         }
-        let answer = board.create(self.instance, &self.create_json, Instant::now() + CREATE_DEADLINE);
+        let answer = board.create(self.instance, &self.create_json);
         let answer = answer.inspect_err(|death| self.plugin.lost(board, death))?;
         Ok(answer.map(drop))
     }
@@ -100,8 +98,7 @@ impl Calls for SupervisedChannel {
         call: &ChannelCall,
         first_idx: usize,
     ) -> (Reported, Result<(), ChannelFault>) {
-        let n_messages = if let Ask::Deliver { messages } = ask { messages.len() } else { 0 };
-        let open = Arc::new(OpenCall::new(call, first_idx, n_messages));
+        let open = Arc::new(OpenCall::new(call, first_idx, ask.n_messages()));
         let ended = self.run(ask, call, &open);
         (open.take(), ended)
     }

@@ -24,7 +24,7 @@ pub(crate) struct Library {
 /// A file of a plugin, and the version that it says it is.
 #[derive(Clone, Debug)]
 pub(super) struct Edition {
-    pub(super) library: Library,
+    pub(super) binary: Library,
     pub(super) version: String,
 }
 
@@ -69,7 +69,7 @@ impl Library {
 impl Edition {
     /// Says which one it is, in a line of the log.
     pub(super) fn text(&self) -> String {
-        let sha256 = &self.library.sha256;
+        let sha256 = &self.binary.sha256;
         format!("{} ({}…)", self.version, sha256.get(..8).unwrap_or(sha256))
     }
 }

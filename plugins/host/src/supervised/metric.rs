@@ -15,8 +15,6 @@ use std::time::Duration;
 
 /// How long a metric may take for a batch. It answers in microseconds or not at all.
 const DEADLINE: Duration = Duration::from_millis(250);
-/// How long it may take to make an instance.
-const CREATE_DEADLINE: Duration = Duration::from_secs(5);
 /// A batch that ends so many children is the reason.
 const CHILDREN_PER_BATCH: usize = 3;
 
@@ -174,7 +172,7 @@ fn create(
     instance: u32,
     create_json: &[u8],
 ) -> Result<Result<Created, Vec<u8>>, Death> {
-    let created = running.call(|process| process.create(instance, create_json, CREATE_DEADLINE))?;
+    let created = running.call(|process| process.create(instance, create_json))?;
     Ok(created.and_then(|created| {
         let unreadable = |error: serde_json::Error| CreateError::Lost { text: error.to_string() };
         serde_json::from_slice(&created)

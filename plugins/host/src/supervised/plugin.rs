@@ -13,6 +13,7 @@ use crate::log::{HostLog, Level, LogLine};
 use crate::manifest::Manifest;
 use crate::refusal::{Failed, Slug};
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
@@ -81,7 +82,7 @@ impl Plugin {
             channels: Mutex::default(),
             settings: Mutex::default(),
             upgrading: Mutex::default(),
-            record: Mutex::new(Record::new(Edition { library, version })),
+            record: Mutex::new(Record::new(Edition { binary: library, version })),
             last_instance: AtomicU32::new(0),
         };
         if manifest.has_only_channels() {
@@ -93,7 +94,7 @@ impl Plugin {
             *lock(&plugin.metrics) = Some(process);
         }
         let plugin = Arc::new(plugin);
-        watch(Arc::downgrade(&plugin), &plugin.id);
+        watch(Arc::downgrade(&plugin), &plugin.id).map_err(|error| refused(error.to_string()))?;
         Ok((plugin, manifest))
     }
 
@@ -218,7 +219,7 @@ impl Plugin {
         let (waits, library, generation) = {
             let record = self.record();
             let editions = &record.editions;
-            (record.waits(), editions.current().library.clone(), editions.generation())
+            (record.waits(), editions.current().binary.clone(), editions.generation())
         };
         if let Some(why) = waits {
             return Err(Away::Down(why));
@@ -376,7 +377,7 @@ impl Running<'_> {
 }
 
 /// Looks after a plugin until nobody has it any more.
-fn watch(plugin: Weak<Plugin>, id: &str) {
+fn watch(plugin: Weak<Plugin>, id: &str) -> io::Result<()> {
     let work = move || {
         while let Some(plugin) = plugin.upgrade() {
             plugin.look_after();
@@ -384,7 +385,7 @@ fn watch(plugin: Weak<Plugin>, id: &str) {
             std::thread::sleep(LOOK_EVERY);
         }
     };
-    drop(std::thread::Builder::new().name(format!("watch-{id}")).spawn(work));
+    std::thread::Builder::new().name(format!("watch-{id}")).spawn(work).map(drop)
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -28,6 +28,10 @@ pub(super) const SHARED_FD: i32 = 4;
 const TICK: Duration = Duration::from_millis(20);
 /// How long a child may take to load its plugin.
 const START_DEADLINE: Duration = Duration::from_secs(5);
+/// How many frames are taken in one look after a child that is not called.
+const FRAMES_PER_LOOK_MAX: usize = 100;
+/// How long it may take to make an instance.
+pub(super) const CREATE_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a child may be silent.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
 
@@ -147,16 +151,11 @@ impl Process {
     }
 
     /// Makes an instance under a number that no other has; the inner error is the JSON of a fault.
-    pub(super) fn create(
-        &mut self,
-        instance: u32,
-        create_json: &[u8],
-        deadline: Duration,
-    ) -> Result<Answer, Death> {
+    pub(super) fn create(&mut self, instance: u32, create_json: &[u8]) -> Result<Answer, Death> {
         let head = self.next_call(Kind::Create, instance);
         let begun = Instant::now();
         write_frame(&mut self.stream, head, create_json).map_err(|error| self.end(&error, begun))?;
-        let (_, answer) = self.answer(Kind::Created, head.call, deadline)?;
+        let (_, answer) = self.answer(Kind::Created, head.call, CREATE_DEADLINE)?;
         if answer.is_ok() {
             self.made.insert(instance);
         }
@@ -215,8 +214,12 @@ impl Process {
     /// Takes what came without being asked for; an error if the child is gone or silent for too long.
     pub(super) fn look_after(&mut self) -> Result<(), Death> {
         let begun = Instant::now();
-        // A call may want the child meanwhile: so nothing is waited for that has not begun to come.
-        while is_readable(&self.stream) {
+        // A call may want the child meanwhile: so nothing is waited for that has not begun to come, and of one that
+        // talks all the time only so much is heard.
+        for _ in 0..FRAMES_PER_LOOK_MAX {
+            if !is_readable(&self.stream) {
+                break;
+            }
             let (head, bytes) = self.frame(begun, begun + SILENCE_MAX)?;
             self.unasked(head, &bytes, begun)?;
         }

@@ -134,10 +134,10 @@ impl Record {
             confinement: occupants().map(|occupant| occupant.confinement).min().unwrap_or(Confinement::Full),
             restarts: self.restarts,
             last_crash: self.last_crash.clone(),
-            sha256: self.editions.current().library.sha256.clone(),
+            sha256: self.editions.current().binary.sha256.clone(),
             version: self.editions.current().version.clone(),
             generation: self.editions.generation(),
-            previous_sha256: self.editions.previous().map(|edition| edition.library.sha256.clone()),
+            previous_sha256: self.editions.previous().map(|edition| edition.binary.sha256.clone()),
         }
     }
 

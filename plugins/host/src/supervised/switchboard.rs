@@ -1,7 +1,7 @@
 //! A child whose calls run side by side. A thread of its own reads what the child says and passes it on to the calls
 //! that it is about; each call's own thread does the rest, and may take its time.
 
-use super::process::{Answer, Death, Process};
+use super::process::{Answer, CREATE_DEADLINE, Death, Process};
 use super::record::Occupant;
 use super::wire::{Head, Kind, write_frame};
 use crate::channel_calls::OpenCall;
@@ -93,13 +93,9 @@ impl Switchboard {
     }
 
     /// Makes an instance under a number that no other has; the inner error is the JSON of a fault.
-    pub(super) fn create(
-        &self,
-        instance: u32,
-        create_json: &[u8],
-        deadline: Instant,
-    ) -> Result<Answer, Death> {
+    pub(super) fn create(&self, instance: u32, create_json: &[u8]) -> Result<Answer, Death> {
         let call = Arc::new(OpenCall::new(&crate::ChannelCall::default(), 0, 0));
+        let deadline = Instant::now() + CREATE_DEADLINE;
         let answer = self.call((Kind::CreateChannel, instance), create_json, &call, deadline)?;
         if answer.is_ok() {
             lock(&self.made).insert(instance);

@@ -12,10 +12,6 @@ use crate::log::Level;
 use crate::manifest::Manifest;
 use crate::refusal::{Failed, Slug};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// How long it may take to make an instance.
-const CREATE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// An instance that there is, and how to make it again. It may hold secrets: never printed.
 #[derive(Clone)]
@@ -34,6 +30,13 @@ struct Next {
     channels: Option<Arc<Switchboard>>,
 }
 
+/// Whether what runs can be gone back to afterwards.
+#[derive(Clone, Copy)]
+enum WayBack {
+    Kept,
+    None,
+}
+
 impl Plugin {
     /// Upgrades to a library; `check` says whether what it says of itself will do.
     pub(crate) fn upgrade(
@@ -42,8 +45,7 @@ impl Plugin {
         check: &dyn Fn(&Manifest) -> Result<(), Failed>,
     ) -> Result<(), Failed> {
         let _one_at_a_time = lock(&self.upgrading);
-        let previous = self.record().editions.current().clone();
-        self.replace(library, Some(previous), check)
+        self.replace(library, WayBack::Kept, check)
     }
 
     /// Goes back to the library of before; `None` if there is none.
@@ -52,14 +54,14 @@ impl Plugin {
         check: &dyn Fn(&Manifest) -> Result<(), Failed>,
     ) -> Option<Result<(), Failed>> {
         let _one_at_a_time = lock(&self.upgrading);
-        let previous = self.record().editions.previous()?.library.clone();
-        Some(self.replace(previous, None, check))
+        let previous = self.record().editions.previous()?.binary.clone();
+        Some(self.replace(previous, WayBack::None, check))
     }
 
     fn replace(
         &self,
         library: Library,
-        previous: Option<Edition>,
+        way_back: WayBack,
         check: &dyn Fn(&Manifest) -> Result<(), Failed>,
     ) -> Result<(), Failed> {
         let generation = self.record().editions.generation();
@@ -69,7 +71,7 @@ impl Plugin {
         let prepared = prepared.inspect_err(|failed| {
             self.say(Level::Error, &format!("generation {next} is refused: {failed}; {generation} goes on"));
         })?;
-        self.swap(prepared, previous);
+        self.swap(prepared, way_back);
         Ok(())
     }
 
@@ -103,11 +105,11 @@ impl Plugin {
         for (instance, setting) in &settings {
             let made = match (setting.role, &mut metrics, &channels) {
                 (Role::Metrics, Some(process), _) => process
-                    .create(*instance, &setting.create_json, CREATE_DEADLINE)
+                    .create(*instance, &setting.create_json)
                     .map(|answer| setting.is_made_of_metric(answer)),
-                (Role::Channels, _, Some(board)) => board
-                    .create(*instance, &setting.create_json, Instant::now() + CREATE_DEADLINE)
-                    .map(Setting::is_made_of_channel),
+                (Role::Channels, _, Some(board)) => {
+                    board.create(*instance, &setting.create_json).map(Setting::is_made_of_channel)
+                }
                 _ => Err(Death::Crashed("there is no child for it".to_owned())),
             };
             let made = made.map_err(|death| death.to_string()).flatten();
@@ -118,15 +120,20 @@ impl Plugin {
         }
         let n_instances = settings.len();
         self.say(Level::Info, &format!("generation {generation} is ready, with {n_instances} instances"));
-        Ok(Next { edition: Edition { library, version }, metrics, channels })
+        Ok(Next { edition: Edition { binary: library, version }, metrics, channels })
     }
 
     /// Lets a generation take over. Waits for the metrics' call that runs; calls of channels go on in the old child.
-    fn swap(&self, next: Next, previous: Option<Edition>) {
+    fn swap(&self, next: Next, way_back: WayBack) {
         let Next { edition, metrics, channels } = next;
         let text = edition.text();
         let (mut old_metrics, mut old_channels) = (lock(&self.metrics), lock(&self.channels));
         let mut record = self.record();
+        // Not what ran when this began: that may have crashed too often meanwhile.
+        let previous = match way_back {
+            WayBack::Kept => Some(record.editions.current().clone()),
+            WayBack::None => None,
+        };
         record.editions.begin(edition, previous);
         record.replaced(Role::Metrics, metrics.as_ref().map(Process::occupant));
         record.replaced(Role::Channels, channels.as_ref().map(|board| board.occupant()));

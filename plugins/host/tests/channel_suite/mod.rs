@@ -342,6 +342,31 @@ fn what_could_not_be_written_down_does_not_leave() {
     assert_eq!(summary(&delivered), [(false, OutcomeStatus::Cancelled); 4]);
 }
 
+/// Takes until after the deadline to write something down.
+struct Slow(SystemTime);
+
+impl DeliveryWatch for Slow {
+    fn begun(&self, _message_idx: usize) -> bool {
+        while let Ok(left) = self.0.duration_since(SystemTime::now()) {
+            thread::sleep(left);
+        }
+        true
+    }
+
+    fn outcome(&self, _message_idx: usize, _outcome: &Outcome) {}
+}
+
+#[test]
+fn what_was_written_down_too_late_does_not_leave() {
+    let registry = load();
+    let call = within(Duration::from_millis(300));
+    let deadline = SystemTime::UNIX_EPOCH + Duration::from_millis(call.deadline_ms as u64);
+    let call = ChannelCall { watch: Some(Arc::new(Slow(deadline))), ..call };
+    let payload = payload("x");
+    let delivered = channel(&registry, "fixture_desk").deliver(&[message(r#""front""#, &payload)], &call);
+    assert_eq!(summary(&delivered), [(false, OutcomeStatus::Cancelled)]);
+}
+
 #[derive(Default)]
 struct Diary(Mutex<Vec<String>>);
 
