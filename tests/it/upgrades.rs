@@ -5,7 +5,6 @@ mod world;
 use self::world::{PLUGIN, World, arg, done, edition, libraries, podium, refused, status, text};
 use crate::harness::events::{history, order, viewed};
 use crate::harness::{Book, Built, Engine, Folder, Shop, experiment, named, soon};
-use crate::messages::send;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::fs;
@@ -132,7 +131,7 @@ fn run_load(world: &World, meanwhile: impl Fn(usize)) -> (Figures, usize) {
                     .map(|n| json!({"unit": format!("u{n}"), "address": format!("to-{n}")}))
                     .collect();
                 let request = json!({"channel": "hands", "flag": "blast", "to": to});
-                send(&shop.admin, &format!("blast-{first}"), &request);
+                shop.send_messages(&format!("blast-{first}"), &request);
             }
         });
         let ordering = scope.spawn(|| {
@@ -152,13 +151,8 @@ fn run_load(world: &World, meanwhile: impl Fn(usize)) -> (Figures, usize) {
         }
         n_times
     });
-    let sent = soon("every message is sent", || {
-        let pending = shop.admin.get("/metrics").text();
-        pending
-            .lines()
-            .any(|line| line == "podium_outbox_pending 0")
-            .then(|| world.provider.taken.lock().unwrap().clone())
-    });
+    soon("every message is sent", || shop.all_messages_ended());
+    let sent = world.provider.taken.lock().unwrap().clone();
     let keys: HashSet<&String> = sent.iter().collect();
     assert_eq!((sent.len(), keys.len()), (N_MESSAGES, N_MESSAGES), "each was sent, and none twice");
     let report = shop.report("banner");

@@ -101,10 +101,8 @@ impl World {
         done(&["install", arg(&first), "--to", arg(plugins.path()), "--force"]);
         let shop = Shop::with_plugins(engine, vec![plugins.path().to_owned()]);
         let provider = Provider::start();
-        let settings = json!({"channel": "fixture_hands", "settings": {"provider": provider.address}});
-        shop.admin
-            .call("PUT", "/api/v1/channels/hands", &[], Some(settings.to_string().as_bytes()))
-            .expect(201);
+        let hands = json!({"channel": "fixture_hands", "settings": {"provider": provider.address}});
+        shop.set_up("hands", &hands);
         let mut definition = experiment("banner", &["control", "b"]);
         definition["primary_metric"] = json!({"metric": "fixture_counts", "window_s": 86_400});
         definition["secondary_metrics"] = json!([{"metric": "conversion", "window_s": 86_400}]);
