@@ -4,7 +4,7 @@ use crate::harness::{
     Book, Engine, MailServer, Podium, Profile, Random, Receiver, Reply, Shop, eventually, experiment, named,
     profile, soon,
 };
-use crate::messages::{send, with_desk, with_mail};
+use crate::messages::{with_desk, with_mail};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::process::Command;
@@ -27,6 +27,7 @@ const PLACES: [&str; 7] = [
     "before-settled",
     "after-settled",
 ];
+
 /// The other database has less to prove.
 fn n_requests(engine: Engine) -> usize {
     if engine == Engine::Sqlite || profile() == Profile::Full { 10 } else { 2 }
@@ -54,8 +55,8 @@ fn send_through_crashes(
         let is_reached = !place.ends_with("queued") || asked < n_requests;
         if asked < n_requests {
             let body = request(asked).to_string();
-            let headers = [("Idempotency-Key", format!("request-{asked}"))];
-            let headers = [("Idempotency-Key", headers[0].1.as_str())];
+            let key = format!("request-{asked}");
+            let headers = [("Idempotency-Key", key.as_str())];
             // The same request again, if the server has ended before it answered.
             if let Ok(answer) =
                 shop.admin.try_call("POST", "/api/v1/messages", &headers, Some(body.as_bytes()))
@@ -73,12 +74,12 @@ fn send_through_crashes(
     }
     shop.restart();
     for number in asked..n_requests {
-        let sent = send(&shop.admin, &format!("request-{number}"), &request(number));
+        let sent = shop.send_messages(&format!("request-{number}"), &request(number));
         keep(&mut messages, &json!(sent));
     }
     for number in 0..asked {
         // What was asked for is known by the same key.
-        let again = send(&shop.admin, &format!("request-{number}"), &request(number));
+        let again = shop.send_messages(&format!("request-{number}"), &request(number));
         keep(&mut messages, &json!(again));
     }
     assert_eq!(messages.len(), n_requests * PER_REQUEST);
@@ -93,11 +94,7 @@ fn send_through_crashes(
                 }
             }
         });
-        eventually("everything has come to its end", ALL_WITHIN, || {
-            let text = shop.admin.get("/metrics").text();
-            let line = text.lines().find_map(|line| line.strip_prefix("podium_outbox_pending "))?;
-            (line.trim() == "0").then_some(())
-        });
+        eventually("everything has come to its end", ALL_WITHIN, || shop.all_messages_ended());
         is_done.store(true, Ordering::SeqCst);
     });
     let mut ended = BTreeMap::new();

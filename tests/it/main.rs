@@ -40,6 +40,7 @@ mod wrong_channels;
 mod wrong_events;
 mod wrong_messages;
 mod wrong_requests;
+mod wrong_suppressions;
 
 fn main() -> std::process::ExitCode {
     let mut book = harness::Book::default();
@@ -69,5 +70,6 @@ fn main() -> std::process::ExitCode {
     wrong_events::promises(&mut book);
     wrong_messages::promises(&mut book);
     wrong_requests::promises(&mut book);
+    wrong_suppressions::promises(&mut book);
     book.run()
 }

@@ -2,7 +2,7 @@
 //! wants no more gets no more.
 
 use crate::harness::{
-    Book, Built, Client, Engine, MailServer, Receiver, Reply, Shop, events, experiment, named, soon,
+    Book, Built, Client, Engine, MailServer, Receiver, Reply, Shop, email, events, experiment, named, soon,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(the_same_request_again_sends_nothing_again));
     book.both(named!(what_the_provider_refuses_is_told_and_counts_nothing));
     book.both(named!(a_provider_that_is_back_gets_what_waited));
+    book.both(named!(what_was_not_answered_waits_to_go_again));
     book.both(named!(wrong_credentials_stop_the_channel_until_they_are_right));
     book.both(named!(what_is_under_way_when_its_channel_is_removed_does_not_wait_for_ever));
     book.both(named!(what_waits_for_a_channel_that_is_removed_is_not_sent));
@@ -32,33 +33,18 @@ pub(super) fn with_desk(engine: Engine, receiver: &Receiver) -> Shop {
     Built::package("webhook-channel");
     let shop = Shop::with(engine, Vec::new(), &[SECRET]);
     let settings = json!({"endpoint": receiver.url(), "signing_secret": {"secret": "HOOK"}});
-    set_up(&shop.admin, "desk", &json!({"channel": "webhook", "settings": settings}));
+    shop.set_up("desk", &json!({"channel": "webhook", "settings": settings}));
     shop
 }
 
 /// A shop with a channel `mail` to the mail server.
 pub(super) fn with_mail(engine: Engine, server: &MailServer) -> Shop {
     let shop = Shop::open(engine);
-    let settings = json!({"host": "127.0.0.1", "port": server.port(), "tls": "none", "from": "Shop <news@shop.example>"});
-    set_up(&shop.admin, "mail", &json!({"channel": "email", "settings": settings}));
+    shop.set_up("mail", &email(server.port()));
     shop
 }
 
-fn set_up(admin: &Client, key: &str, channel: &Value) {
-    let path = format!("/api/v1/channels/{key}");
-    let answer = admin.call("PUT", &path, &[], Some(channel.to_string().as_bytes())).expect(201);
-    assert_eq!(answer["state"], "running", "{answer}");
-}
-
-/// Asks for messages, and returns their bodies.
-#[track_caller]
-pub(super) fn send(admin: &Client, key: &str, request: &Value) -> Vec<Value> {
-    let headers = [("Idempotency-Key", key)];
-    let answer = admin.call("POST", "/api/v1/messages", &headers, Some(request.to_string().as_bytes()));
-    answer.expect(202)["data"].as_array().unwrap().clone()
-}
-
-pub(super) fn recipients(units: impl Iterator<Item = usize>) -> Value {
+fn recipients(units: impl Iterator<Item = usize>) -> Value {
     units.map(|n| json!({"unit": format!("u{n}"), "address": format!("desk-{n}")})).collect()
 }
 
@@ -99,7 +85,7 @@ pub(crate) fn a_message_carries_the_variant_of_its_person_and_counts_once_it_is_
             json!({"unit": format!("u{n}"), "address": address, "fields": {"name": "A\"B"}})
         })
         .collect();
-    let sent = send(&shop.admin, "blast-1", &json!({"channel": "desk", "flag": "winter", "to": to}));
+    let sent = shop.send_messages("blast-1", &json!({"channel": "desk", "flag": "winter", "to": to}));
     let mut expected: BTreeMap<String, i64> = BTreeMap::new();
     for (n, message) in sent.iter().enumerate() {
         let variant = message["variant"].as_str().unwrap();
@@ -141,9 +127,7 @@ pub(crate) fn a_message_carries_the_variant_of_its_person_and_counts_once_it_is_
         assert_eq!(posted.id, sent[n]["id"].as_str().unwrap());
     }
     // Who is gone is not written to again.
-    let again = send(
-        &shop.admin,
-        "blast-2",
+    let again = shop.send_messages("blast-2",
         &json!({"channel": "desk", "content": {"text": "x"}, "to": {"unit": "u1", "address": "desk-1-gone"}, "purpose": "transactional"}),
     );
     assert_eq!(settled(&shop, &again[0]["id"], &["skipped", "sent", "failed"])["reason"], "suppressed");
@@ -158,10 +142,7 @@ pub(crate) fn the_same_request_again_sends_nothing_again(engine: Engine) {
     let receiver = Receiver::new(|_, _| Reply::Status(200, ""));
     let mut shop = with_desk(engine, &receiver);
     let request = json!({"channel": "desk", "content": {"a": 1}, "to": recipients(0..20)});
-    let body = request.to_string();
-    let ask = |admin: &Client| {
-        admin.call("POST", "/api/v1/messages", &[("Idempotency-Key", "k")], Some(body.as_bytes()))
-    };
+    let ask = |admin: &Client| admin.send_messages("k", &request);
     // At the same time, and one after the other, over a restart too.
     let first = std::thread::scope(|scope| {
         let asking: Vec<_> = (0..8).map(|_| scope.spawn(|| ask(&shop.admin).expect(202))).collect();
@@ -180,9 +161,8 @@ pub(crate) fn the_same_request_again_sends_nothing_again(engine: Engine) {
         settled(&shop, &json!(id), &["sent"]);
     }
     assert_eq!(receiver.posted().len(), 20);
-    let other = json!({"channel": "desk", "content": {"a": 2}, "to": recipients(0..1)}).to_string();
-    let reused =
-        shop.admin.call("POST", "/api/v1/messages", &[("Idempotency-Key", "k")], Some(other.as_bytes()));
+    let other = json!({"channel": "desk", "content": {"a": 2}, "to": recipients(0..1)});
+    let reused = shop.admin.send_messages("k", &other);
     assert_eq!(reused.problem(422).slug, "idempotency-key-reused");
 }
 
@@ -205,7 +185,7 @@ pub(crate) fn what_the_provider_refuses_is_told_and_counts_nothing(engine: Engin
     let to: Value = [400, 410, 413, 302]
         .map(|status| json!({"unit": format!("u{status}"), "address": format!("status-{status}")}))
         .into();
-    let sent = send(&shop.admin, "k", &json!({"channel": "desk", "flag": "winter", "to": to}));
+    let sent = shop.send_messages("k", &json!({"channel": "desk", "flag": "winter", "to": to}));
     for (message, reason) in sent.iter().zip(["rejected", "target_gone", "too_large", "rejected"]) {
         let message = settled(&shop, &message["id"], &["failed", "sent", "skipped"]);
         assert_eq!((&message["state"], &message["reason"]), (&json!("failed"), &json!(reason)), "{message}");
@@ -219,24 +199,35 @@ pub(crate) fn what_the_provider_refuses_is_told_and_counts_nothing(engine: Engin
 pub(crate) fn a_provider_that_is_back_gets_what_waited(engine: Engine) {
     let receiver = Receiver::new(|_, n_before| match n_before {
         0 => Reply::Status(503, "retry-after: 1\r\n"),
-        1 => Reply::Nothing,
-        2 => Reply::Status(429, "retry-after: 1\r\n"),
+        1 => Reply::Status(429, "retry-after: 1\r\n"),
         _ => Reply::Status(200, ""),
     });
     let shop = with_desk(engine, &receiver);
-    let to = json!({"unit": "u1", "address": "desk-1"});
-    let sent = send(&shop.admin, "k", &json!({"channel": "desk", "content": {"a": 1}, "to": to}));
-    // Being keyed, it goes again after an answer that never came. That takes half a minute; the clock is not ours.
-    let id = &sent[0]["id"];
-    let waiting = soon("two attempts", || {
-        let message = shop.admin.get(&format!("/api/v1/messages/{}", id.as_str().unwrap())).expect(200);
-        (message["attempts"] == 2 && message["state"] == "queued").then_some(message)
-    });
-    let outcomes: Vec<&Value> =
-        waiting["history"].as_array().unwrap().iter().map(|attempt| &attempt["outcome"]).collect();
-    assert_eq!(outcomes, ["deferred", "unknown"], "{waiting}");
+    let request = json!({"channel": "desk", "content": {"a": 1}, "to": {"unit": "u1", "address": "desk-1"}});
+    let sent = shop.send_messages("k", &request);
+    let message = settled(&shop, &sent[0]["id"], &["sent", "failed", "skipped", "unknown"]);
+    assert_eq!((&message["state"], &message["attempts"]), (&json!("sent"), &json!(3)), "{message}");
+    assert_eq!(outcomes(&message), ["deferred", "rate_limited", "accepted"], "{message}");
     let keys: Vec<String> = receiver.posted().into_iter().map(|posted| posted.id).collect();
-    assert!(keys.iter().all(|key| key == id.as_str().unwrap()), "{keys:?}");
+    assert!(keys.iter().all(|key| *key == sent[0]["id"]), "{keys:?}");
+}
+
+/// Being keyed, it goes again. That takes half a minute, and the clock is not ours: it is queued for that.
+pub(crate) fn what_was_not_answered_waits_to_go_again(engine: Engine) {
+    let receiver = Receiver::new(|_, _| Reply::Nothing);
+    let shop = with_desk(engine, &receiver);
+    let request = json!({"channel": "desk", "content": {"a": 1}, "to": {"unit": "u1", "address": "desk-1"}});
+    let sent = shop.send_messages("k", &request);
+    let path = format!("/api/v1/messages/{}", sent[0]["id"].as_str().unwrap());
+    let message = soon("one attempt", || {
+        let message = shop.admin.get(&path).expect(200);
+        (message["attempts"] == 1 && message["state"] == "queued").then_some(message)
+    });
+    assert_eq!(outcomes(&message), ["unknown"], "{message}");
+}
+
+fn outcomes(message: &Value) -> Vec<&Value> {
+    message["history"].as_array().unwrap().iter().map(|attempt| &attempt["outcome"]).collect()
 }
 
 pub(crate) fn wrong_credentials_stop_the_channel_until_they_are_right(engine: Engine) {
@@ -247,7 +238,7 @@ pub(crate) fn wrong_credentials_stop_the_channel_until_they_are_right(engine: En
     let shop = with_desk(engine, &receiver);
     let channel = || shop.admin.get("/api/v1/channels/desk").expect(200);
     let sent =
-        send(&shop.admin, "k", &json!({"channel": "desk", "content": {"a": 1}, "to": recipients(0..50)}));
+        shop.send_messages("k", &json!({"channel": "desk", "content": {"a": 1}, "to": recipients(0..50)}));
     soon("the channel is paused", || (channel()["state"] == "paused").then_some(()));
     assert!(channel()["why"].as_str().unwrap().contains("credentials"), "{}", channel());
     let n_tried = receiver.posted().len();
@@ -267,7 +258,7 @@ pub(crate) fn what_waits_for_a_channel_that_is_removed_is_not_sent(engine: Engin
     let shop = with_desk(engine, &receiver);
     let later = events::rfc3339(events::now() + 3_600_000);
     let request = json!({"channel": "desk", "content": {"a": 1}, "to": recipients(0..3), "send_at": later});
-    let sent = send(&shop.admin, "k", &request);
+    let sent = shop.send_messages("k", &request);
     shop.admin.edit("DELETE", "/api/v1/channels/desk", "*", None).expect(204);
     for message in &sent {
         assert_eq!(settled(&shop, &message["id"], &["skipped"])["reason"], "channel_removed");
@@ -333,8 +324,7 @@ pub(crate) fn one_click_ends_such_mails_and_nothing_else(engine: Engine) {
     let mail = |key: &str, purpose: &str, name: &str| {
         let to = json!({"unit": name, "address": {"email": format!("{name}@Example.com")}});
         let content = json!({"subject": "Sale", "text": "Today"});
-        let sent = send(
-            &shop.admin,
+        let sent = shop.send_messages(
             key,
             &json!({"channel": "mail", "content": content, "to": to, "purpose": purpose}),
         );
@@ -381,7 +371,7 @@ pub(crate) fn clicks_and_openings_are_events_of_the_person(engine: Engine) {
     shop.run(&definition);
     let to: Value =
         (0..10).map(|n| json!({"unit": format!("u{n}"), "address": {"email": format!("u{n}@example.com")}, "fields": {"name": "A & B"}})).collect();
-    let sent = send(&shop.admin, "k", &json!({"channel": "mail", "flag": "subject", "to": to}));
+    let sent = shop.send_messages("k", &json!({"channel": "mail", "flag": "subject", "to": to}));
     for message in &sent {
         settled(&shop, &message["id"], &["sent"]);
     }
@@ -427,14 +417,14 @@ pub(crate) fn no_field_of_a_person_changes_a_header(engine: Engine) {
         ("2", json!({"unit": "u2", "address": {"email": "u2@example.com", "name": hostile}})),
         ("3", json!({"unit": "u3", "address": {"email": "u3@example.com>\r\nRCPT TO:<eve@evil.example"}})),
     ] {
-        let sent = send(&shop.admin, key, &json!({"channel": "mail", "content": content, "to": to}));
+        let sent = shop.send_messages(key, &json!({"channel": "mail", "content": content, "to": to}));
         let message = settled(&shop, &sent[0]["id"], &["sent", "failed"]);
         assert_eq!(message["state"], "failed", "{message}");
     }
     assert!(server.taken().is_empty(), "{:?}", server.taken());
     let body = json!({"subject": "Hi", "text": "{{ name }}"});
     let to = json!({"unit": "u1", "address": {"email": "u1@example.com"}, "fields": {"name": hostile}});
-    let sent = send(&shop.admin, "4", &json!({"channel": "mail", "content": body, "to": to}));
+    let sent = shop.send_messages("4", &json!({"channel": "mail", "content": body, "to": to}));
     settled(&shop, &sent[0]["id"], &["sent"]);
     let [mail] = &server.taken()[..] else { panic!("not one mail: {:?}", server.taken()) };
     assert_eq!((mail.header("Bcc"), mail.to.as_str()), (None, "u1@example.com"));

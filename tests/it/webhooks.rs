@@ -18,8 +18,7 @@ fn with_channel(engine: Engine, library: &std::path::Path, channel: &Value) -> (
     std::fs::copy(library, folder.path().join("plugin.so")).unwrap();
     let env = [("PODIUM_SECRET_TOKEN", SECRET)];
     let shop = Shop::with(engine, vec![folder.path().to_owned()], &env);
-    let body = channel.to_string();
-    shop.admin.call("PUT", "/api/v1/channels/desk", &[], Some(body.as_bytes())).expect(201);
+    shop.set_up("desk", channel);
     (shop, folder)
 }
 
@@ -47,7 +46,7 @@ pub(crate) fn what_a_provider_tells_of_a_message_is_an_event_of_its_person(engin
     let to: Value =
         (0..4).map(|n| json!({"unit": format!("u{n}"), "address": format!("desk-{n}")})).collect();
     let request = json!({"channel": "desk", "flag": "notes", "to": to});
-    let sent = crate::messages::send(&shop.admin, "k", &request);
+    let sent = shop.send_messages("k", &request);
     let provider_ids: Vec<String> = sent
         .iter()
         .map(|message| {

@@ -1,7 +1,7 @@
 //! Wrong edits of channels change nothing, and wrong links and webhooks do nothing.
 
 use crate::harness::{
-    Answer, Book, Built, Client, Engine, Expected, Faults, Folder, Shop, any, named, of_kind, soon,
+    Answer, Book, Built, Client, Engine, Expected, Faults, Folder, Shop, any, email, named, of_kind, soon,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,16 +22,9 @@ pub(crate) fn promises(book: &mut Book) {
 
 const MAIL: &str = "/api/v1/channels/mail";
 
-fn email() -> Value {
-    json!({
-        "channel": "email",
-        "settings": {"host": "127.0.0.1", "port": 1, "from": "Shop <shop@example.com>", "tls": "none"}
-    })
-}
-
 /// Email with one setting changed.
 fn email_with(name: &str, value: Value) -> Value {
-    let mut body = email();
+    let mut body = email(1);
     body["settings"][name] = value;
     body
 }
@@ -45,12 +38,7 @@ fn send(shop: &Shop, key: &str, content: &Value) -> Answer {
     let body = json!({
         "channel": "mail", "content": content, "to": {"unit": "u-1", "address": {"email": "ann@example.com"}}
     });
-    shop.admin.call(
-        "POST",
-        "/api/v1/messages",
-        &[("Idempotency-Key", key)],
-        Some(body.to_string().as_bytes()),
-    )
+    shop.admin.send_messages(key, &body)
 }
 
 pub(crate) fn wrong_settings_set_up_nothing_and_show_no_secret(engine: Engine) {
@@ -111,7 +99,7 @@ pub(crate) fn wrong_settings_set_up_nothing_and_show_no_secret(engine: Engine) {
     }
     for key in ["a%20b", "-a", "%00", "..%2fmail", "m%C3%A4il", &"x".repeat(101)] {
         let path = format!("/api/v1/channels/{key}");
-        faults.check(&path, &put(&shop.admin, &path, None, &email()), any(&[404]));
+        faults.check(&path, &put(&shop.admin, &path, None, &email(1)), any(&[404]));
     }
     assert_eq!(set_up(&shop), ["web"], "nothing was set up");
     let shown = shop.podium.log().into_iter().filter(|line| line.contains(hidden)).collect::<Vec<_>>();
@@ -139,8 +127,12 @@ pub(crate) fn a_channel_is_changed_by_whoever_saw_its_state(engine: Engine) {
         let answer = shop.admin.call(method, &path, &[("If-Match", "*")], None);
         faults.check(&format!("{method} {path}"), &answer, of_kind(&[404], "not-found"));
     }
-    faults.check("PUT of what was seen and is gone", &put(&shop.admin, MAIL, Some("\"3\""), &email()), stale);
-    let made = put(&shop.admin, MAIL, None, &email());
+    faults.check(
+        "PUT of what was seen and is gone",
+        &put(&shop.admin, MAIL, Some("\"3\""), &email(1)),
+        stale,
+    );
+    let made = put(&shop.admin, MAIL, None, &email(1));
     assert_eq!((made.etag(), made.expect(201)["revision"].clone()), ("\"1\"".to_owned(), json!(1)));
     let before = shop.admin.get(MAIL).expect(200);
     let other = email_with("port", json!(2));
@@ -163,13 +155,13 @@ pub(crate) fn a_channel_is_changed_by_whoever_saw_its_state(engine: Engine) {
         (changed.etag(), changed.expect(200)["settings"]["port"].clone()),
         ("\"2\"".to_owned(), json!(2))
     );
-    put(&shop.admin, MAIL, Some("*"), &email()).expect(200);
+    put(&shop.admin, MAIL, Some("*"), &email(1)).expect(200);
     let health = shop.admin.get(&format!("{MAIL}/health")).expect(200);
     assert!(health["healthy"] == json!(false) && health["detail"].is_string(), "{health}");
     shop.admin.call("POST", &format!("{MAIL}/resume"), &[], None).expect(204);
     shop.admin.edit("DELETE", MAIL, "\"3\"", None).expect(204);
     faults.check("DELETE again", &shop.admin.edit("DELETE", MAIL, "\"3\"", None), any(&[404]));
-    let late = put(&shop.admin, MAIL, Some("\"3\""), &email());
+    let late = put(&shop.admin, MAIL, Some("\"3\""), &email(1));
     faults.check("PUT of what is gone", &late, stale);
     assert_eq!(late.header("etag"), None, "there is nothing to have seen");
     let text = json!({"subject": "x", "text": "x"});
@@ -187,11 +179,11 @@ pub(crate) fn a_channel_set_up_anew_sends_nothing_of_the_former_one(engine: Engi
     std::fs::create_dir_all(&secrets).unwrap();
     std::fs::write(secrets.join("HOOK"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
     let settings = json!({"endpoint": "http://127.0.0.1:1/", "signing_secret": {"secret": "HOOK"}});
-    put(&shop.admin, MAIL, None, &json!({"channel": "webhook", "settings": settings})).expect(201);
+    shop.set_up("mail", &json!({"channel": "webhook", "settings": settings}));
     let content = json!({"anything": "goes"});
     send(&shop, "first", &content).expect(202);
     shop.admin.edit("DELETE", MAIL, "*", None).expect(204);
-    put(&shop.admin, MAIL, None, &email()).expect(201);
+    shop.set_up("mail", &email(1));
     let problem = send(&shop, "second", &content).problem(422);
     assert_eq!(problem.slug, "content-refused", "email has nothing to do with it: {}", problem.detail);
 }
@@ -220,7 +212,7 @@ const PAGE_IN_QUERY: &str = "https%3A%2F%2Fshop.example%2Fsale%3Fa%3D1";
 /// A shop with one message in it.
 fn with_message(engine: Engine) -> (Shop, Links, Uuid) {
     let shop = Shop::open(engine);
-    put(&shop.admin, MAIL, None, &email()).expect(201);
+    shop.set_up("mail", &email(1));
     let sent = send(&shop, "one", &json!({"subject": "x", "text": "x"})).expect(202);
     let id = sent["data"][0]["id"].as_str().unwrap().parse().unwrap();
     let links = Links::of(&shop);
@@ -313,11 +305,7 @@ pub(crate) fn only_a_click_counts_as_a_click(engine: Engine) {
     let nobody = shop.admin.with_key(None);
     let click = format!("/l/{}?u={PAGE_IN_QUERY}", links.token("l", id, PAGE));
     let open = format!("/o/{}", links.token("o", id, ""));
-    let accepted = || -> u64 {
-        let text = shop.admin.get("/metrics").text();
-        let line = text.lines().find(|line| line.starts_with("podium_events_total{outcome=\"accepted\"}"));
-        line.and_then(|line| line.rsplit(' ').next()).map_or(0, |count| count.parse().unwrap())
-    };
+    let accepted = || shop.metric("podium_events_total{outcome=\"accepted\"}").unwrap_or(0);
     let before = accepted();
     for _ in 0..5 {
         let head = nobody.call("HEAD", &click, &[], None);
@@ -338,8 +326,8 @@ pub(crate) fn only_a_click_counts_as_a_click(engine: Engine) {
 pub(crate) fn a_webhook_that_nobody_takes_is_refused(engine: Engine) {
     let mut shop = Shop::open(engine);
     let mut faults = Faults::default();
-    put(&shop.admin, MAIL, None, &email()).expect(201);
-    put(&shop.admin, "/api/v1/channels/slots", None, &json!({"channel": "web"})).expect(201);
+    shop.set_up("mail", &email(1));
+    shop.set_up("slots", &json!({"channel": "web"}));
     let nobody = shop.admin.with_key(None);
     let event = json!({"type": "bounced", "email": "ann@example.com"}).to_string();
     for key in ["mail", "slots", "nobody-knows", "%00", "..%2fmail"] {

@@ -1,6 +1,6 @@
 //! Whatever is wrong with a request, the answer is a problem document that names the field.
 
-use crate::harness::{Book, Engine, Expected, Faults, Shop, any, at, experiment, named};
+use crate::harness::{Book, Engine, Expected, Faults, Shop, any, at, experiment, named, of_kind};
 use serde_json::{Value, json};
 
 pub(crate) fn promises(book: &mut Book) {
@@ -324,9 +324,19 @@ pub(crate) fn an_unknown_path_or_method_is_a_problem(engine: Engine) {
         ("GET", "/api/v1/experiments/banner/start"),
         ("POST", "/api/v1/metrics"),
         ("BREW", "/api/v1/experiments"),
+        ("PUT", "/api/v1/messages"),
+        ("DELETE", "/api/v1/messages/x"),
+        ("PATCH", "/api/v1/suppressions"),
+        ("POST", "/api/v1/channels"),
+        ("PATCH", "/api/v1/channels/mail"),
+        ("GET", "/api/v1/channels/mail/resume"),
+        ("GET", "/api/v1/channels/mail/webhook"),
+        ("POST", "/l/x"),
+        ("POST", "/o/x"),
+        ("PUT", "/u/x"),
     ] {
         let answer = shop.admin.call(method, path, &[], (method != "GET").then_some(b"{}"));
-        faults.check(&format!("{method} {path}"), &answer, any(&[405]));
+        faults.check(&format!("{method} {path}"), &answer, of_kind(&[405], "method-not-allowed"));
         if answer.header("allow").is_none() {
             faults.add(format!("{method} {path}: no Allow header: {answer}"));
         }

@@ -1,6 +1,6 @@
 //! `/api/v1/experiments`: register, read, edit, start, pause, conclude, archive.
 
-use super::page::page;
+use super::page::{cut, page};
 use super::{Shared, allow, request};
 use crate::app::{App, Change, EditError};
 use crate::auth::Scope;
@@ -180,12 +180,10 @@ pub(crate) async fn list(
         let detail = format!("`cursor` is what `next_cursor` said, not {after}");
         return Err(Problem::new(Kind::InvalidQuery, detail));
     }
-    let found = experiments::page(app.store.reader(), after, limit + 1, query.status).await?;
-    let has_more = limit < found.len() as u64;
-    let shown: Vec<_> = found.into_iter().take(limit as usize).collect();
-    let next_cursor = shown.last().filter(|_| has_more).map(|experiment| experiment.id.0);
-    let mut data = Vec::with_capacity(shown.len());
-    for experiment in &shown {
+    let mut found = experiments::page(app.store.reader(), after, limit + 1, query.status).await?;
+    let next_cursor = cut(&mut found, limit, |experiment| experiment.id.0);
+    let mut data = Vec::with_capacity(found.len());
+    for experiment in &found {
         data.push(body_of(&app, experiment).await?);
     }
     Ok(page(&http, &data, next_cursor.as_ref()))

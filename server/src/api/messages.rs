@@ -1,6 +1,6 @@
 //! `/api/v1/messages`: to be sent, and what became of them.
 
-use super::page::page;
+use super::page::{cut, page};
 use super::{Shared, allow, request};
 use crate::auth::Scope;
 use crate::delivery::message::{Facts, Message, MessageState};
@@ -160,9 +160,7 @@ pub(crate) async fn list(
         before: before.transpose()?,
     };
     let mut found = messages::list(app.store.reader(), &filter, limit + 1).await?;
-    let has_more = limit < found.len() as u64;
-    found.truncate(limit as usize);
-    let next_cursor = found.last().filter(|_| has_more).map(cursor);
+    let next_cursor = cut(&mut found, limit, cursor);
     let data: Vec<_> = found.iter().map(MessageBody::from).collect();
     Ok(page(&http, &data, next_cursor.as_ref()))
 }

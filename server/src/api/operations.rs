@@ -11,6 +11,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use podium_plugin_host::Refusal;
 use serde_json::{Value, json};
 use std::path::Path;
+use std::time::Duration;
+
+/// How long the metrics wait for the database: they are needed most when it is away, and Prometheus gives up
+/// after ten seconds.
+const PENDING_WITHIN: Duration = Duration::from_secs(1);
 
 /// The process turns.
 pub(crate) async fn livez() -> HttpResponse {
@@ -39,9 +44,10 @@ pub(crate) async fn readyz(app: Shared, http: HttpRequest) -> HttpResponse {
 pub(crate) async fn metrics(app: Shared) -> HttpResponse {
     metrics::gauge!("podium_ingest_queue_events").set(app.queue.events() as f64);
     metrics::gauge!("podium_ingest_queue_bytes").set(app.queue.bytes() as f64);
-    if let Ok(n_pending) = outbox::pending(app.store.reader()).await {
-        metrics::gauge!("podium_outbox_pending").set(n_pending as f64);
-    }
+    let pending = tokio::time::timeout(PENDING_WITHIN, outbox::pending(app.store.reader())).await;
+    // What is not known is no number: the last one would look well while the database is away.
+    let n_pending = pending.ok().and_then(Result::ok).map_or(f64::NAN, |n_pending| n_pending as f64);
+    metrics::gauge!("podium_outbox_pending").set(n_pending);
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(telemetry::render())
 }
 

@@ -6,6 +6,13 @@ use serde::Serialize;
 use serde_json::json;
 use std::fmt::Display;
 
+/// Cuts what was found to `limit` rows, and says where the next page begins, if one more row was found.
+pub(super) fn cut<T, C>(found: &mut Vec<T>, limit: u64, cursor: impl FnOnce(&T) -> C) -> Option<C> {
+    let has_more = limit < found.len() as u64;
+    found.truncate(limit as usize);
+    found.last().filter(|_| has_more).map(cursor)
+}
+
 /// Answers a page of a list: 200, with a `Link` to the next one if there is one.
 pub(super) fn page<T: Serialize, C: Serialize + Display>(
     http: &HttpRequest,

@@ -4,12 +4,11 @@ use super::{Shared, allow, operations};
 use crate::app::NotDone;
 use crate::auth::Scope;
 use crate::problem::{Kind, Problem};
-use actix_web::web::{self, Path};
+use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use podium_plugin_host::{Look, PluginInfo, Registry, ReloadOutcome, Reloaded, UpgradeError};
 use serde::Serialize;
 use serde_json::Value;
-use std::sync::Arc;
 
 #[derive(Serialize)]
 struct PluginBody<'a> {
@@ -156,9 +155,7 @@ pub(crate) async fn release(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Admin)?;
-    let (registry, plugin) = (Arc::clone(&app.published.registry), id.clone());
-    let released = web::block(move || registry.release(&plugin)).await;
-    match released.map_err(|error| Problem::new(Kind::Unavailable, error.to_string()))? {
+    match app.release_plugin(id.clone()).await? {
         Some(_) => Ok(HttpResponse::NoContent().finish()),
         None => Err(in_no_child(&id)),
     }

@@ -1,6 +1,6 @@
 //! `/api/v1/suppressions`: who must not be contacted.
 
-use super::page::page;
+use super::page::{cut, page};
 use super::{Shared, allow, request};
 use crate::auth::Scope;
 use crate::delivery::spelled;
@@ -59,9 +59,7 @@ pub(crate) async fn list(
         }
         None => suppressions::list(db, channel, after.as_deref(), limit + 1).await?,
     };
-    let has_more = limit < found.len() as u64;
-    found.truncate(limit as usize);
-    let next_cursor = found.last().filter(|_| has_more).map(|last| URL_SAFE_NO_PAD.encode(&last.address));
+    let next_cursor = cut(&mut found, limit, |last| URL_SAFE_NO_PAD.encode(&last.address));
     Ok(page(&http, &found, next_cursor.as_ref()))
 }
 

@@ -9,8 +9,16 @@ use actix_web::http::{Method, header};
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+/// How many clicks and openings are noted at once. Nobody waits for that, so nothing else limits them while the
+/// database is slow.
+const NOTING_MAX: usize = 1_024;
+
+static NOTING: Semaphore = Semaphore::const_new(NOTING_MAX);
 
 /// A transparent GIF of one pixel.
 const PIXEL: &[u8] = &[
@@ -45,6 +53,19 @@ fn location(url: &str) -> String {
     location
 }
 
+/// Notes what a person did with a message, behind the answer; beyond the limit it is only counted as lost.
+fn note(app: &Shared, event: MessageEvent, id: Uuid, extra: Value) {
+    let Ok(permit) = NOTING.try_acquire() else {
+        metrics::counter!("podium_message_events_lost_total").increment(1);
+        return;
+    };
+    let app = app.clone();
+    tokio::spawn(async move {
+        app.note_tracked(event, id, extra).await;
+        drop(permit);
+    });
+}
+
 /// Leads to the page that a link was made for, and notes it: 302, with the database away too; 404.
 pub(crate) async fn click(
     app: Shared,
@@ -56,8 +77,7 @@ pub(crate) async fn click(
     let id = app.links.read(LinkKind::Click, &token, &target.u).ok_or_else(unknown)?;
     // Scanners ask for the head alone.
     if http.method() == Method::GET {
-        let (app, url) = (app.clone(), target.u.clone());
-        tokio::spawn(async move { app.note_tracked(MessageEvent::Clicked, id, json!({ "url": url })).await });
+        note(&app, MessageEvent::Clicked, id, json!({ "url": target.u }));
     }
     Ok(private(HttpResponse::Found()).insert_header((header::LOCATION, location(&target.u))).finish())
 }
@@ -71,8 +91,7 @@ pub(crate) async fn open(
     let unknown = || Problem::new(Kind::NotFound, "this picture is not one of ours");
     let id = app.links.read(LinkKind::Open, &token, "").ok_or_else(unknown)?;
     if http.method() == Method::GET {
-        let app = app.clone();
-        tokio::spawn(async move { app.note_tracked(MessageEvent::Opened, id, json!({})).await });
+        note(&app, MessageEvent::Opened, id, json!({}));
     }
     Ok(private(HttpResponse::Ok()).content_type("image/gif").body(PIXEL))
 }

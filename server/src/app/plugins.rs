@@ -1,7 +1,7 @@
 //! Plugins while the server runs: taking over other files, and going back.
 
 use super::App;
-use podium_plugin_host::{Look, PluginStatus, ReloadOutcome, Reloaded, Reloads, UpgradeError};
+use podium_plugin_host::{Look, PluginStatus, Registry, ReloadOutcome, Reloaded, Reloads, UpgradeError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +16,7 @@ pub(crate) struct NotDone(#[from] tokio::task::JoinError);
 impl App {
     /// Has what the lists of plugins say taken over, and says what became of each.
     pub(crate) async fn reload_plugins(&self, look: Look) -> Result<Reloads, NotDone> {
-        let registry = Arc::clone(&self.published.registry);
-        let reloads = tokio::task::spawn_blocking(move || registry.reload(look)).await?;
+        let reloads = self.with_registry(move |registry| registry.reload(look)).await?;
         reloads.plugins.iter().for_each(log);
         for refusal in &reloads.refused {
             tracing::error!(slug = refusal.slug.as_str(), "list of plugins refused: {refusal}");
@@ -30,8 +29,22 @@ impl App {
         &self,
         plugin_id: String,
     ) -> Result<Result<PluginStatus, UpgradeError>, NotDone> {
+        self.with_registry(move |registry| registry.rollback(&plugin_id)).await
+    }
+
+    /// Lets a plugin in quarantine try again: whether it was in one; `None` if no such plugin runs in a process of its
+    /// own.
+    pub(crate) async fn release_plugin(&self, plugin_id: String) -> Result<Option<bool>, NotDone> {
+        self.with_registry(move |registry| registry.release(&plugin_id)).await
+    }
+
+    /// Does what blocks, on a thread for that.
+    async fn with_registry<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Registry) -> T + Send + 'static,
+    ) -> Result<T, NotDone> {
         let registry = Arc::clone(&self.published.registry);
-        Ok(tokio::task::spawn_blocking(move || registry.rollback(&plugin_id)).await?)
+        Ok(tokio::task::spawn_blocking(move || work(&registry)).await?)
     }
 
     /// Looks at the lists of plugins, again and again.

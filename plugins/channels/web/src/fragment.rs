@@ -95,6 +95,8 @@ pub(crate) fn clean(html: &str) -> Result<String> {
     for tag in UNCHECKED {
         builder.rm_tag_attributes(tag, ["cite"]);
     }
+    // One without a type would send a form of the page that the slot stands in.
+    builder.set_tag_attribute_value("button", "type", "button");
     for (tag, attributes) in MEDIA {
         builder.add_tag_attributes(tag, attributes);
     }

@@ -74,6 +74,7 @@ fn what_runs_code_is_taken_out() {
     for (html, expected) in [
         ("a<script>alert(1)</script>b", "ab"),
         ("a<style>*{}</style>b", "ab"),
+        ("<button type=submit form=f>a</button>", r#"<button type="button">a</button>"#),
         (r#"<p onclick="alert(1)">a</p>"#, "<p>a</p>"),
         (
             r#"<p style="color:red;position:fixed;background:url(//x)" data-hx-on="y" id="z">a</p>"#,
