@@ -277,7 +277,7 @@ pub(crate) fn what_is_under_way_when_its_channel_is_removed_does_not_wait_for_ev
     });
     let shop = with_desk(engine, &receiver);
     let sent =
-        send(&shop.admin, "k", &json!({"channel": "desk", "content": {"a": 1}, "to": recipients(0..1)}));
+        shop.send_messages("k", &json!({"channel": "desk", "content": {"a": 1}, "to": recipients(0..1)}));
     has_entered.recv_timeout(Duration::from_secs(20)).unwrap();
     shop.admin.edit("DELETE", "/api/v1/channels/desk", "*", None).expect(204);
     go.send(()).unwrap();
@@ -292,22 +292,17 @@ pub(crate) fn a_channel_whose_settings_fail_works_once_they_do_not() {
     std::fs::create_dir_all(secret.parent().unwrap()).unwrap();
     std::fs::write(&secret, SECRET.1).unwrap();
     let settings = json!({"endpoint": receiver.url(), "signing_secret": {"secret": "DESK"}});
-    set_up(&shop.admin, "desk", &json!({"channel": "webhook", "settings": settings}));
+    shop.set_up("desk", &json!({"channel": "webhook", "settings": settings}));
     std::fs::remove_file(&secret).unwrap();
     shop.restart();
     let state = |shop: &Shop| shop.admin.get("/api/v1/channels/desk").expect(200)["state"].clone();
     assert_eq!(state(&shop), "down");
     let request = json!({"channel": "desk", "content": {"a": 1}, "to": recipients(0..1)});
-    let refused = shop.admin.call(
-        "POST",
-        "/api/v1/messages",
-        &[("Idempotency-Key", "k")],
-        Some(request.to_string().as_bytes()),
-    );
+    let refused = shop.admin.send_messages("k", &request);
     assert_eq!(refused.problem(503).slug, "unavailable");
     std::fs::write(&secret, SECRET.1).unwrap();
     soon("the channel works again", || (state(&shop) == "running").then_some(()));
-    let sent = send(&shop.admin, "k", &request);
+    let sent = shop.send_messages("k", &request);
     settled(&shop, &sent[0]["id"], &["sent"]);
 }
 
