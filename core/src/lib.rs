@@ -7,7 +7,7 @@
 //!
 //! In reading order: [`id`], [`time`] and [`money`] (words), [`experiment`] (what is asked),
 //! [`bucketing`] (unit → variant), [`snapshot`] (deciding), [`metric`] (events become one number per unit), [`projection`] (the fold over the log), [`posterior`] (what is
-//! believed), [`allocation`] (beliefs become weights), [`report`]
+//! believed), [`allocation`] (beliefs become weights), [`inference`] (what the data says, with its error), [`report`]
 //! (what people read), [`simulate`] (shoppers whose truth is known), [`replay`] (a policy judged on the log of
 //! another).
 
@@ -15,11 +15,13 @@ pub mod allocation;
 pub mod bucketing;
 pub mod experiment;
 pub mod id;
+pub mod inference;
 pub mod metric;
 pub mod money;
 pub mod posterior;
 pub mod probability;
 pub mod projection;
+mod quotient;
 pub mod replay;
 pub mod report;
 pub mod simulate;

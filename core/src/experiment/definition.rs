@@ -1,6 +1,6 @@
 //! What a person registers, and the rules that hold between its fields.
 
-use super::{MetricChoice, Variant};
+use super::{Automation, MetricChoice, Variant};
 use crate::allocation::{Allocator, AllocatorConfig, Fixed};
 use crate::id::{FlagKey, GroupKey};
 use crate::money::Currency;
@@ -13,6 +13,10 @@ use std::collections::HashSet;
 const WINDOW_S_MAX: i64 = 10 * 366 * 86_400;
 const METRICS_MAX: usize = 20;
 const CHANNELS_MAX: usize = 20;
+const FACTORS_MAX: usize = 8;
+/// The longest past of a unit that counts: 90 days, in seconds.
+const HISTORY_S_MAX: i64 = 90 * 86_400;
+const PLANNED_UNITS: std::ops::RangeInclusive<u64> = 100..=1_000_000_000_000;
 const TEXT_LENGTH_MAX: usize = 2_000;
 
 /// Whom we randomize.
@@ -137,6 +141,13 @@ pub struct Definition {
     /// The shortest run before the report speaks of a lead, in seconds; whole weeks are advised.
     #[serde(default = "a_week")]
     pub min_run_s: i64,
+    /// For how many units it is planned, all variants together: where its intervals are narrowest, and beyond one and
+    /// a half times of which it ends undecided. From the margin of the primary metric if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_units: Option<u64>,
+    /// What is done without a person once there is a verdict.
+    #[serde(default)]
+    pub automation: Automation,
     /// What a reader must know of the data before the figures: that it is simulated, whose it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_note: Option<String>,
@@ -250,6 +261,7 @@ impl Definition {
                     format!("at most {CHANNELS_MAX} channels"),
                 );
             }
+            self.check_levels(variant_idx, variant, faults);
             n_controls += u32::from(variant.control);
             if n_controls == 2 && variant.control {
                 faults.add(format!("/variants/{variant_idx}/control"), "one variant is the control, not two");
@@ -260,6 +272,23 @@ impl Definition {
         let is_share = 0.0 < sum && sum.is_finite();
         if !is_share && !self.variants.is_empty() {
             faults.add("/variants", "at least one weight is positive, and their sum is finite");
+        }
+    }
+
+    /// A variant has a level of each factor that the first one has, and of no other.
+    fn check_levels(&self, variant_idx: usize, variant: &Variant, faults: &mut Faults) {
+        let pointer = format!("/variants/{variant_idx}/levels");
+        if FACTORS_MAX < variant.levels.len() {
+            faults.add(pointer, format!("at most {FACTORS_MAX} factors"));
+        } else if variant.levels.iter().flat_map(|(factor, level)| [factor, level]).any(|text| {
+            let length = text.len();
+            !(1..=TEXT_LENGTH_MAX).contains(&length)
+        }) {
+            faults.add(pointer, format!("a factor and a level have a name of 1 to {TEXT_LENGTH_MAX} bytes"));
+        } else if let Some(first) = self.variants.first()
+            && !first.levels.keys().eq(variant.levels.keys())
+        {
+            faults.add(pointer, "every variant has a level of each factor, or none has any");
         }
     }
 
@@ -282,6 +311,15 @@ impl Definition {
         for (idx, (pointer, choice)) in all.iter().enumerate() {
             if choice.window_s.is_some_and(|window_s| !(1..=WINDOW_S_MAX).contains(&window_s)) {
                 faults.add(format!("{pointer}/window_s"), format!("a window is 1 to {WINDOW_S_MAX} seconds"));
+            }
+            if choice.margin.is_some_and(|margin| !(0.0 < margin && margin < 1.0)) {
+                faults.add(format!("{pointer}/margin"), "a relative difference above 0 and below 1");
+            }
+            if choice.cap.is_some_and(|cap| !(0.5..=1.0).contains(&cap)) {
+                faults.add(format!("{pointer}/cap"), "a quantile from 0.5 to 1; 1 caps nothing");
+            }
+            if choice.history_s.is_some_and(|history_s| !(0..=HISTORY_S_MAX).contains(&history_s)) {
+                faults.add(format!("{pointer}/history_s"), format!("0 to {HISTORY_S_MAX} seconds"));
             }
             if all.iter().take(idx).any(|(_, earlier)| earlier == choice) {
                 faults.add(
@@ -319,6 +357,9 @@ impl Definition {
         }
         if !(0..=WINDOW_S_MAX).contains(&self.min_run_s) {
             faults.add("/min_run_s", format!("0 to {WINDOW_S_MAX} seconds"));
+        }
+        if self.planned_units.is_some_and(|planned_units| !PLANNED_UNITS.contains(&planned_units)) {
+            faults.add("/planned_units", "100 to 1,000,000,000,000 units");
         }
         if let Schedule { start_at: Some(start_at), end_at: Some(end_at) } = self.schedule
             && end_at <= start_at

@@ -20,6 +20,48 @@ pub struct MetricChoice {
     /// How long after its first exposure a unit's events count, in seconds; the metric's own if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window_s: Option<i64>,
+    /// The relative difference that matters, `0 < margin < 1`. A guardrail may not be worse than the control's by
+    /// more; of the primary metric, a difference that lies within it either way is none worth having.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
+    /// The quantile of the values that are not zero above which a unit's value counts as the one at it,
+    /// `0.5 <= cap <= 1`; 1 caps nothing. 0.999 if absent. Proportions are never capped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cap: Option<f64>,
+    /// How far back before its first exposure a unit's own past makes its value less noisy, in seconds; 0 for not at
+    /// all, 14 days if absent. Ratios are never adjusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_s: Option<i64>,
+}
+
+/// The quantile above which values are capped, where none is given.
+const CAP: f64 = 0.999;
+/// How far back the past of a unit counts, where nothing is said: 14 days, in seconds.
+const HISTORY_S: i64 = 14 * 86_400;
+
+impl MetricChoice {
+    /// The metric with this id, as it is by itself.
+    pub fn of(metric: impl Into<String>) -> Self {
+        Self {
+            metric: metric.into(),
+            config: Map::new(),
+            direction: None,
+            window_s: None,
+            margin: None,
+            cap: None,
+            history_s: None,
+        }
+    }
+
+    /// The quantile above which values are capped; 1 where nothing is.
+    pub fn cap_quantile(&self) -> f64 {
+        self.cap.unwrap_or(CAP)
+    }
+
+    /// How far back the past of a unit counts, in seconds; 0 for not at all.
+    pub fn history_span_s(&self) -> i64 {
+        self.history_s.unwrap_or(HISTORY_S)
+    }
 }
 
 #[derive(Deserialize)]
@@ -32,12 +74,18 @@ struct Fields {
     direction: Option<Direction>,
     #[serde(default)]
     window_s: Option<i64>,
+    #[serde(default)]
+    margin: Option<f64>,
+    #[serde(default)]
+    cap: Option<f64>,
+    #[serde(default)]
+    history_s: Option<i64>,
 }
 
 impl From<Fields> for MetricChoice {
     fn from(fields: Fields) -> Self {
-        let Fields { metric, config, direction, window_s } = fields;
-        Self { metric, config, direction, window_s }
+        let Fields { metric, config, direction, window_s, margin, cap, history_s } = fields;
+        Self { metric, config, direction, window_s, margin, cap, history_s }
     }
 }
 
@@ -49,12 +97,11 @@ impl<'de> Deserialize<'de> for MetricChoice {
             type Value = MetricChoice;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a metric id, or an object with `metric`, `config`, `direction`, `window_s`")
+                f.write_str("a metric id, or an object with `metric` and settings of it")
             }
 
             fn visit_str<E>(self, metric: &str) -> Result<MetricChoice, E> {
-                let metric = metric.to_owned();
-                Ok(MetricChoice { metric, config: Map::new(), direction: None, window_s: None })
+                Ok(MetricChoice::of(metric))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MetricChoice, A::Error> {

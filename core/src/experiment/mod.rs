@@ -1,10 +1,12 @@
 //! A question with two or more variants: what a person registers, and the states it goes through.
 
+mod automation;
 mod definition;
 mod lifecycle;
 mod metric_choice;
 mod variant;
 
+pub use automation::{Automation, OnHarm, OnWinner};
 pub use definition::{Definition, ExclusionGroup, ExposureSource, Fault, Schedule, Stickiness, UnitKind};
 pub use lifecycle::{Action, IllegalTransition, Status};
 pub use metric_choice::MetricChoice;

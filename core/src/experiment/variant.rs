@@ -27,6 +27,9 @@ pub struct Variant {
     /// What is sent or shown on channels that need another form of it, by the channel's key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub channels: BTreeMap<ChannelKey, Value>,
+    /// Of an experiment with factors: its level of each factor, by the factor's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub levels: BTreeMap<String, String>,
     /// When it was taken out. From then on no unit gets it; its figures stay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_at: Option<Timestamp>,

@@ -5,12 +5,12 @@ use super::estimate::{Estimate, LEVEL, Range, fraction};
 use super::figures::{Gain, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary};
 use super::health;
 use super::input::{MetricFigures, ReportInput, Role};
-use super::quotient::quotient;
 use super::sentence::{self, Telling};
 use super::state::{State, standing};
 use crate::experiment::Variant;
 use crate::id::VariantKey;
 use crate::metric::{MetricKind, ValueUnit};
+use crate::quotient::quotient;
 
 impl Report {
     /// Makes the report.

@@ -1,7 +1,7 @@
 //! Point estimates with their uncertainty, from exact sums.
 
-use super::quotient::quotient;
 use crate::metric::{MetricKind, VariantSums};
+use crate::quotient::quotient;
 use serde::{Deserialize, Serialize};
 
 /// The share of belief, or of repetitions, that every interval of a report holds.

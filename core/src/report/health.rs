@@ -3,9 +3,9 @@
 use super::compare::Compared;
 use super::figures::{Health, Warning, WarningCode};
 use super::input::ReportInput;
-use super::quotient::quotient;
 use super::wording::Words;
 use crate::metric::{MetricKind, ValueUnit};
+use crate::quotient::quotient;
 
 /// More than one unit in so many seen in two variants is too many.
 const QUARANTINE_PART: u64 = 100;

@@ -18,11 +18,11 @@ mod figures;
 mod gain;
 mod health;
 mod input;
-mod quotient;
 mod sentence;
 mod state;
 pub mod wording;
 
+pub use crate::quotient::quotient;
 pub use estimate::{LEVEL, Method};
 pub use figures::{
     Gain, Health, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary, Warning, WarningCode,
@@ -30,7 +30,6 @@ pub use figures::{
 pub use input::{
     CurrentWeights, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures, Watermark,
 };
-pub use quotient::quotient;
 pub use state::State;
 
 #[cfg(test)]

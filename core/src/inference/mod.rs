@@ -1,0 +1,11 @@
+//! What the data says of the variants, with an error that is stated: intervals that hold however often one looks,
+//! figures that hold when weights move, and what can be learned about the data itself.
+//!
+//! Everything here is computed from sums per variant and **stratum**: the units assigned under one weights version
+//! (for a fixed split: first exposed on one day), within which weights were constant. So the cost of a report does
+//! not depend on the number of events.
+//!
+//! In reading order: [`moments`] (sums become means and squares around them), [`strata`] (what is compared).
+
+pub mod moments;
+pub mod strata;

@@ -1,0 +1,78 @@
+//! What is compared: the cells of each stratum.
+
+use super::moments::{Cell, Moments};
+use crate::metric::VariantSums;
+use crate::time::Timestamp;
+
+/// The units of one stratum for one metric, by variant in the order of the definition.
+///
+/// Only matured units are in it: those whose attribution window has passed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetricStratum {
+    /// When its first unit was exposed (to within a bucket).
+    pub began_at: Timestamp,
+    /// The probability of each variant under the stratum's weights, 0 for one that was not in the test; none where
+    /// it is not known, as for assignments that were made elsewhere.
+    pub shares: Option<Vec<f64>>,
+    /// The sums of each variant.
+    pub sums: Vec<VariantSums>,
+    /// What the units of each variant did before their first exposure; empty where it is not known.
+    pub history: Vec<HistorySums>,
+}
+
+/// What the units of a variant that have a history did before and after their first exposure: x is the metric's
+/// numerator over a span that ends with the first exposure, y the numerator in the attribution window. Units without
+/// a history are not in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HistorySums {
+    /// Units with a history.
+    pub n: i64,
+    /// Σ x.
+    pub x: i128,
+    /// Σ y over the same units.
+    pub y: i128,
+    /// Σ x².
+    pub xx: i128,
+    /// Σ x·y.
+    pub xy: i128,
+    /// Σ y² over the same units.
+    pub yy: i128,
+}
+
+/// One stratum, ready to be compared: one value a unit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stratum {
+    /// The probability of each variant, in variant order; none where it is not known.
+    pub shares: Option<Vec<f64>>,
+    /// The units of each variant, in the same order.
+    pub cells: Vec<Cell>,
+}
+
+impl MetricStratum {
+    /// The numerators, for proportions and means.
+    pub fn numerators(&self) -> Stratum {
+        self.with_cells(|moments| moments.numerators())
+    }
+
+    /// The linearized values, for ratios: see [`Moments::linearized`].
+    pub fn linearized(&self, ratio: f64, denominator: f64) -> Stratum {
+        self.with_cells(|moments| moments.linearized(ratio, denominator))
+    }
+
+    fn with_cells(&self, cell: impl Fn(&Moments) -> Cell) -> Stratum {
+        let cells = self.sums.iter().map(|sums| cell(&Moments::of(sums)));
+        Stratum { shares: self.shares.clone(), cells: cells.collect() }
+    }
+}
+
+impl Stratum {
+    /// The units of one variant; none for an index that names no variant.
+    pub fn cell(&self, variant_idx: usize) -> Cell {
+        self.cells.get(variant_idx).copied().unwrap_or_default()
+    }
+
+    /// Units over all variants.
+    pub fn n(&self) -> f64 {
+        self.cells.iter().map(|cell| cell.n).sum()
+    }
+}
