@@ -205,7 +205,7 @@ mod tests {
                 let moved: Vec<_> = values.iter().map(|value| (value + level, 1)).collect();
                 Moments::of(&sums(&moved)).yy
             };
-            prop_assert_eq!(at(0), at(level));
+            prop_assert_eq!(at(0).to_bits(), at(level).to_bits());
         }
     }
 }

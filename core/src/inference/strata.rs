@@ -51,7 +51,7 @@ pub struct Stratum {
 impl MetricStratum {
     /// The numerators, for proportions and means.
     pub fn numerators(&self) -> Stratum {
-        self.with_cells(|moments| moments.numerators())
+        self.with_cells(Moments::numerators)
     }
 
     /// The linearized values, for ratios: see [`Moments::linearized`].
