@@ -7,6 +7,7 @@ use super::health;
 use super::input::{MetricFigures, ReportInput, Role};
 use super::sentence::{self, Telling};
 use super::state::{State, standing};
+use super::verdict::Verdict;
 use crate::experiment::Variant;
 use crate::id::VariantKey;
 use crate::metric::{MetricKind, ValueUnit};
@@ -45,6 +46,7 @@ impl Report {
             status: experiment.status,
             state,
             leader: leader_idx.map(|leader_idx| definition.variants[leader_idx].key.clone()),
+            verdict: Verdict::default(),
             sentence,
             unit: definition.unit,
             allocator: definition.allocator.allocator.name().to_owned(),

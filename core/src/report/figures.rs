@@ -3,6 +3,7 @@
 use super::estimate::Method;
 use super::input::{Role, Rules};
 use super::state::State;
+use super::verdict::Verdict;
 use crate::experiment::{Status, UnitKind};
 use crate::id::{ExperimentKey, VariantKey};
 use crate::metric::{Direction, MetricKind, ValueUnit};
@@ -29,6 +30,8 @@ pub struct Report {
     pub state: State,
     /// The variant that leads, if the state is `leading`.
     pub leader: Option<VariantKey>,
+    /// What the data decides.
+    pub verdict: Verdict,
     /// What may be quoted.
     pub sentence: String,
     /// Whom we randomize.

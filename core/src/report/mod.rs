@@ -20,6 +20,7 @@ mod health;
 mod input;
 mod sentence;
 mod state;
+mod verdict;
 pub mod wording;
 
 pub use crate::quotient::quotient;
@@ -31,6 +32,7 @@ pub use input::{
     CurrentWeights, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures, Watermark,
 };
 pub use state::State;
+pub use verdict::{Breach, Verdict, Withheld};
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 #![expect(clippy::struct_field_names, reason = "members are named as they are on the wire")]
 
 mod allocator;
+mod automation;
 mod channel;
 mod decision;
 mod event;

@@ -246,6 +246,45 @@ struct MetricReport {
     variants: Vec<VariantReport>,
 }
 
+/// A guardrail whose metric is worse under a variant than under the control, by more than its margin.
+#[derive(ToSchema)]
+struct Breach {
+    /// The variant.
+    variant: Key,
+    /// The guardrail's metric.
+    metric: String,
+}
+
+/// Why no verdict is spoken: the primary metric has no figures; too few matured units, rewards or strata; a run that is
+/// too short; variants did not get the units that their weights say; too many units were seen in two variants.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum Withheld {
+    Metric,
+    TooFew,
+    ShortRun,
+    SampleRatio,
+    Quarantine,
+}
+
+/// What the data decides, at an error that holds however often one looks: with all variants equal, at most 5 % of
+/// experiments ever have a winner, or a variant that is better or worse than the control. It is taken back when the
+/// evidence turns.
+#[derive(ToSchema)]
+struct Verdict {
+    /// The variant that is better than every other one that may still be served.
+    #[schema(required = true)]
+    winner: Option<Key>,
+    /// Variants that are better than the control.
+    better: Vec<Key>,
+    /// Variants that are worse than the control.
+    harmful: Vec<Key>,
+    /// Guardrails that are breached, each by one variant.
+    breaches: Vec<Breach>,
+    /// What keeps a verdict from being spoken; with any of these all else is empty, but for breaches.
+    withheld: Vec<Withheld>,
+}
+
 /// The winner report of one experiment. CSV and page show the same figures.
 #[derive(ToSchema)]
 pub(in crate::api::openapi) struct Report {
@@ -269,6 +308,8 @@ pub(in crate::api::openapi) struct Report {
     /// The variant that leads, if the state is `leading`.
     #[schema(required = true)]
     leader: Option<Key>,
+    /// What the data decides.
+    verdict: Verdict,
     /// What may be quoted.
     sentence: String,
     /// Whom we randomize.
