@@ -2,7 +2,7 @@
 
 use super::compare::{Compared, ComparedVariant};
 use super::estimate::{Estimate, LEVEL, Range, fraction};
-use super::figures::{Gain, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary};
+use super::figures::{Gain, Interval, Lift, MetricReport, Outlook, Report, VariantReport, VariantSummary};
 use super::health;
 use super::input::{MetricFigures, ReportInput, Role};
 use super::sentence::{self, Telling};
@@ -33,7 +33,18 @@ impl Report {
             .collect();
         let variants = summaries(input);
         let health = health::health(input, &compared, run_s);
-        let telling = Telling { input, variants: &variants, metrics: &metrics, run_s };
+        let verdict = Verdict::default();
+        let outlook = Outlook::default();
+        let monthly = None;
+        let telling = Telling {
+            input,
+            variants: &variants,
+            metrics: &metrics,
+            run_s,
+            verdict: &verdict,
+            outlook,
+            monthly: monthly.as_ref(),
+        };
         let sentence = sentence::sentence(&telling, standing.as_ref());
         let state = standing.map_or(State::Collecting, |standing| standing.state);
         let leader_idx = standing.and_then(|standing| standing.front_idx).filter(|_| state == State::Leading);
@@ -46,8 +57,10 @@ impl Report {
             status: experiment.status,
             state,
             leader: leader_idx.map(|leader_idx| definition.variants[leader_idx].key.clone()),
-            verdict: Verdict::default(),
+            verdict,
             sentence,
+            outlook,
+            monthly,
             unit: definition.unit,
             allocator: definition.allocator.allocator.name().to_owned(),
             currency: definition.currency,
@@ -113,6 +126,10 @@ impl MetricReport {
             available: metric.available,
             unreadable_units: metric.unreadable_units,
             gain: Gain::of(input, metric, compared),
+            gain_over_control: None,
+            cap: None,
+            history: None,
+            factors: None,
             variants: variants.map(report).collect(),
         }
     }
@@ -141,6 +158,10 @@ impl VariantReport {
             expected_loss: compared.expected_loss,
             chance_to_beat_control: compared.chance_to_beat_control.map(f64::from),
             lift,
+            sequence: None,
+            capped_value: None,
+            period_value: None,
+            corrected: None,
         }
     }
 }

@@ -60,6 +60,7 @@ pub(super) fn health(input: &ReportInput<'_>, compared: &[Compared], run_s: i64)
         matured_share: quotient(i128::from(matured_units), i128::from(units)),
         quarantined_units: quarantined,
         run_s,
+        sample_ratio: None,
         warnings,
     }
 }

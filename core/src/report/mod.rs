@@ -26,7 +26,8 @@ pub mod wording;
 pub use crate::quotient::quotient;
 pub use estimate::{LEVEL, Method};
 pub use figures::{
-    Gain, Health, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary, Warning, WarningCode,
+    Cap, Effect, Factors, Gain, Health, History, Interval, Lift, MetricReport, Monthly, Outlook, Report,
+    SampleRatio, Sequence, VariantReport, VariantSummary, Warning, WarningCode,
 };
 pub use input::{
     CurrentWeights, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures, Watermark,

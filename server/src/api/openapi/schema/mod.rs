@@ -10,6 +10,7 @@ mod channel;
 mod decision;
 mod event;
 mod experiment;
+mod inferred;
 mod message;
 mod operations;
 mod patch;
