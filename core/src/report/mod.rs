@@ -28,7 +28,8 @@ pub use figures::{
     Gain, Health, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary, Warning, WarningCode,
 };
 pub use input::{
-    CurrentWeights, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures, Watermark,
+    CurrentWeights, ExposureStratum, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures,
+    Watermark,
 };
 pub use state::State;
 
