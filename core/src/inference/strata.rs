@@ -39,6 +39,19 @@ pub struct HistorySums {
     pub yy: i128,
 }
 
+/// A unit with one of the largest values of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TailUnit {
+    /// Position of its stratum among those of the metric; none if its window has not passed, so that it is in no sum.
+    pub stratum_idx: Option<usize>,
+    /// Position of its variant.
+    pub variant_idx: usize,
+    /// Its numerator, not zero.
+    pub numerator: i64,
+    /// Its denominator.
+    pub denominator: i64,
+}
+
 /// One stratum, ready to be compared: one value a unit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stratum {

@@ -30,7 +30,8 @@ pub use figures::{
     SampleRatio, Sequence, VariantReport, VariantSummary, Warning, WarningCode,
 };
 pub use input::{
-    CurrentWeights, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures, Watermark,
+    CurrentWeights, ExposureStratum, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures,
+    Watermark,
 };
 pub use state::State;
 pub use verdict::{Breach, Verdict, Withheld};

@@ -77,6 +77,10 @@ fn metric(goal: Goal, role: Role, sums: &[VariantSums]) -> MetricFigures {
         available: true,
         unreadable_units: 0,
         variants: sums.iter().map(|&sums| VariantFigures { observed: sums, matured: sums }).collect(),
+        strata: Vec::new(),
+        tail: Vec::new(),
+        n_nonzero: 0,
+        last_event_at: None,
     }
 }
 
@@ -95,6 +99,8 @@ fn input(experiment: &Experiment, metrics: Vec<MetricFigures>) -> ReportInput<'_
         now: Timestamp::from_micros(21 * DAY_US),
         watermark: Watermark { position: 1_234, at: Some(Timestamp::from_micros(20 * DAY_US)) },
         exposures: exposures.unwrap_or_default(),
+        exposure_strata: Vec::new(),
+        daily_units: Vec::new(),
         equal_units: Vec::new(),
         first_exposed_at: Some(Timestamp::from_micros(0)),
         last_exposed_at: Some(Timestamp::from_micros(16 * DAY_US)),
