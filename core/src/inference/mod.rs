@@ -8,4 +8,5 @@
 //! In reading order: [`moments`] (sums become means and squares around them), [`strata`] (what is compared).
 
 pub mod moments;
+pub mod power;
 pub mod strata;

@@ -23,4 +23,5 @@ pub use normal::Normal;
 pub use pooled::{NoPosteriors, Posteriors, VARIANTS_MAX};
 pub use student_t::StudentT;
 
+pub(crate) use normal::standard_quantile;
 pub(crate) use pooled::unit_sd;
