@@ -17,5 +17,6 @@ pub mod fixed_horizon;
 pub mod history;
 pub mod moments;
 pub mod period;
+pub mod power;
 pub mod sample_ratio;
 pub mod strata;
