@@ -126,7 +126,7 @@ impl MetricReport {
             available: metric.available,
             unreadable_units: metric.unreadable_units,
             gain: Gain::of(input, metric, compared),
-            gain_over_control: None,
+            gain_over_control: Gain::over_control(input, metric, compared),
             cap: None,
             history: None,
             factors: None,

@@ -130,8 +130,11 @@ pub struct MetricFigures {
     /// `variants`.
     pub strata: Vec<MetricStratum>,
     /// The largest values of units, matured or not, from the largest down: as many as
-    /// [`MetricChoice::cap_quantile`] needs to be found. Empty where nothing is capped.
+    /// `cap_quantile` needs to be found. Empty where nothing is capped.
     pub tail: Vec<TailUnit>,
+    /// The quantile of the values that are not zero above which values are capped: the experiment's, else the metric's
+    /// own; 1 where nothing is.
+    pub cap_quantile: f64,
     /// Exposed units whose numerator is not zero, matured or not.
     pub n_nonzero: u64,
     /// When the newest event happened that the metric reads, of any unit of the project, to the minute. None if there

@@ -18,6 +18,7 @@ mod figures;
 mod gain;
 mod health;
 mod input;
+mod prepared;
 mod sentence;
 mod state;
 mod verdict;

@@ -80,6 +80,7 @@ fn metric(goal: Goal, role: Role, sums: &[VariantSums]) -> MetricFigures {
         variants: sums.iter().map(|&sums| VariantFigures { observed: sums, matured: sums }).collect(),
         strata: Vec::new(),
         tail: Vec::new(),
+        cap_quantile: 1.0,
         n_nonzero: 0,
         last_event_at: Some(Timestamp::from_micros(16 * DAY_US)),
     }

@@ -100,7 +100,7 @@ pub(super) struct MetricFields {
     #[schema(exclusive_minimum = 0, exclusive_maximum = 1)]
     margin: Option<f64>,
     /// The quantile of the values that are not zero above which a unit's value counts as the one at it; 1 caps nothing,
-    /// 0.999 if absent. Proportions are never capped.
+    /// the metric's own if absent. Proportions are never capped.
     #[schema(minimum = 0.5, maximum = 1)]
     cap: Option<f64>,
     /// How far back before its first exposure a unit's own past makes its value less noisy, in seconds; 0 for not at
@@ -288,7 +288,7 @@ struct MetricChoice {
     /// The relative difference that matters.
     #[schema(nullable = false)]
     margin: Option<f64>,
-    /// The quantile of the values that are not zero above which values are capped; 0.999 if absent.
+    /// The quantile of the values that are not zero above which values are capped; the metric's own if absent.
     #[schema(nullable = false)]
     cap: Option<f64>,
     /// How far back before its first exposure a unit's own past counts, in seconds; 14 days if absent.
