@@ -7,6 +7,7 @@
 //!
 //! In reading order: [`moments`] (sums become means and squares around them), [`strata`] (what is compared).
 
+pub mod factorial;
 pub mod moments;
 pub mod power;
 pub mod strata;
