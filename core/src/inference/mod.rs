@@ -13,6 +13,7 @@
 pub mod aipw;
 pub mod cap;
 pub mod estimate;
+pub mod factorial;
 pub mod fixed_horizon;
 pub mod history;
 pub mod moments;
