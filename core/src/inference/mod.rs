@@ -11,6 +11,7 @@
 //! periods for all), [`fixed_horizon`] (for those who look once); and about the data itself: [`sample_ratio`].
 
 pub mod aipw;
+pub mod boundary;
 pub mod cap;
 pub mod estimate;
 pub mod factorial;
@@ -20,4 +21,5 @@ pub mod moments;
 pub mod period;
 pub mod power;
 pub mod sample_ratio;
+pub mod sequence;
 pub mod strata;
