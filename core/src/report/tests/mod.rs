@@ -5,6 +5,7 @@ mod health;
 mod laws;
 mod reference;
 mod sentences;
+mod verdicts;
 
 use super::*;
 use crate::experiment::{Definition, Experiment, MetricChoice, Status};
