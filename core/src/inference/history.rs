@@ -56,7 +56,7 @@ impl Adjusted {
 /// pre-experiment data*, WSDM. <https://doi.org/10.1145/2433396.2433413>. There every unit has an x; the indicator is
 /// for those that have none.
 pub fn adjust(strata: &[MetricStratum]) -> Option<Adjusted> {
-    let center = center(strata)?;
+    let (center, beyond) = center(strata)?;
     let units: Vec<Vec<Units>> = strata.iter().map(|stratum| units_of(stratum, center)).collect();
     let of_strata: Vec<Units> = units.iter().map(|variants| Units::together(variants)).collect();
     let mut products = Products::default();
@@ -75,15 +75,16 @@ pub fn adjust(strata: &[MetricStratum]) -> Option<Adjusted> {
         }
     }
     let removed = if 0.0 < before { 1.0 - squares(&adjusted) / before } else { 0.0 };
-    Some(Adjusted { strata: adjusted, slope, step, removed })
+    let step_at_mean = if of_strata.iter().all(Units::is_alike) { 0.0 } else { step + slope * beyond };
+    Some(Adjusted { strata: adjusted, slope, step: step_at_mean, removed })
 }
 
-/// The whole number next to x̄ over all units with a history; none if they are too few.
-fn center(strata: &[MetricStratum]) -> Option<i128> {
+/// The whole number below x̄ over all units with a history, and the rest; none if they are too few.
+fn center(strata: &[MetricStratum]) -> Option<(i128, f64)> {
     let histories = || strata.iter().flat_map(|stratum| &stratum.history);
     let n: i128 = histories().map(|history| i128::from(history.n)).sum();
     let x = histories().fold(0_i128, |sum, history| sum.wrapping_add(history.x));
-    (UNITS_MIN <= n).then(|| x.div_euclid(n))
+    (UNITS_MIN <= n).then(|| (x.div_euclid(n), x.rem_euclid(n) as f64 / n as f64))
 }
 
 /// The units of each variant; empty where there is no history, or one that contradicts the sums.
@@ -144,6 +145,11 @@ impl Units {
             cy: a.cy.wrapping_add(b.cy),
             cc: a.cc.wrapping_add(b.cc),
         })
+    }
+
+    /// Whether all of them have a history, or none.
+    fn is_alike(&self) -> bool {
+        self.h == 0 || self.h == self.n
     }
 
     fn products(&self) -> Products {

@@ -148,13 +148,13 @@ fn log_evidence(shares: &[f64], units: &[u64], before: &SampleRatio, concentrati
     // The Stirling series is subtracted term by term, or ten million units would leave eight digits.
     let grown = (n / worth).ln_1p();
     let mut log = 0.5 * grown - remainder(worth + n) + remainder(worth);
-    for (share, n, tilt) in variants {
+    for (share, own_n, tilt) in variants {
         let tilt = tilt / total;
         let alpha = worth * share * tilt;
-        let own_grown = (n / alpha).ln_1p();
-        let apart = own_grown - grown;
-        log +=
-            (alpha + n) * apart + n * tilt.ln() - 0.5 * own_grown + remainder(alpha + n) - remainder(alpha);
+        // ln (1 + nᵢ/αᵢ) − ln (1 + n/C), whose terms are nearly equal.
+        let apart = ((own_n / alpha - n / worth) / (1.0 + n / worth)).ln_1p();
+        log += (alpha + own_n) * apart + own_n * tilt.ln() - 0.5 * (apart + grown);
+        log += remainder(alpha + own_n) - remainder(alpha);
     }
     log
 }
