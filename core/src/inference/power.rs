@@ -180,7 +180,7 @@ impl Aim {
         if difference == 0.0 || !difference.is_finite() {
             return Err(NoPlan::Difference { difference });
         }
-        Ok(self.units(self.quantiles()?, baseline, difference)?.ceil() as u64)
+        Ok(units(self.quantiles()?, baseline, difference)?.ceil() as u64)
     }
 
     /// The smallest difference in a direction that so many units a variant find, with its sign; none if no
@@ -201,7 +201,7 @@ impl Aim {
             Direction::Decrease => -1.0,
         };
         let found = |size: f64| {
-            let units = self.units(quantiles, baseline, sign * size);
+            let units = units(quantiles, baseline, sign * size);
             units.is_ok_and(|units| units <= units_per_variant as f64)
         };
         // The end itself is no rate any more, but so little less is one.
@@ -215,13 +215,6 @@ impl Aim {
             if found(middle) { large = middle } else { small = middle }
         }
         Ok(Some(sign * large))
-    }
-
-    /// The units as a number that need not be whole, `difference` being other than 0.
-    fn units(&self, (c, z): (f64, f64), baseline: &Baseline, difference: f64) -> Result<f64, NoPlan> {
-        let (equal, different) = baseline.variances(difference)?;
-        let apart = (c * equal.sqrt() + z * different.sqrt()).max(0.0);
-        Ok((apart / difference).powi(2).max(2.0))
     }
 
     /// How many standard errors a difference must be away from none, and how many more it is with the power.
@@ -239,6 +232,13 @@ impl Aim {
         };
         Ok((c, standard_quantile(power)))
     }
+}
+
+/// The units as a number that need not be whole, `difference` being other than 0.
+fn units((c, z): (f64, f64), baseline: &Baseline, difference: f64) -> Result<f64, NoPlan> {
+    let (equal, different) = baseline.variances(difference)?;
+    let apart = (c * equal.sqrt() + z * different.sqrt()).max(0.0);
+    Ok((apart / difference).powi(2).max(2.0))
 }
 
 /// How fast units come, and how long each takes.

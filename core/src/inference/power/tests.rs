@@ -26,7 +26,7 @@ struct Difference {
     units: u64,
     aim: Wanted,
     direction: Direction,
-    difference: Option<f64>,
+    smallest: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -104,13 +104,13 @@ fn the_textbook_size_is_21_109() {
 fn detectable_differences_are_those_of_the_references() {
     let differences = vectors().differences;
     let mut n_none = 0;
-    for Difference { baseline, units, aim, direction, difference } in &differences {
+    for Difference { baseline, units, aim, direction, smallest } in &differences {
         let found = aim.aim().detectable(&baseline.baseline(), *units, *direction).unwrap();
-        match (found, *difference) {
+        match (found, *smallest) {
             (Some(found), Some(expected)) => close(found, expected),
             (found, expected) => assert_eq!(found, expected, "{baseline:?}, {units}, {aim:?}"),
         }
-        n_none += u32::from(difference.is_none());
+        n_none += u32::from(smallest.is_none());
     }
     assert!(differences.len() == 36 && 0 < n_none, "the file has lost cases");
 }
