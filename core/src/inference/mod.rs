@@ -5,7 +5,12 @@
 //! (for a fixed split: first exposed on one day), within which weights were constant. So the cost of a report does
 //! not depend on the number of events.
 //!
-//! In reading order: [`moments`] (sums become means and squares around them), [`strata`] (what is compared).
+//! In reading order: [`moments`] (sums become means and squares around them), [`strata`] (what is compared),
+//! [`boundary`] (what a sum stays within), [`sequence`] (how two variants differ, at all looks), [`evidence`] (what
+//! may be announced).
 
+pub mod boundary;
+pub mod evidence;
 pub mod moments;
+pub mod sequence;
 pub mod strata;
