@@ -1,300 +1,230 @@
-//! Differences between variants, with an interval that holds at all looks.
-//!
-//! In each stratum the two variants are compared with each other alone, and the strata are put together with weights
-//! that depend on how many units each got and on nothing else. Given those numbers a stratum's difference is unbiased,
-//! whatever rule made the weights, and a level that moves over time is in both variants alike. So the weighted sum of
-//! (difference − truth) is a martingale, and stays within the normal mixture boundary at all times at once.
+//! How two variants differ, with an interval that holds at all looks at once.
 
-use super::boundary::{boundary, log_evidence, planned_rho};
+use super::boundary::Boundary;
 use super::estimate::Interval;
 use super::moments::Cell;
-use super::power::Progress;
 use super::strata::Stratum;
-use crate::metric::Direction;
 
-/// A stratum's own spread counts like its units, the spread over all strata like so many.
-const SHRINK_UNITS: f64 = 50.0;
-/// How far a relative difference is looked for, in terms of the figure that is compared with.
-const RATIO_MAX: f64 = 1e6;
-const N_HALVINGS: usize = 200;
+/// How many units the variance of a variant over all strata counts as in each stratum.
+const PRIOR_UNITS: f64 = 100.0;
 
-/// What must be there before the first look. The boundary is that of a normal sum, which sums of few units are not.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Entry {
-    /// Strata with units of both variants.
+/// How large an experiment is meant to become: where its intervals are tightest. To be named before the data is seen,
+/// and never changed by what the variants do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Horizon {
+    /// Units over all variants.
+    pub units: f64,
+    /// The share of each variant, in variant order; even where it is missing. For an allocator that moves weights:
+    /// even.
+    pub shares: Vec<f64>,
+}
+
+/// What a variant must have in the strata it shares with another before the two are compared: the boundary is exact
+/// as the sample grows only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryConditions {
+    /// Strata in which both have units.
     pub strata: usize,
     /// Units of each.
-    pub units: f64,
-    /// Units of each whose numerator is not zero.
-    pub nonzero: f64,
+    pub units: u32,
+    /// Of these, units of each whose reward is not zero.
+    pub nonzero: u32,
 }
 
-impl Default for Entry {
-    fn default() -> Self {
-        Self { strata: 2, units: 100.0, nonzero: 25.0 }
-    }
-}
-
-/// The difference of two variants, stratum by stratum.
+/// The difference of two variants, k − j, from the strata in which both have units.
+///
+/// With n units, means ȳ and variances s² of one unit in stratum b:
+///
+/// - `D_b = ȳ_k − ȳ_j`, weighted by `w_b = n_k n_j / (n_k + n_j)`;
+/// - the estimate is `Σ w D / Σ w`, and `V = Σ w² (s²_k/n_k + s²_j/n_j)`;
+/// - the radius is `bound(V)/Σ w` with a boundary that is tightest at the planned V.
+///
+/// `Σ w (D − τ)` is a martingale given the assignments, because weights follow from earlier strata only. So the
+/// interval covers τ at all looks at once, whichever rule moves the weights; and a level that moves over time cancels
+/// inside each stratum. Where the effect itself moves, τ is its mean over the strata by the weights w.
+///
+/// Departures from the sources: each variant has its own variance, since after a bandit has moved the units the pooled
+/// one is that of the favored variant; in a stratum it is shrunk toward the variant's over all strata, which counts as
+/// 100 units. The clock of the boundary is Σ w, which depends on assignments only: V* is the planned Σ w times V/Σ w.
+/// So 150 times the data is 150 times the interval.
+///
+/// # Source
+///
+/// The boundary: see [`Boundary`]. Strata: Zhang, Janson & Murphy (2020), *Inference for batched bandits*, NeurIPS.
+/// With estimated variances: Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), *Time-uniform central limit theory
+/// and asymptotic confidence sequences*, Ann. Statist. 52(6). <https://doi.org/10.1214/24-AOS2408>. The composition is
+/// ours; the simulations in `tests/stat` are what it rests on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
-    /// Σ w (ȳ − ȳ₀) / Σ w, with w = n n₀ / (n + n₀).
-    pub value: f64,
-    /// Σ w² v, the variance of the weighted sum, with v = s²/n + s₀²/n₀.
-    pub variance: f64,
-    /// Σ w.
-    pub weight: f64,
-    /// ρ of the boundary at each alpha is that of this variance: what the sum will have at the planned end.
-    pub planned_variance: f64,
-    /// Units of all variants in the strata that both are in.
-    pub n_units: f64,
-    /// Whether [`Entry`] is met.
-    pub is_ready: bool,
-    own: Side,
-    other: Side,
+    strata: usize,
+    weight: f64,
+    sides: [Side; 2],
 }
 
-/// One of the two variants in the weighted sum.
+/// One of the two variants.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Side {
-    /// Σ w ȳ.
-    sum: f64,
-    /// Σ w² s²/n.
+    n: f64,
+    n_nonzero: f64,
+    /// Σ w ȳ / Σ w.
+    mean: f64,
+    /// Σ w² s²/n / (Σ w)².
     variance: f64,
 }
 
-impl Difference {
-    /// Compares the variant at `own_idx` with the one at `other_idx`.
+impl Default for EntryConditions {
+    fn default() -> Self {
+        Self { strata: 2, units: 100, nonzero: 25 }
+    }
+}
+
+impl Horizon {
+    /// `units` shared evenly.
+    pub fn even(units: f64) -> Self {
+        Self { units, shares: Vec::new() }
+    }
+
+    /// The boundary of the pair k, j at `alpha`, in the time that Σ w keeps.
     ///
-    /// - `planned_units`: units of all variants at the planned end, where the interval is tightest; chosen beforehand.
-    /// - returns: none where no stratum has units of both.
+    /// - `n_variants`: how many share the units.
+    pub fn boundary(&self, alpha: f64, n_variants: usize, pair: [usize; 2]) -> Boundary {
+        let even = 1.0 / n_variants.max(1) as f64;
+        let share = |variant_idx: usize| self.shares.get(variant_idx).copied().unwrap_or(even);
+        let [k, j] = pair.map(share);
+        let harmonic = k * j / (k + j);
+        let harmonic = if 0.0 < harmonic { harmonic } else { 0.5 * even };
+        Boundary::tuned(alpha, self.units * harmonic)
+    }
+}
+
+impl Difference {
+    /// Compares variant k with variant j; none where no stratum has units of both.
+    pub fn of(strata: &[Stratum], [k, j]: [usize; 2]) -> Option<Self> {
+        let overall = [k, j].map(|variant_idx| unit_variance(strata, variant_idx));
+        let mut difference = Self { strata: 0, weight: 0.0, sides: [Side::default(); 2] };
+        for stratum in strata {
+            let cells = [stratum.cell(k), stratum.cell(j)];
+            if !cells.iter().all(|cell| 0.0 < cell.n) {
+                continue;
+            }
+            let weight = cells[0].n * cells[1].n / (cells[0].n + cells[1].n);
+            difference.strata += 1;
+            difference.weight += weight;
+            for ((side, cell), overall) in difference.sides.iter_mut().zip(&cells).zip(overall) {
+                side.n += cell.n;
+                side.n_nonzero += cell.n_nonzero;
+                side.mean += weight * (cell.mean - side.mean) / difference.weight;
+                side.variance += weight * weight * shrunk(cell, overall) / cell.n;
+            }
+        }
+        let total = difference.weight;
+        difference.sides.iter_mut().for_each(|side| side.variance /= total * total);
+        let varies = 0.0 < difference.variance();
+        (0 < difference.strata && varies).then_some(difference)
+    }
+
+    /// Whether there is enough for an interval that holds.
+    pub fn meets(&self, entry: &EntryConditions) -> bool {
+        let enough =
+            |side: &Side| f64::from(entry.units) <= side.n && f64::from(entry.nonzero) <= side.n_nonzero;
+        entry.strata <= self.strata && self.sides.iter().all(enough)
+    }
+
+    /// The estimate, in the metric's unit.
+    pub fn estimate(&self) -> f64 {
+        self.sides[0].mean - self.sides[1].mean
+    }
+
+    /// The variance of the estimate given the assignments, V/(Σ w)².
+    pub fn variance(&self) -> f64 {
+        self.sides[0].variance + self.sides[1].variance
+    }
+
+    /// Σ w: how many pairs of units it is worth, each of them half a unit of weight.
+    pub fn weight(&self) -> f64 {
+        self.weight
+    }
+
+    /// Half the width of the interval, in the metric's unit.
+    pub fn radius(&self, boundary: &Boundary) -> f64 {
+        (self.variance() / self.weight).sqrt() * boundary.bound(self.weight)
+    }
+
+    /// The interval of the difference, in the metric's unit.
+    pub fn interval(&self, boundary: &Boundary) -> Interval {
+        let (estimate, radius) = (self.estimate(), self.radius(boundary));
+        Interval { low: estimate - radius, high: estimate + radius }
+    }
+
+    /// The relative difference k/j − 1; none where j's mean is not positive.
+    ///
+    /// - `level`: what the values of both variants lie above those given; 0 for means, and the ratio R for values
+    ///   that were linearized around R.
+    pub fn lift(&self, level: f64) -> Option<f64> {
+        let [k, j] = self.sides.map(|side| side.mean + level);
+        (0.0 < j).then(|| k / j - 1.0)
+    }
+
+    /// The interval of the relative difference: all θ − 1 for which `Σ w (ȳ_k − θ ȳ_j)` is within its boundary.
+    ///
+    /// It is Fieller's interval with the boundary of the sequence in place of a quantile. It holds at all looks at
+    /// once where variants differ by a constant factor, whatever the level does from stratum to stratum; and 0 lies in
+    /// it just where it lies in [`interval`](Self::interval), so both always say the same. None while j's own mean is
+    /// not yet known to be above 0.
+    ///
+    /// - `level`: as for [`lift`](Self::lift).
     ///
     /// # Source
     ///
-    /// Zhang, Janson & Murphy (2020), *Inference for batched bandits*, NeurIPS 33, for the strata; see
-    /// [`boundary`] for the interval. The composition is ours: `tests/stat` is what it rests on.
-    pub fn of(
-        strata: &[Stratum],
-        (own_idx, other_idx): (usize, usize),
-        planned_units: f64,
-        entry: &Entry,
-    ) -> Option<Self> {
-        let both = || {
-            let pairs =
-                strata.iter().map(|stratum| (stratum, stratum.cell(own_idx), stratum.cell(other_idx)));
-            pairs.filter(|(_, own, other)| 0.0 < own.n && 0.0 < other.n)
-        };
-        let spreads = [spread(both().map(|(_, own, _)| own)), spread(both().map(|(_, _, other)| other))];
-        let (mut own_side, mut other_side) = (Side::default(), Side::default());
-        let (mut weight, mut n_units, mut n_strata) = (0.0, 0.0, 0);
-        let (mut own_all, mut other_all) = (Cell::default(), Cell::default());
-        for (stratum, own, other) in both() {
-            let w = own.n * other.n / (own.n + other.n);
-            own_side.add(w, &own, spreads[0]);
-            other_side.add(w, &other, spreads[1]);
-            weight += w;
-            n_units += stratum.n();
-            n_strata += 1;
-            own_all = own_all.merged(&own);
-            other_all = other_all.merged(&other);
-        }
-        if n_strata == 0 {
+    /// Fieller (1954), *Some problems in interval estimation*, JRSS-B 16(2), 175–185.
+    /// <https://doi.org/10.1111/j.2517-6161.1954.tb00159.x>. Unlike the interval on the log scale it is exact for the
+    /// martingale, and it needs no small standard error of k's mean.
+    pub fn lift_interval(&self, boundary: &Boundary, level: f64) -> Option<Interval> {
+        let [k, j] = self.sides;
+        let (a, b) = (k.mean + level, j.mean + level);
+        let squared = boundary.bound(self.weight).powi(2) / self.weight;
+        let (spread_k, spread_j) = (squared * k.variance, squared * j.variance);
+        let leading = b * b - spread_j;
+        if !(0.0 < b && 0.0 < leading) {
             return None;
         }
-        let variance = own_side.variance + other_side.variance;
-        let enough = |cell: &Cell| entry.units <= cell.n && entry.nonzero <= cell.n_nonzero;
-        let is_ready = entry.strata <= n_strata
-            && enough(&own_all)
-            && enough(&other_all)
-            && 0.0 < variance
-            && variance.is_finite();
-        Some(Self {
-            value: (own_side.sum - other_side.sum) / weight,
-            variance,
-            weight,
-            planned_variance: variance * planned_units / n_units,
-            n_units,
-            is_ready,
-            own: own_side,
-            other: other_side,
-        })
+        let root = (a * a * spread_j + spread_k * leading).sqrt();
+        Some(Interval { low: (a * b - root) / leading - 1.0, high: (a * b + root) / leading - 1.0 })
     }
 
-    /// The interval that holds the truth at all looks with probability `1 − alpha`; none before it is ready.
-    pub fn interval(&self, alpha: f64) -> Option<Interval> {
-        let rho = planned_rho(self.planned_variance, alpha);
-        self.is_ready.then(|| Interval::around(self.value, boundary(self.variance, rho, alpha) / self.weight))
+    /// The logarithm of the e-value of "there is no difference"; at least ln 1/α just where the interval leaves out 0.
+    pub fn log_e(&self, boundary: &Boundary) -> f64 {
+        boundary.log_e(self.standardized(), self.weight)
     }
 
-    /// The interval of own / other − 1 that holds the truth at all looks, if the variants differ by the same factor
-    /// in all strata. It holds 0 if and only if [`Self::interval`] does.
-    ///
-    /// It is the set of all factors R for which Σ w (ȳ − R ȳ₀) is within the boundary.
-    ///
-    /// - returns: none before it is ready, unless both sums are positive, and where an end is not found.
-    pub fn relative(&self, alpha: f64) -> Option<Interval> {
-        if !(self.is_ready && 0.0 < self.own.sum && 0.0 < self.other.sum) {
-            return None;
-        }
-        let rho = planned_rho(self.planned_variance, alpha);
-        let estimate = self.own.sum / self.other.sum;
-        let is_outside = |ratio: f64| {
-            let variance = self.own.variance + ratio * ratio * self.other.variance;
-            boundary(variance, rho, alpha) < (self.own.sum - ratio * self.other.sum).abs()
-        };
-        let low = edge(estimate, 0.0, is_outside)?;
-        let high = edge(estimate, RATIO_MAX * estimate, is_outside)?;
-        Some(Interval { low: low - 1.0, high: high - 1.0 })
+    /// The logarithm of the e-value of "the difference is not above 0".
+    pub fn log_e_above(&self, boundary: &Boundary) -> f64 {
+        boundary.log_e_above(self.standardized(), self.weight)
     }
 
-    /// own / other − 1; none unless both sums are positive.
-    pub fn relative_value(&self) -> Option<f64> {
-        let positive = 0.0 < self.own.sum && 0.0 < self.other.sum;
-        positive.then(|| (self.own.sum - self.other.sum) / self.other.sum)
+    /// Σ w D for values whose variance is one.
+    fn standardized(&self) -> f64 {
+        self.estimate() * (self.weight / self.variance()).sqrt()
     }
 
-    /// The natural log of the evidence that there is a difference, for [`super::discovery`]; none before it is ready.
-    ///
-    /// - `alpha`: for which the boundary is tightest at the planned end.
-    pub fn log_evidence(&self, alpha: f64) -> Option<f64> {
-        let rho = planned_rho(self.planned_variance, alpha);
-        self.is_ready.then(|| log_evidence(self.value * self.weight, self.variance, rho))
-    }
-
-    /// How far the comparison has come.
-    pub fn progress(&self, alpha: f64) -> Progress {
-        Progress {
-            variance: self.variance,
-            weight: self.weight,
-            rho: planned_rho(self.planned_variance, alpha),
-            alpha,
-            n_units: self.n_units,
-        }
+    /// The same difference seen from the other side.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        let [k, j] = self.sides;
+        Self { sides: [j, k], ..*self }
     }
 }
 
-impl Side {
-    fn add(&mut self, weight: f64, cell: &Cell, spread: f64) {
-        // A stratum of few units says little of its own spread.
-        let own = (cell.squares + SHRINK_UNITS * spread) / ((cell.n - 1.0).max(0.0) + SHRINK_UNITS);
-        self.sum += weight * cell.mean;
-        self.variance += weight * weight * own / cell.n;
-    }
-}
-
-/// The variance of a unit's value within strata, over all of them.
-fn spread(cells: impl Iterator<Item = Cell>) -> f64 {
-    let add = |(squares, freedom): (f64, f64), cell: Cell| {
+/// The variance of one unit of a variant within strata, over all of them.
+fn unit_variance(strata: &[Stratum], variant_idx: usize) -> f64 {
+    let cells = strata.iter().map(|stratum| stratum.cell(variant_idx));
+    let (squares, freedom) = cells.fold((0.0, 0.0), |(squares, freedom), cell| {
         (squares + cell.squares, freedom + (cell.n - 1.0).max(0.0))
-    };
-    let (squares, freedom) = cells.fold((0.0, 0.0), add);
+    });
     if 0.0 < freedom { squares / freedom } else { 0.0 }
 }
 
-/// The place between `inside` and `outside` where something turns; none if it does not.
-fn edge(mut inside: f64, mut outside: f64, is_outside: impl Fn(f64) -> bool) -> Option<f64> {
-    if !is_outside(outside) {
-        return None;
-    }
-    for _ in 0..N_HALVINGS {
-        let middle = f64::midpoint(inside, outside);
-        if is_outside(middle) { outside = middle } else { inside = middle }
-    }
-    Some(f64::midpoint(inside, outside))
-}
-
-/// What is asked of the differences between all variants.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// What the others are compared with.
-    pub control_idx: usize,
-    /// Which way is better.
-    pub direction: Direction,
-    /// Which variants may still be served, and so can win; the others can do harm.
-    pub competing: &'a [bool],
-    /// The chance that anything is ever decided though all variants are equal.
-    pub alpha: f64,
-    /// Units of all variants at the planned end.
-    pub planned_units: f64,
-    /// The difference that matters, in the metric's unit, `> 0`.
-    pub margin: Option<f64>,
-    /// What must be there before the first look.
-    pub entry: Entry,
-}
-
-/// What the differences decide.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Decision {
-    /// How each variant differs from the control; none for the control, and without units.
-    pub differences: Vec<Option<Difference>>,
-    /// The alpha of each of them.
-    pub alpha: f64,
-    /// Whether every variant that competes can be compared with every other one.
-    pub is_ready: bool,
-    /// The variant that is better than every other one that competes.
-    pub winner_idx: Option<usize>,
-    /// Variants that are better than the control.
-    pub better: Vec<usize>,
-    /// Variants that are worse than the control.
-    pub harmful: Vec<usize>,
-    /// Variants that are worse than the control by more than the margin.
-    pub breaching: Vec<usize>,
-    /// Whether every variant that competes is within the margin of the control.
-    pub is_equivalent: bool,
-}
-
-impl Question<'_> {
-    /// Decides what can be decided.
-    ///
-    /// Each variant's interval against the control has `alpha / (K − 1)`, so that all of them hold at all looks with
-    /// `1 − alpha`. A winner has one above zero against every other variant; against the control that is one of these.
-    /// So if all are equal, the chance that anything is ever decided is at most `alpha`.
-    pub fn decide(&self, strata: &[Stratum]) -> Decision {
-        let n_variants = self.competing.len();
-        let alpha = self.alpha / n_variants.saturating_sub(1).max(1) as f64;
-        let difference = |own_idx, other_idx| {
-            Difference::of(strata, (own_idx, other_idx), self.planned_units, &self.entry)
-        };
-        // Where something is better, by how much at least and at most.
-        let range = |difference: &Difference| {
-            let interval = difference.interval(alpha)?;
-            Some(match self.direction {
-                Direction::Increase => (interval.low, interval.high),
-                Direction::Decrease => (-interval.high, -interval.low),
-            })
-        };
-        let differences: Vec<Option<Difference>> = (0..n_variants)
-            .map(|idx| if idx == self.control_idx { None } else { difference(idx, self.control_idx) })
-            .collect();
-        let ranges: Vec<_> = differences.iter().map(|found| found.as_ref().and_then(range)).collect();
-        let which = |is: &dyn Fn((f64, f64)) -> bool| -> Vec<usize> {
-            let found = ranges.iter().enumerate().filter(|(_, range)| range.is_some_and(is));
-            found.map(|(idx, _)| idx).collect()
-        };
-        let competing: Vec<usize> = (0..n_variants).filter(|idx| self.competing[*idx]).collect();
-        let beats = |own_idx: usize, other_idx: usize| {
-            let found = if other_idx == self.control_idx {
-                ranges[own_idx]
-            } else {
-                difference(own_idx, other_idx).as_ref().and_then(range)
-            };
-            found.is_some_and(|(low, _)| 0.0 < low)
-        };
-        let is_best = |own_idx: &usize| {
-            competing.iter().all(|other_idx| own_idx == other_idx || beats(*own_idx, *other_idx))
-        };
-        let others = || competing.iter().filter(|idx| **idx != self.control_idx);
-        let margin = self.margin.unwrap_or(f64::INFINITY);
-        Decision {
-            alpha,
-            is_ready: 1 < competing.len() && others().all(|idx| ranges[*idx].is_some()),
-            winner_idx: competing.iter().copied().find(is_best).filter(|_| 1 < competing.len()),
-            better: which(&|(low, _)| 0.0 < low),
-            harmful: which(&|(_, high)| high < 0.0),
-            breaching: which(&|(_, high)| high < if margin.is_finite() { -margin } else { 0.0 }),
-            is_equivalent: margin.is_finite()
-                && others().all(|idx| ranges[*idx].is_some_and(|(low, high)| -margin < low && high < margin)),
-            differences,
-        }
-    }
+/// The variance of one unit in a cell, to which the variance over all strata contributes like so many units.
+fn shrunk(cell: &Cell, overall: f64) -> f64 {
+    (cell.squares + PRIOR_UNITS * overall) / ((cell.n - 1.0).max(0.0) + PRIOR_UNITS)
 }

@@ -4,21 +4,25 @@ use super::compare::Compared;
 use super::figures::Sequence;
 use super::input::{MetricFigures, ReportInput};
 use super::prepared::Prepared;
-use crate::inference::sequence::{Decision, Difference, Entry, Question};
-use crate::metric::MetricKind;
-use crate::quotient::quotient;
+use crate::inference::evidence::{Pair, Question, Verdicts};
+use crate::inference::sequence::{EntryConditions, Horizon};
 
 /// The chance that anything is ever decided by a metric though all variants are equal.
 pub(super) const ALPHA: f64 = 0.05;
-/// A ratio stands for its linearized differences as long as it is this many standard errors from nothing.
-const RATIO_CERTAIN: f64 = 10.0;
 
 /// What is decided by one metric.
 #[derive(Clone, Debug)]
 pub(super) struct Decided {
-    pub(super) decision: Decision,
+    /// What may be announced.
+    pub(super) verdicts: Verdicts,
     /// How each variant differs from the control; none for the control and before there is enough.
     pub(super) sequences: Vec<Option<Sequence>>,
+    /// Variants that are worse than the control by more than the margin.
+    pub(super) breaching: Vec<usize>,
+    /// Whether every variant that competes is within the margin of the control.
+    pub(super) is_equivalent: bool,
+    /// Whether every variant that competes can be compared with the control.
+    pub(super) is_ready: bool,
 }
 
 impl Decided {
@@ -30,82 +34,60 @@ impl Decided {
         planned_units: u64,
     ) -> Self {
         let control_idx = input.experiment.definition.control_idx();
-        let competing: Vec<bool> = compared.variants.iter().map(|variant| variant.competes).collect();
-        let of_control = prepared.sums.get(control_idx);
-        let control = of_control.and_then(|sums| match metric.kind {
-            MetricKind::Ratio => quotient(sums.y, sums.d),
-            MetricKind::Proportion | MetricKind::Mean => quotient(sums.y, i128::from(sums.n)),
-        });
-        let margin = metric.choice.margin.zip(control).map(|(margin, control)| margin * control.abs());
+        let competes: Vec<bool> = compared.variants.iter().map(|variant| variant.competes).collect();
+        let count = |n: i64| u32::try_from(n.max(0)).unwrap_or(u32::MAX);
         let question = Question {
-            control_idx,
+            strata: if compared.usable { &prepared.strata } else { &[] },
             direction: metric.direction,
-            competing: &competing,
+            control_idx,
+            competes: &competes,
             alpha: ALPHA,
-            planned_units: planned_units as f64,
-            margin: margin.filter(|margin| 0.0 < *margin),
-            entry: Entry {
-                units: input.rules.units_min as f64,
-                nonzero: input.rules.nonzero_min as f64,
-                ..Entry::default()
+            horizon: &Horizon::even(planned_units as f64),
+            entry: EntryConditions {
+                units: count(input.rules.units_min),
+                nonzero: count(input.rules.nonzero_min),
+                ..EntryConditions::default()
             },
+            level: prepared.level,
         };
-        let strata = if compared.usable { &prepared.strata[..] } else { &[] };
-        let decision = question.decide(strata);
-        let part_of = match (metric.kind, control) {
-            (MetricKind::Proportion | MetricKind::Mean, _) => PartOf::Sums,
-            (MetricKind::Ratio, Some(ratio)) if 0.0 < ratio && is_certain(compared, control_idx) => {
-                PartOf::Ratio(ratio)
-            }
-            (MetricKind::Ratio, _) => PartOf::Nothing,
-        };
-        let sequence = |difference: &Option<Difference>| {
-            difference.as_ref().and_then(|difference| sequence(difference, decision.alpha, part_of))
-        };
-        let sequences = decision.differences.iter().map(sequence);
-        Self { sequences: sequences.collect(), decision }
+        let verdicts = question.verdicts();
+        let pairs = || verdicts.against_control.iter().enumerate();
+        let margin = metric.choice.margin;
+        let is_breach =
+            |pair: &Pair| margin.map_or_else(|| pair.is_worse(), |margin| pair.is_worse_by(margin));
+        let others =
+            || pairs().filter(|(idx, _)| *idx != control_idx && competes[*idx]).map(|(_, pair)| pair);
+        let breaching = pairs().filter(|(_, pair)| pair.as_ref().is_some_and(is_breach));
+        let is_within =
+            |margin: f64| others().all(|pair| pair.as_ref().is_some_and(|pair| pair.is_within(margin)));
+        Self {
+            sequences: pairs()
+                .map(|(_, pair)| pair.as_ref().and_then(|pair| sequence(pair, verdicts.alpha_each)))
+                .collect(),
+            breaching: breaching.map(|(idx, _)| idx).collect(),
+            is_ready: others().count() != 0 && others().all(Option::is_some),
+            is_equivalent: others().count() != 0 && margin.is_some_and(is_within),
+            verdicts,
+        }
+    }
+
+    /// The variants of which something holds against the control.
+    pub(super) fn which(&self, holds: fn(&Pair) -> bool) -> Vec<usize> {
+        let pairs = self.verdicts.against_control.iter().enumerate();
+        pairs.filter(|(_, pair)| pair.as_ref().is_some_and(holds)).map(|(idx, _)| idx).collect()
     }
 }
 
-/// Whether the control's figure is known so well that a part of it is as good as a part of the truth.
-fn is_certain(compared: &Compared, control_idx: usize) -> bool {
-    let control = compared.variants.get(control_idx).and_then(|control| control.estimate);
-    control.and_then(|control| control.standard_errors()).is_some_and(|errors| RATIO_CERTAIN <= errors)
-}
-
-/// What a difference is a part of.
-#[derive(Clone, Copy, Debug)]
-enum PartOf {
-    /// What the sums say of the control.
-    Sums,
-    /// The control's ratio; the sums are of linearized values.
-    Ratio(f64),
-    /// Nothing that is known well enough.
-    Nothing,
-}
-
-fn sequence(difference: &Difference, alpha: f64, part_of: PartOf) -> Option<Sequence> {
-    let interval = difference.interval(alpha)?;
-    let (relative, ends) = match part_of {
-        PartOf::Ratio(ratio) => {
-            (Some(difference.value / ratio), Some((interval.low / ratio, interval.high / ratio)))
-        }
-        PartOf::Sums => (
-            difference.relative_value(),
-            difference.relative(alpha).map(|relative| (relative.low, relative.high)),
-        ),
-        PartOf::Nothing => (None, None),
-    };
-    let relative = relative.filter(|value| value.is_finite());
-    let ends = ends.filter(|(low, high)| relative.is_some() && low.is_finite() && high.is_finite());
-    let finite = [difference.value, interval.low, interval.high].iter().all(|number| number.is_finite());
+fn sequence(pair: &Pair, alpha: f64) -> Option<Sequence> {
+    let ends = pair.lift_interval.filter(|lift| lift.low.is_finite() && lift.high.is_finite());
+    let finite = [pair.estimate, pair.interval.low, pair.interval.high].iter().all(|end| end.is_finite());
     finite.then_some(Sequence {
-        absolute: difference.value,
-        absolute_low: interval.low,
-        absolute_high: interval.high,
-        relative,
-        low: ends.map(|(low, _)| low),
-        high: ends.map(|(_, high)| high),
+        absolute: pair.estimate,
+        absolute_low: pair.interval.low,
+        absolute_high: pair.interval.high,
+        relative: pair.lift.filter(|lift| lift.is_finite() && ends.is_some()),
+        low: ends.map(|ends| ends.low),
+        high: ends.map(|ends| ends.high),
         level: 1.0 - alpha,
     })
 }

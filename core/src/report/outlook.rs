@@ -78,7 +78,7 @@ impl Outlook {
     /// Whether nothing worth having is left to be found: every variant is within the margin of the control, or the run
     /// has had half as many units again as it was planned for.
     pub(super) fn is_over(&self, decided: &Decided, matured_units: u64) -> bool {
-        decided.decision.is_equivalent || OVERTIME * self.planned_units as f64 <= matured_units as f64
+        decided.is_equivalent || OVERTIME * self.planned_units as f64 <= matured_units as f64
     }
 }
 
@@ -108,18 +108,16 @@ fn days_left(
 ) -> Option<f64> {
     let front_idx = compared.front_idx()?;
     let control_idx = input.experiment.definition.control_idx();
-    let decision = &decided.decision;
-    // Against the control where another is in front, else against whatever comes closest.
-    let differences = decision.differences.iter().enumerate();
+    // Against the control where another is in front, else against every other one.
+    let pairs = decided.verdicts.against_control.iter().enumerate();
     let competes = |idx: usize| compared.variants.get(idx).is_some_and(|variant| variant.competes);
-    let compared_with = differences.filter_map(|(variant_idx, difference)| {
+    let compared_with = pairs.filter_map(|(variant_idx, pair)| {
         let counts = if front_idx == control_idx { competes(variant_idx) } else { variant_idx == front_idx };
-        difference.filter(|_| counts)
+        pair.filter(|_| counts)
     });
     let mut days: f64 = 0.0;
-    for difference in compared_with {
-        let progress = difference.progress(decision.alpha);
-        days = days.max(progress.days_until(difference.value.abs(), units_per_day)?);
+    for pair in compared_with {
+        days = days.max(pair.progress.days_until(pair.estimate.abs(), units_per_day)?);
     }
     let window_days = input.metrics.first().map_or(0.0, |metric| metric.window_s as f64 / DAY_S);
     let run_left = (input.rules.run_s_min - run_s).max(0) as f64 / DAY_S;

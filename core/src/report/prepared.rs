@@ -17,6 +17,8 @@ pub(super) struct Prepared {
     pub(super) cap: Option<Cap>,
     /// What the units' past took off the noise.
     pub(super) history: Option<History>,
+    /// What all values lie above those in `plain` and `strata`: the ratio that they were linearized around; 0 for means.
+    pub(super) level: f64,
     /// The strata themselves, capped.
     capped: Vec<MetricStratum>,
     /// One value a unit, for figures of single variants; ratios are linearized around the control's.
@@ -40,7 +42,7 @@ impl Prepared {
                 sum.merge(own);
             }
         }
-        let plain = univariate(metric.kind, &strata, &sums, control_idx);
+        let (plain, level) = univariate(metric.kind, &strata, &sums, control_idx);
         let adjusts = metric.kind != MetricKind::Ratio && 0 < metric.choice.history_span_s();
         let adjusted = adjusts.then(|| history::adjust(&strata)).flatten();
         let adjusted = adjusted.filter(history::Adjusted::is_worth_mentioning);
@@ -55,6 +57,7 @@ impl Prepared {
             }),
             strata: adjusted.map_or_else(|| plain.clone(), |adjusted| adjusted.strata),
             capped: strata,
+            level,
             sums,
             plain,
         }
@@ -102,16 +105,16 @@ fn univariate(
     strata: &[MetricStratum],
     sums: &[VariantSums],
     control_idx: usize,
-) -> Vec<Stratum> {
+) -> (Vec<Stratum>, f64) {
     if kind != MetricKind::Ratio {
-        return strata.iter().map(MetricStratum::numerators).collect();
+        return (strata.iter().map(MetricStratum::numerators).collect(), 0.0);
     }
     let mut pooled = VariantSums::default();
     sums.iter().for_each(|own| pooled.merge(own));
     let of_control = sums.get(control_idx).and_then(|own| quotient(own.y, own.d));
     let ratio = of_control.or_else(|| quotient(pooled.y, pooled.d)).unwrap_or(0.0);
     let denominator = quotient(pooled.d, i128::from(pooled.n)).filter(|denominator| 0.0 < *denominator);
-    denominator.map_or_else(Vec::new, |denominator| {
-        strata.iter().map(|stratum| stratum.linearized(ratio, denominator)).collect()
+    denominator.map_or_else(Default::default, |denominator| {
+        (strata.iter().map(|stratum| stratum.linearized(ratio, denominator)).collect(), ratio)
     })
 }

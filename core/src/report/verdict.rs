@@ -6,6 +6,7 @@ use super::figures::SampleRatio;
 use super::input::{ReportInput, Role};
 use super::{health, state};
 use crate::id::VariantKey;
+use crate::inference::evidence::Pair;
 use serde::{Deserialize, Serialize};
 
 /// What the data decides, at an error that holds however often one looks: with all variants equal, at most 5 % of
@@ -81,7 +82,7 @@ impl Verdict {
         let guardrails =
             input.metrics.iter().zip(metrics).filter(|(metric, _)| metric.role == Role::Guardrail);
         for (metric, (_, decided)) in guardrails.filter(|_| !is_imbalanced) {
-            let breaching = decided.decision.breaching.iter().filter_map(key);
+            let breaching = decided.breaching.iter().filter_map(key);
             let metric = &metric.choice.metric;
             verdict.breaches.extend(breaching.map(|variant| Breach { variant, metric: metric.clone() }));
         }
@@ -89,7 +90,7 @@ impl Verdict {
             verdict.withheld.push(Withheld::Metric);
             return verdict;
         };
-        let too_few = !primary.decision.is_ready || state::has_too_few(compared, &input.rules);
+        let too_few = !primary.is_ready || state::has_too_few(compared, &input.rules);
         let reasons = [
             (!compared.usable, Withheld::Metric),
             (compared.usable && too_few, Withheld::TooFew),
@@ -100,10 +101,9 @@ impl Verdict {
         verdict.withheld =
             reasons.into_iter().filter_map(|(holds, reason)| holds.then_some(reason)).collect();
         if verdict.withheld.is_empty() {
-            let decision = &primary.decision;
-            verdict.winner = decision.winner_idx.as_ref().and_then(key);
-            verdict.better = keys(&decision.better);
-            verdict.harmful = keys(&decision.harmful);
+            verdict.winner = primary.verdicts.winner_idx.as_ref().and_then(key);
+            verdict.better = keys(&primary.which(Pair::is_better));
+            verdict.harmful = keys(&primary.which(Pair::is_worse));
         }
         verdict
     }

@@ -3,7 +3,7 @@
 /// A column of which so small a part is new is a sum of the earlier ones.
 const NEW_PART_MIN: f64 = 1e-9;
 
-/// Columns of which none is a sum of others, as X√W = QR with QᵀQ = 1 and R upper triangular.
+/// Columns of which none is a sum of others, as X√W = QR with `QᵀQ` = 1 and R upper triangular.
 #[derive(Clone, Debug)]
 pub(super) struct LeastSquares {
     root_weights: Vec<f64>,
@@ -52,9 +52,8 @@ impl LeastSquares {
         if new <= NEW_PART_MIN * whole {
             return false;
         }
-        rest.iter_mut().for_each(|rest| *rest /= new);
         r.push(new);
-        self.q.push(rest);
+        self.q.push(rest.into_iter().map(|rest| rest / new).collect());
         self.r.push(r);
         true
     }
