@@ -8,5 +8,6 @@
 #![expect(clippy::print_stdout, reason = "the figures are what one runs this for")]
 
 mod bandits;
+mod drift;
 mod earning;
 mod estimate;
