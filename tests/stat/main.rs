@@ -10,5 +10,6 @@
 mod adaptive;
 mod bandits;
 mod delivery;
+mod drift;
 mod earning;
 mod estimate;

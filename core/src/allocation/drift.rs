@@ -26,10 +26,11 @@ pub struct ArmStratum {
 /// - pooled: the difference of the plain means, with the variance `σ² (1/nᵢ + 1/n₀)`, which is never more.
 ///
 /// Where the level stays, the two differ by d with the variance `σ² v`, `v = R − (1/nᵢ + 1/n₀)`; what d² is beyond
-/// that is drift. The pooled difference gets the weight `w = min(1, σ² v / d²)`, which makes the expected squared
-/// error least, `σ² (1/nᵢ + 1/n₀ + (1 − w) v)`, so the variant counts as the number of units whose mean has that
-/// error. Drift therefore moves a comparison by one of its standard errors at most, the less the clearer it is, and
-/// while the level stays next to nothing is lost. The pooled level of all variants is added back.
+/// that is drift. The pooled difference gets the weight `w = min(1, (σ² v / d²)²)`. Drift therefore moves a comparison
+/// by one standard error of d at most, the less the clearer it is, and while the level stays next to nothing is
+/// lost: shares and conversions in `tests/stat` are those of the plain means. The variant counts as the number of
+/// units whose mean has the error that is left, `σ² (1/nᵢ + (1 − w)² v) + w² (d² − σ² v)`. The pooled level of all
+/// variants is added back.
 ///
 /// Variants that never shared a stratum with the reference are compared by their means.
 ///
@@ -38,7 +39,8 @@ pub struct ArmStratum {
 /// Hausman (1978), *Specification tests in econometrics*, Econometrica 46(6), 1251–1271, for the variance of d;
 /// <https://doi.org/10.2307/1913827>. Green & Strawderman (1991), *A James–Stein type estimator for combining
 /// unbiased and possibly biased estimators*, J. Am. Stat. Assoc. 86(416), 1001–1006, for the idea;
-/// <https://doi.org/10.1080/01621459.1991.10475144>. We weight each comparison by itself.
+/// <https://doi.org/10.1080/01621459.1991.10475144>. We weight each comparison by itself, and square the weight: the
+/// one that makes the squared error least keeps more of a clear drift, which is an error that does not average out.
 pub(super) fn without_drift(
     kind: MetricKind,
     memory: Memory,
@@ -98,8 +100,8 @@ struct Effect {
     beyond: Pair,
     /// How many units it counts as.
     n: f64,
-    /// How far drift moved what it seemed to bring: 0 not at all, 1 all that strata say.
-    moved: f64,
+    /// Whether that is not what the plain means say.
+    is_moved: bool,
 }
 
 fn combined(kind: MetricKind, pooled: &[Moments], within: &Within) -> Vec<Moments> {
@@ -116,18 +118,22 @@ fn combined(kind: MetricKind, pooled: &[Moments], within: &Within) -> Vec<Moment
         let fit = fit?;
         let plain = Pair::of(moments).plus(-1.0, Pair::of(reference));
         let apart = plain.plus(-1.0, fit.beyond);
-        let drift = (apart.y - ratio * apart.d).powi(2);
-        let added = (fit.resistance - 1.0 / moments.n - 1.0 / reference.n).max(0.0);
-        let trust = if drift <= variance * added { 1.0 } else { variance * added / drift };
-        let n = 1.0 / (1.0 / moments.n + (1.0 - trust) * added);
-        Some(Effect { beyond: fit.beyond.plus(trust, apart), n, moved: 1.0 - trust })
+        let squared = (apart.y - ratio * apart.d).powi(2);
+        let by_chance = variance * (fit.resistance - 1.0 / moments.n - 1.0 / reference.n).max(0.0);
+        if squared <= by_chance {
+            return Some(Effect { beyond: plain, n: moments.n, is_moved: false });
+        }
+        let trust = (by_chance / squared).powi(2);
+        let left = (1.0 - trust).powi(2) * by_chance + trust.powi(2) * (squared - by_chance);
+        let n = variance / (variance / moments.n + left);
+        Some(Effect { beyond: fit.beyond.plus(trust, apart), n, is_moved: true })
     };
     let mut effects: Vec<Option<Effect>> =
         pooled.iter().zip(within.fits(reference_idx)).map(effect).collect();
-    if effects.iter().flatten().all(|effect| effect.moved <= 0.0) {
+    if !effects.iter().flatten().any(|effect| effect.is_moved) {
         return pooled.to_vec();
     }
-    effects[reference_idx] = Some(Effect { beyond: Pair::default(), n: reference.n, moved: 0.0 });
+    effects[reference_idx] = Some(Effect { beyond: Pair::default(), n: reference.n, is_moved: false });
     with_level(kind, pooled, &effects)
 }
 
@@ -254,4 +260,142 @@ fn inverse(size: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
         }
     }
     a
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::allocation::Days;
+
+    fn cell(n: f64, y: f64) -> Moments {
+        Moments { n, n_nonzero: n, y, d: 1.0, yy: n * 0.1, ..Moments::default() }
+    }
+
+    fn fits(strata: &[Vec<Moments>], reference_idx: usize) -> Vec<Option<Fit>> {
+        let mut within = Within::new(strata[0].len());
+        for cells in strata {
+            within.add(cells);
+        }
+        within.fits(reference_idx)
+    }
+
+    fn rates(of: &[(i64, i64)]) -> Vec<VariantSums> {
+        let sums = |&(n, successes): &(i64, i64)| {
+            let (y, d) = (i128::from(successes), i128::from(n));
+            VariantSums { n, n_nonzero: successes, y, d, yy: y, yd: y, dd: d }
+        };
+        of.iter().map(sums).collect()
+    }
+
+    fn stratum(age_days: f64, of: &[(i64, i64)]) -> ArmStratum {
+        ArmStratum { age_days, sums: rates(of) }
+    }
+
+    #[track_caller]
+    fn close(got: f64, expected: f64) {
+        assert!((got - expected).abs() <= 1e-9 * expected.abs(), "{got} for {expected}");
+    }
+
+    proptest! {
+        #[test]
+        fn cells_that_are_level_plus_effect_give_the_effects(
+            strata in prop::collection::vec((prop::collection::vec(1.0..1e6_f64, 4), -1e3..1e3_f64), 1..12),
+            effects in prop::collection::vec(-10.0..10.0_f64, 4),
+            reference_idx in 0..4_usize,
+        ) {
+            let cells = |(sizes, level): &(Vec<f64>, f64)| -> Vec<Moments> {
+                sizes.iter().zip(&effects).map(|(n, effect)| cell(*n, level + effect)).collect()
+            };
+            let strata: Vec<_> = strata.iter().map(cells).collect();
+            let n = |arm_idx: usize| strata.iter().map(|cells| cells[arm_idx].n).sum::<f64>();
+            for (arm_idx, fit) in fits(&strata, reference_idx).into_iter().enumerate() {
+                prop_assert_eq!(fit.is_none(), arm_idx == reference_idx);
+                let Some(fit) = fit else { continue };
+                let expected = effects[arm_idx] - effects[reference_idx];
+                prop_assert!((fit.beyond.y - expected).abs() < 1e-7, "{fit:?} for {expected}");
+                let pooled = 1.0 / n(arm_idx) + 1.0 / n(reference_idx);
+                prop_assert!(pooled * (1.0 - 1e-9) <= fit.resistance, "{fit:?}: the means have {pooled}");
+            }
+        }
+
+        #[test]
+        fn two_variants_have_the_variance_of_the_stratified_difference(
+            sizes in prop::collection::vec((1.0..1e6_f64, 1.0..1e6_f64), 1..12),
+        ) {
+            let strata: Vec<_> = sizes.iter().map(|&(a, b)| vec![cell(a, 0.1), cell(b, 0.2)]).collect();
+            let information: f64 = sizes.iter().map(|(a, b)| a * b / (a + b)).sum();
+            let fit = fits(&strata, 0)[1].unwrap();
+            prop_assert!((fit.resistance * information - 1.0).abs() < 1e-9, "{fit:?}");
+        }
+    }
+
+    #[test]
+    fn what_one_stratum_says_is_what_the_means_say() {
+        let strata = [stratum(3.0, &[(900, 20), (90, 3), (0, 0)])];
+        let free = without_drift(MetricKind::Proportion, Memory::Everything, &strata, 3);
+        assert_eq!(free, rates(&[(900, 20), (90, 3), (0, 0)]).iter().map(Moments::of).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_level_that_clearly_moves_is_removed_and_its_mean_added_back() {
+        // Alike in each stratum; the second variant has its traffic in the better one.
+        let strata =
+            [stratum(2.0, &[(90_000, 1800), (10_000, 200)]), stratum(1.0, &[(10_000, 1000), (90_000, 9000)])];
+        let free = without_drift(MetricKind::Proportion, Memory::Everything, &strata, 2);
+        for variant in &free {
+            assert!((variant.y - 0.06).abs() < 1e-3, "{variant:?}");
+        }
+        // Known as well as within strata: 2 · 90,000 · 10,000 / 100,000.
+        let n_pairs = 1.0 / (1.0 / free[0].n + 1.0 / free[1].n);
+        assert!((n_pairs - 18_000.0).abs() < 1.0, "{n_pairs}");
+    }
+
+    #[test]
+    fn a_ratio_is_freed_in_numerator_and_denominator() {
+        // Orders twice as large in the second stratum, whoever sells them; one order a unit in half of the cases.
+        let cell = |n: i64, amount: i64| {
+            let (n, amount) = (i128::from(n), i128::from(amount));
+            let (y, d) = (n / 2 * amount, n / 2);
+            VariantSums { n: n as i64, n_nonzero: d as i64, y, d, yy: y * amount, yd: y, dd: d }
+        };
+        let strata = [[(9000, 100), (1000, 100)], [(1000, 200), (9000, 200)]].map(|cells| ArmStratum {
+            age_days: 0.0,
+            sums: cells.map(|(n, amount)| cell(n, amount)).to_vec(),
+        });
+        let free = without_drift(MetricKind::Ratio, Memory::Everything, &strata, 2);
+        for variant in &free {
+            assert!((variant.y / variant.d - 150.0).abs() < 3.0, "{variant:?}");
+        }
+    }
+
+    #[test]
+    fn variants_that_never_met_are_compared_by_their_means() {
+        let strata = [
+            stratum(1.0, &[(90_000, 1800), (10_000, 200), (0, 0)]),
+            stratum(1.0, &[(10_000, 1000), (90_000, 9000), (0, 0)]),
+            stratum(1.0, &[(0, 0), (0, 0), (500, 300)]),
+        ];
+        let free = without_drift(MetricKind::Proportion, Memory::Everything, &strata, 3);
+        assert_eq!(free[2], Moments::of(&rates(&[(500, 300)])[0]));
+        assert!((free[0].y - free[1].y).abs() < 1e-3, "{free:?}");
+    }
+
+    #[test]
+    fn what_is_old_counts_for_less() {
+        let days = |value| Days::new(value).unwrap();
+        let strata = [stratum(7.0, &[(1000, 20), (1000, 30)]), stratum(0.0, &[(1000, 20), (1000, 30)])];
+        for (memory, expected) in [
+            (Memory::Everything, 2000.0),
+            (Memory::HalfLife(days(7.0)), 1500.0),
+            (Memory::Window(days(6.9)), 1000.0),
+        ] {
+            let free = without_drift(MetricKind::Proportion, memory, &strata, 2);
+            for (variant, rate) in free.iter().zip([0.02, 0.03]) {
+                close(variant.n, expected);
+                close(variant.y, rate);
+            }
+        }
+    }
 }
