@@ -5,11 +5,13 @@ use crate::engine;
 use crate::ingest::queue::NewMetric;
 use crate::ingest::rebuild;
 use crate::store::metrics::{MetricUse, STALE};
-use crate::store::{Store, StoreError, experiments, metrics, stats};
+use crate::store::{Store, StoreError, bookmark, experiments, log, metrics, stats};
 use podium_core::experiment::{Experiment, MetricChoice};
-use podium_core::id::MetricId;
+use podium_core::id::{ExperimentId, MetricId};
+use podium_core::metric::MetricKind;
 use podium_core::projection::{Tracked, TrackedMetric};
 use podium_plugin_host::Registry;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// An experiment as projection sees it, with those of its metrics that are loaded.
@@ -26,7 +28,13 @@ pub(super) async fn tracked(
         let used = metric_use(experiment, choice);
         let revision = info.map_or(STALE, |info| i64::from(info.revision));
         let id = metrics::find_or_insert(store.writer(), &used, revision).await?;
-        tracked.push(TrackedMetric { metric: id, window_s: window_s(choice, info) });
+        let kind = info.map_or(MetricKind::Mean, engine::kind);
+        tracked.push(TrackedMetric {
+            metric: id,
+            window_s: window_s(choice, info),
+            history_s: if kind == MetricKind::Ratio { 0 } else { choice.history_span_s() },
+            has_tail: kind != MetricKind::Proportion && choice.cap_quantile() < 1.0,
+        });
         loaded.extend(instance(registry, id, &used, experiment).await);
     }
     let tracked = Tracked {
@@ -60,13 +68,17 @@ pub(crate) async fn renew_stale(store: &Store, registry: &Arc<Registry>) -> Resu
             stale.push((stored, revision));
         }
     }
-    let renews = stale.iter().any(|(_, revision)| *revision != STALE);
+    let is_current = bookmark::is_current(store.reader()).await?;
+    let renews = !is_current || stale.iter().any(|(_, revision)| *revision != STALE);
     if renews {
         let metrics: Vec<_> = stale.iter().map(|(stored, _)| stored.used.metric.as_str()).collect();
-        tracing::info!(metrics = metrics.join(", "), "metrics have other revisions; folding the log anew");
+        let (n_events, metrics) = (log::watermark(store.reader()).await?.0, metrics.join(", "));
+        if 0 < n_events {
+            tracing::info!(metrics, is_current, "figures are of another revision; folding the log anew");
+        }
         let tracked = tracked_metrics(store, registry).await?;
         let transaction = store.begin().await?;
-        stats::clear(&transaction).await?;
+        stats::clear(&transaction, &missing(&tracked)).await?;
         for (stored, revision) in &stale {
             // Only a plugin that was away may still die of the same rows.
             if stored.revision != STALE && *revision != STALE {
@@ -78,12 +90,25 @@ pub(crate) async fn renew_stale(store: &Store, registry: &Arc<Registry>) -> Resu
             tracing::error!("a metric went away in the middle; the figures stay as they were");
             return Ok(false);
         }
+        bookmark::note_current(&transaction).await?;
         transaction.commit().await?;
     }
     for (stored, revision) in stale {
         metrics::set_revision(store.writer(), stored.id, revision).await?;
     }
     Ok(renews)
+}
+
+/// Metrics that are not loaded, each with its position in an experiment.
+fn missing(tracked: &[(Tracked, Vec<NewMetric>)]) -> Vec<(ExperimentId, u16)> {
+    let loaded: HashSet<MetricId> =
+        tracked.iter().flat_map(|(_, metrics)| metrics).map(|metric| metric.id).collect();
+    let of_experiment = |(tracked, _): &(Tracked, Vec<NewMetric>)| {
+        let metrics = tracked.metrics.iter().enumerate();
+        let missing = metrics.filter(|(_, metric)| !loaded.contains(&metric.metric));
+        missing.map(|(metric_idx, _)| (tracked.experiment, metric_idx as u16)).collect::<Vec<_>>()
+    };
+    tracked.iter().flat_map(of_experiment).collect()
 }
 
 /// What makes two uses of a metric the same.
