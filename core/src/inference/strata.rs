@@ -50,6 +50,20 @@ pub struct TailUnit {
     pub numerator: i64,
     /// Its denominator.
     pub denominator: i64,
+    /// What it did before its first exposure.
+    pub past: Past,
+}
+
+/// What a unit did before its first exposure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Past {
+    /// It is not known whether the unit is in the history of its stratum.
+    #[default]
+    Unknown,
+    /// The unit has no history.
+    Empty,
+    /// The unit is in the history of its stratum, with this x.
+    Was(i64),
 }
 
 /// One stratum, ready to be compared: one value a unit.
@@ -82,6 +96,11 @@ impl Stratum {
     /// The units of one variant; none for an index that names no variant.
     pub fn cell(&self, variant_idx: usize) -> Cell {
         self.cells.get(variant_idx).copied().unwrap_or_default()
+    }
+
+    /// The probability of one variant; none where it is not known or 0.
+    pub fn share(&self, variant_idx: usize) -> Option<f64> {
+        self.shares.as_ref()?.get(variant_idx).copied().filter(|share| 0.0 < *share)
     }
 
     /// Units over all variants.

@@ -282,7 +282,7 @@ pub struct VariantReport {
     /// none where the variants have no period in common.
     pub period_value: Option<f64>,
     /// The mean with the effect of moving weights taken out; none where weights do not move, and for ratios.
-    pub corrected: Option<Interval>,
+    pub corrected: Option<Corrected>,
 }
 
 /// How a variant differs from the control, at an error that holds at all looks.
@@ -302,6 +302,22 @@ pub struct Sequence {
     pub high: Option<f64>,
     /// The share of runs in which the interval holds the truth at all looks, this variant's alone.
     pub level: f64,
+}
+
+/// A figure that does not depend on when a variant got how many units: each unit counts by the exact probability of
+/// its assignment.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Corrected {
+    /// The mean, in the metric's unit.
+    pub value: f64,
+    /// The lower end of its interval.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// The share of repetitions whose interval holds the truth, for one look planned beforehand.
+    pub level: f64,
+    /// Matured units that are left out, because the probability of their assignment is not known.
+    pub left_out_units: u64,
 }
 
 /// Where values are cut off.

@@ -26,8 +26,8 @@ pub mod wording;
 pub use crate::quotient::quotient;
 pub use estimate::{LEVEL, Method};
 pub use figures::{
-    Cap, Effect, Factors, Gain, Health, History, Interval, Lift, MetricReport, Monthly, Outlook, Report,
-    SampleRatio, Sequence, VariantReport, VariantSummary, Warning, WarningCode,
+    Cap, Corrected, Effect, Factors, Gain, Health, History, Interval, Lift, MetricReport, Monthly, Outlook,
+    Report, SampleRatio, Sequence, VariantReport, VariantSummary, Warning, WarningCode,
 };
 pub use input::{
     CurrentWeights, ExposureStratum, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures,

@@ -3,6 +3,7 @@
 use crate::experiment::UnitKind;
 use crate::metric::{MetricKind, ValueUnit};
 use crate::money::Currency;
+use crate::time::Timestamp;
 
 use super::figures::MetricReport;
 
@@ -177,6 +178,12 @@ pub fn span(seconds: i64) -> String {
         _ => (seconds.to_string(), "seconds"),
     };
     format!("{n} {word}")
+}
+
+/// A UTC day, given in days since 1970: `2026-11-27`.
+pub fn day(day: i64) -> String {
+    let begins = Timestamp::from_micros(day.saturating_mul(86_400_000_000)).to_string();
+    begins.split('T').next().unwrap_or_default().to_owned()
 }
 
 /// An amount, given in minor units: to the minor unit, and finer below one major unit.

@@ -1,6 +1,7 @@
 //! Numbers against references, laws, and what is said of them.
 
 mod gain;
+mod health;
 mod laws;
 mod reference;
 mod sentences;
@@ -80,7 +81,7 @@ fn metric(goal: Goal, role: Role, sums: &[VariantSums]) -> MetricFigures {
         strata: Vec::new(),
         tail: Vec::new(),
         n_nonzero: 0,
-        last_event_at: None,
+        last_event_at: Some(Timestamp::from_micros(16 * DAY_US)),
     }
 }
 

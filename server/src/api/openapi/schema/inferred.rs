@@ -105,6 +105,22 @@ pub(super) struct Sequence {
     level: super::Share,
 }
 
+/// A figure that does not depend on when a variant got how many units: each unit counts by the exact probability of its
+/// assignment.
+#[derive(ToSchema)]
+pub(super) struct Corrected {
+    /// The mean, in the metric's unit.
+    value: f64,
+    /// The lower end of its interval.
+    low: f64,
+    /// The upper end.
+    high: f64,
+    /// The share of repetitions whose interval holds the truth, for one look planned beforehand.
+    level: super::Share,
+    /// Matured units that are left out, because the probability of their assignment is not known.
+    left_out_units: u64,
+}
+
 /// Where values are cut off.
 #[derive(ToSchema)]
 pub(super) struct Cap {

@@ -1,7 +1,7 @@
 //! The winner report.
 
 use super::experiment::{Status, UnitKind};
-use super::inferred::{Cap, Factors, History, Monthly, Outlook, SampleRatio, Sequence, Verdict};
+use super::inferred::{Cap, Corrected, Factors, History, Monthly, Outlook, SampleRatio, Sequence, Verdict};
 use super::operations::{MetricKind, ValueUnit};
 use super::{Currency, Direction, Key, Share, Time};
 use utoipa::ToSchema;
@@ -233,7 +233,7 @@ struct VariantReport {
     period_value: Option<f64>,
     /// The mean with the effect of moving weights taken out; none where weights do not move, and for ratios.
     #[schema(required = true)]
-    corrected: Option<Interval>,
+    corrected: Option<Corrected>,
 }
 
 /// One metric.
