@@ -2,7 +2,7 @@
 
 use crate::create_by_key;
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, integer, text};
+use sea_orm_migration::schema::{big_integer, big_integer_null, integer, text};
 
 /// Creates `unit_tail` and `metric_newest`. What is folded is then to be made anew; until it is, nothing is noted in
 /// `bookmark`.
@@ -40,6 +40,7 @@ fn unit_tail() -> TableCreateStatement {
         .col(big_integer("stratum"))
         .col(big_integer("bucket"))
         .col(big_integer("denominator"))
+        .col(big_integer_null("history"))
         .primary_key(Index::create().col("experiment_id").col("slot").col("numerator").col("unit"))
         .to_owned()
 }

@@ -29,4 +29,6 @@ pub struct TailRow {
     pub variant_idx: u16,
     /// Its denominator.
     pub denominator: i64,
+    /// What came before its exposure, as in [`UnitMetric::history`](super::UnitMetric::history).
+    pub history: Option<i64>,
 }

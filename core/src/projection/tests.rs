@@ -130,8 +130,8 @@ impl World {
 #[derive(Debug, Default, PartialEq)]
 struct State {
     sums: BTreeMap<(String, u16), VariantSums>,
-    /// Metric, numerator, unit, variant and denominator.
-    tail: BTreeSet<(u16, i64, String, u16, i64)>,
+    /// Metric, numerator, unit, variant, denominator and what was before.
+    tail: BTreeSet<(u16, i64, String, u16, i64, Option<i64>)>,
     newest: BTreeMap<MetricId, Timestamp>,
 }
 
@@ -177,7 +177,8 @@ fn oracle(events: &[StoredEvent]) -> State {
                 add(&format!("{name} before"), variant_idx, x, y);
             }
             if y != 0 {
-                state.tail.insert((metric_idx, y, unit.to_string(), variant_idx, d));
+                let before = (0 < n_rows).then_some(x);
+                state.tail.insert((metric_idx, y, unit.to_string(), variant_idx, d, before));
             }
         }
     }
@@ -213,7 +214,8 @@ fn views_of(events: &[&StoredEvent], unit: &str, span: (Timestamp, Timestamp)) -
     let mut products = BTreeSet::new();
     viewed.retain(|event| products.insert(&event.body));
     let distinct = viewed.iter().filter(|event| span.0 <= event.time && event.time < span.1).count();
-    (distinct as i64, 1, distinct as i64)
+    let distinct = i64::try_from(distinct).unwrap();
+    (distinct, 1, distinct)
 }
 
 fn cents(body: &str, name: &str) -> i64 {
@@ -240,7 +242,8 @@ fn by_slot(sums: &HashMap<StatKey, VariantSums>) -> BTreeMap<(String, u16), Vari
 impl World {
     fn state(&self) -> State {
         let tail = self.tail.iter().map(|(key, row)| {
-            (key.metric_idx, key.numerator, key.unit.to_string(), row.variant_idx, row.denominator)
+            let (metric_idx, numerator, unit) = (key.metric_idx, key.numerator, key.unit.to_string());
+            (metric_idx, numerator, unit, row.variant_idx, row.denominator, row.history)
         });
         State { sums: by_slot(&self.sums), tail: tail.collect(), newest: self.newest.clone() }
     }

@@ -220,7 +220,8 @@ impl Counted {
         let (numerator, denominator) = (self.value.numerator(), self.value.denominator());
         let StatKey { experiment, stratum, bucket, variant_idx, .. } = self.key;
         let key = TailKey { experiment, metric_idx: self.metric_idx, numerator, unit: Arc::clone(unit) };
-        (numerator != 0).then_some((key, TailRow { stratum, bucket, variant_idx, denominator }))
+        let row = TailRow { stratum, bucket, variant_idx, denominator, history: self.history };
+        (numerator != 0).then_some((key, row))
     }
 }
 

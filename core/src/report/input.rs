@@ -130,7 +130,7 @@ pub struct MetricFigures {
     /// `variants`.
     pub strata: Vec<MetricStratum>,
     /// The largest values of units, matured or not, from the largest down: as many as
-    /// [`MetricChoice::cap_quantile`] needs to be found. Empty where nothing is capped.
+    /// [`MetricChoice::cap_quantile`] needs. Empty where nothing is capped, and where they are too many to read.
     pub tail: Vec<TailUnit>,
     /// Exposed units whose numerator is not zero, matured or not.
     pub n_nonzero: u64,

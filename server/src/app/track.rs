@@ -32,8 +32,8 @@ pub(super) async fn tracked(
         tracked.push(TrackedMetric {
             metric: id,
             window_s: window_s(choice, info),
-            history_s: if kind == MetricKind::Ratio { 0 } else { choice.history_span_s() },
-            has_tail: kind != MetricKind::Proportion && choice.cap_quantile() < 1.0,
+            history_s: history_s(choice, kind),
+            has_tail: is_capped(choice, kind),
         });
         loaded.extend(instance(registry, id, &used, experiment).await);
     }
@@ -111,8 +111,18 @@ fn missing(tracked: &[(Tracked, Vec<NewMetric>)]) -> Vec<(ExperimentId, u16)> {
     tracked.iter().flat_map(of_experiment).collect()
 }
 
+/// How far back the past of a unit is kept, in seconds; 0 for not at all.
+pub(super) fn history_s(choice: &MetricChoice, kind: MetricKind) -> i64 {
+    if kind == MetricKind::Ratio { 0 } else { choice.history_span_s() }
+}
+
+/// Whether the largest values of a metric are kept.
+pub(super) fn is_capped(choice: &MetricChoice, kind: MetricKind) -> bool {
+    kind != MetricKind::Proportion && choice.cap_quantile() < 1.0
+}
+
 /// What makes two uses of a metric the same.
-fn metric_use(experiment: &Experiment, choice: &MetricChoice) -> MetricUse {
+pub(super) fn metric_use(experiment: &Experiment, choice: &MetricChoice) -> MetricUse {
     let config = serde_json::Value::Object(choice.config.clone()).to_string();
     let currency = experiment.definition.currency.code().to_owned();
     MetricUse { metric: choice.metric.clone(), config, currency }

@@ -67,7 +67,7 @@ impl Fold {
         // Neighbours share a page.
         placements.sort_unstable_by_key(|(unit, placement)| (placement.experiment, *unit));
         let mut tail = changes.tail.clone();
-        tail.sort_unstable();
+        tail.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let newest = self.newer(&changes);
         let missed = self.engine.take_missed();
         let fatal = self.engine.take_found();

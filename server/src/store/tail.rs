@@ -19,6 +19,7 @@ const TAIL: Insert<'static> = Insert {
         ("stratum", "bigint"),
         ("bucket", "bigint"),
         ("denominator", "bigint"),
+        ("history", "bigint"),
     ],
     key: &["experiment_id", "slot", "numerator", "unit"],
 };
@@ -42,6 +43,7 @@ pub(crate) async fn put(
             row.stratum.to_i64(),
             row.bucket.as_micros(),
             row.denominator,
+            row.history,
         ))
     });
     TAIL.rows(db, lists(there)?).await
@@ -69,7 +71,7 @@ pub(crate) async fn largest(
     (experiment, metric_idx): (ExperimentId, u16),
     limit: u64,
 ) -> Result<Vec<(i64, TailRow)>, StoreError> {
-    let sql = "SELECT numerator, variant, stratum, bucket, denominator FROM unit_tail \
+    let sql = "SELECT numerator, variant, stratum, bucket, denominator, history FROM unit_tail \
                WHERE experiment_id = $1 AND slot = $2 ORDER BY numerator DESC, unit DESC LIMIT $3";
     let values = [experiment.0.into(), i32::from(metric_idx).into(), limit.cast_signed().into()];
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
@@ -83,5 +85,6 @@ fn tail_row(row: &QueryResult, first_column: usize) -> Result<TailRow, StoreErro
         stratum: Stratum::from_i64(row.try_get_by_index(first_column + 1)?),
         bucket: Timestamp::from_micros(row.try_get_by_index(first_column + 2)?),
         denominator: row.try_get_by_index(first_column + 3)?,
+        history: row.try_get_by_index(first_column + 4)?,
     })
 }
