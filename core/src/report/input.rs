@@ -130,7 +130,7 @@ pub struct MetricFigures {
     /// `variants`.
     pub strata: Vec<MetricStratum>,
     /// The largest values of units, matured or not, from the largest down: as many as
-    /// `cap_quantile` needs to be found. Empty where nothing is capped.
+    /// `cap_quantile` needs. Empty where nothing is capped, and where they are too many to read.
     pub tail: Vec<TailUnit>,
     /// The quantile of the values that are not zero above which values are capped: the experiment's, else the metric's
     /// own; 1 where nothing is.

@@ -3,6 +3,7 @@
 //! Rows stay in here; what goes in and out are domain types. Tables that every event touches are written with
 //! statements of our own ([`log`], [`stats`]), many rows at a time; the rest goes through sea-orm entities.
 
+pub(crate) mod bookmark;
 pub(crate) mod bulk;
 pub(crate) mod channels;
 mod entity;
@@ -16,6 +17,7 @@ pub(crate) mod outbox;
 pub(crate) mod rejected;
 pub(crate) mod stats;
 pub(crate) mod suppressions;
+pub(crate) mod tail;
 pub(crate) mod weights;
 
 use sea_orm::{

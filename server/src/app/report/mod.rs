@@ -1,15 +1,18 @@
 //! Gathering what a report is made of.
 
+mod found;
 mod plan;
 mod strata;
 
+use self::found::Found;
 use self::plan::Plan;
-use self::strata::StatRow;
+use super::track::{cap_quantile, history_s};
 use super::{App, window_s};
 use crate::clock;
 use crate::engine;
-use crate::store::{StoreError, experiments, log, stats, weights};
+use crate::store::{StoreError, experiments};
 use podium_core::experiment::{Experiment, MetricChoice};
+use podium_core::inference::strata::{Past, TailUnit};
 use podium_core::metric::{MetricKind, ValueUnit};
 use podium_core::projection::{MetricSlot, bucket_width_us};
 use podium_core::report::{
@@ -45,14 +48,9 @@ impl App {
 
     /// Makes the report of an experiment that was read already.
     pub(crate) async fn report_of(&self, experiment: &Experiment) -> Result<Report, StoreError> {
-        let snapshot = self.store.snapshot().await?;
-        let rows = stats::sums(&snapshot, Some(experiment.id)).await?;
-        let watermark = log::watermark(&snapshot).await?;
-        let versions = weights::plan(&snapshot, experiment.id).await?;
-        snapshot.commit().await?;
-        let gather = Gather::new(self, experiment, (rows, &versions));
-        let (_, weights) = versions.last().ok_or_else(|| no_weights(experiment))?;
-        Ok(Report::of(&gather.input(watermark, weights)))
+        let found = Found::read(self, experiment).await?;
+        let (_, weights) = found.versions.last().ok_or_else(|| no_weights(experiment))?;
+        Ok(Report::of(&Gather::new(self, experiment, &found).input(weights)))
     }
 }
 
@@ -60,39 +58,30 @@ fn no_weights(experiment: &Experiment) -> StoreError {
     StoreError::Corrupt(format!("no weights of `{}`", experiment.key))
 }
 
-/// What the database has of an experiment.
+/// Turns what the database has into what a report is made of.
 struct Gather<'a> {
     app: &'a App,
     experiment: &'a Experiment,
     now: Timestamp,
     plan: Plan,
-    rows: BTreeMap<MetricSlot, Vec<StatRow>>,
+    found: &'a Found,
     /// The attribution window of the primary metric, in seconds.
     primary_window_s: i64,
 }
 
 impl<'a> Gather<'a> {
-    fn new(
-        app: &'a App,
-        experiment: &'a Experiment,
-        (rows, versions): (Vec<StatRow>, &[(Timestamp, WeightsVersion)]),
-    ) -> Self {
-        let mut by_slot: BTreeMap<MetricSlot, Vec<StatRow>> = BTreeMap::new();
-        // What was taken back whole leaves a row of zeros.
-        for row in rows.into_iter().filter(|(_, sums)| !sums.is_empty()) {
-            by_slot.entry(row.0.slot).or_default().push(row);
-        }
+    fn new(app: &'a App, experiment: &'a Experiment, found: &'a Found) -> Self {
         let primary = &experiment.definition.primary_metric;
         let primary_window_s = window_s(primary, app.published.registry.find(&primary.metric));
-        let plan = Plan::new(experiment, versions);
-        Self { app, experiment, now: clock::now(), plan, rows: by_slot, primary_window_s }
+        let plan = Plan::new(experiment, &found.versions);
+        Self { app, experiment, now: clock::now(), plan, found, primary_window_s }
     }
 
-    fn input(&self, watermark: (i64, Option<Timestamp>), weights: &WeightsVersion) -> ReportInput<'a> {
+    fn input(&self, weights: &WeightsVersion) -> ReportInput<'a> {
         let definition = &self.experiment.definition;
-        let exposed = self.rows(MetricSlot::Exposures);
+        let exposed = self.found.rows(MetricSlot::Exposures);
         let buckets = || exposed.iter().map(|(key, _)| key.bucket);
-        let quarantined: i64 = self.rows(MetricSlot::Quarantine).iter().map(|(_, sums)| sums.n).sum();
+        let quarantined: i64 = self.found.rows(MetricSlot::Quarantine).iter().map(|(_, sums)| sums.n).sum();
         let roles = std::iter::once(Role::Primary)
             .chain(definition.secondary_metrics.iter().map(|_| Role::Secondary))
             .chain(definition.guardrail_metrics.iter().map(|_| Role::Guardrail));
@@ -107,9 +96,9 @@ impl<'a> Gather<'a> {
             experiment: self.experiment,
             now: self.now,
             watermark: Watermark {
-                position: watermark.0,
+                position: self.found.watermark.0,
                 // The log is everyone's; nothing counts here once the last unit's window has passed.
-                at: watermark.1.map(|at| {
+                at: self.found.watermark.1.map(|at| {
                     let last = buckets().max().map(|bucket| bucket.plus_seconds(self.primary_window_s));
                     last.map_or(at, |last| last.min(at))
                 }),
@@ -129,10 +118,6 @@ impl<'a> Gather<'a> {
             source_note: definition.source_note.clone(),
             rules: Rules { run_s_min: definition.min_run_s, ..Rules::default() },
         }
-    }
-
-    fn rows(&self, slot: MetricSlot) -> &[StatRow] {
-        self.rows.get(&slot).map_or(&[], Vec::as_slice)
     }
 
     fn n_variants(&self) -> usize {
@@ -158,7 +143,7 @@ impl<'a> Gather<'a> {
     /// Units exposed to each variant, those among them that have matured for the primary metric.
     fn exposures(&self) -> Vec<Exposures> {
         let mut counts = vec![Exposures::default(); self.n_variants()];
-        for (key, sums) in self.rows(MetricSlot::Exposures) {
+        for (key, sums) in self.found.rows(MetricSlot::Exposures) {
             if let Some(count) = counts.get_mut(usize::from(key.variant_idx)) {
                 let n = sums.n.unsigned_abs();
                 count.observed += n;
@@ -171,7 +156,7 @@ impl<'a> Gather<'a> {
     fn daily_units(&self) -> Vec<(i64, u64)> {
         let mut days: BTreeMap<i64, u64> = BTreeMap::new();
         // Buckets divide the day.
-        for (key, sums) in self.rows(MetricSlot::Exposures) {
+        for (key, sums) in self.found.rows(MetricSlot::Exposures) {
             *days.entry(key.bucket.day()).or_default() += sums.n.unsigned_abs();
         }
         days.into_iter().collect()
@@ -180,38 +165,54 @@ impl<'a> Gather<'a> {
     fn metric(&self, metric_idx: u16, choice: &MetricChoice, role: Role) -> MetricFigures {
         let info = self.app.published.registry.find(&choice.metric);
         let window_s = window_s(choice, info);
-        let rows = self.rows(MetricSlot::Metric(metric_idx));
+        let kind = info.map_or(MetricKind::Mean, engine::kind);
+        let rows = self.found.rows(MetricSlot::Metric(metric_idx));
         let mut variants = vec![VariantFigures::default(); self.n_variants()];
         for (key, sums) in rows {
             if let Some(figures) = variants.get_mut(usize::from(key.variant_idx)) {
                 figures.observed.merge(sums);
             }
         }
-        let matured = rows.iter().filter(|(key, _)| self.has_matured(key.bucket, window_s));
-        let (strata, _) = strata::of_metric(matured, self.n_variants(), &self.plan);
+        let matured = |slot| {
+            let rows = self.found.rows(slot).iter();
+            rows.filter(|(key, _)| self.has_matured(key.bucket, window_s))
+        };
+        let (mut strata, places) =
+            strata::of_metric(matured(MetricSlot::Metric(metric_idx)), self.n_variants(), &self.plan);
         for stratum in &strata {
             for (figures, sums) in variants.iter_mut().zip(&stratum.sums) {
                 figures.matured.merge(sums);
             }
         }
-        let exposed: i64 = self.rows(MetricSlot::Exposures).iter().map(|(_, sums)| sums.n).sum();
+        if 0 < history_s(choice, kind) {
+            let rows = matured(MetricSlot::History(metric_idx));
+            strata::add_histories(&mut strata, &places, rows, self.n_variants());
+        }
+        let tail = self.found.tail(metric_idx).iter().map(|(numerator, row)| TailUnit {
+            stratum_idx: places.get(&row.stratum).copied().filter(|_| self.has_matured(row.bucket, window_s)),
+            variant_idx: usize::from(row.variant_idx),
+            numerator: *numerator,
+            denominator: row.denominator,
+            past: row.history.map_or(Past::Empty, Past::Was),
+        });
+        let exposed: i64 = self.found.rows(MetricSlot::Exposures).iter().map(|(_, sums)| sums.n).sum();
         let counted: i64 = rows.iter().map(|(_, sums)| sums.n).sum();
-        let n_nonzero: i64 = rows.iter().map(|(_, sums)| sums.n_nonzero).sum();
         MetricFigures {
             choice: choice.clone(),
             role,
             title: info.map_or_else(|| choice.metric.clone(), |info| info.title.clone()),
-            kind: info.map_or(MetricKind::Mean, engine::kind),
+            kind,
             unit: info.map_or(ValueUnit::Plain, engine::unit),
             direction: choice.direction.or(info.map(engine::direction)).unwrap_or_default(),
             window_s,
             available: self.app.published.registry.is_up(&choice.metric),
             unreadable_units: (exposed - counted).max(0).unsigned_abs(),
+            cap_quantile: cap_quantile(choice, info),
             variants,
             strata,
-            tail: Vec::new(),
-            n_nonzero: n_nonzero.unsigned_abs(),
-            last_event_at: None,
+            tail: tail.collect(),
+            n_nonzero: self.found.n_nonzero(metric_idx),
+            last_event_at: self.found.newest.get(usize::from(metric_idx)).copied().flatten(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::plan::Plan;
 use podium_core::inference::strata::MetricStratum;
 use podium_core::metric::VariantSums;
-use podium_core::projection::{StatKey, Stratum};
+use podium_core::projection::{StatKey, Stratum, history_sums};
 use podium_core::report::ExposureStratum;
 use podium_core::time::Timestamp;
 use std::collections::BTreeMap;
@@ -54,6 +54,25 @@ pub(super) fn of_metric<'a>(
         history: Vec::new(),
     };
     (groups.into_iter().map(stratum).collect(), positions)
+}
+
+/// Adds what came before exposure to the strata of a metric.
+pub(super) fn add_histories<'a>(
+    strata: &mut [MetricStratum],
+    places: &BTreeMap<Stratum, usize>,
+    rows: impl Iterator<Item = &'a StatRow>,
+    n_variants: usize,
+) {
+    let mut sums = vec![vec![VariantSums::default(); n_variants]; strata.len()];
+    for (key, row) in rows {
+        let stratum = places.get(&key.stratum).and_then(|idx| sums.get_mut(*idx));
+        if let Some(own) = stratum.and_then(|variants| variants.get_mut(usize::from(key.variant_idx))) {
+            own.merge(row);
+        }
+    }
+    for (stratum, sums) in strata.iter_mut().zip(sums) {
+        stratum.history = sums.iter().map(history_sums).collect();
+    }
 }
 
 /// The strata of exposures.
