@@ -2,7 +2,7 @@
 
 mod world;
 
-use self::world::{PLUGIN, World, arg, done, edition, libraries, podium, refused, status, text};
+use self::world::{PLUGIN, World, arg, done, edition, libraries, podium, refused, text};
 use crate::harness::events::{history, order, viewed};
 use crate::harness::{Book, Built, Engine, Folder, Shop, experiment, named, soon};
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ fn a_folder_without_a_list_gets_one_of_all_that_is_there() {
     assert!(said.contains("not listed: text.so: not-a-library: "), "{said}");
     let shop = Shop::with_plugins(Engine::Sqlite, vec![plugins.path().to_owned()]);
     for plugin in [PLUGIN, "com.example.fixture-crash"] {
-        assert_eq!(status(&shop, plugin)["locked"], true);
+        assert_eq!(shop.plugin(plugin)["locked"], true);
     }
 }
 
@@ -340,7 +340,7 @@ fn nobody_is_ready_without_what_is_required() {
         shop.log(&[seen, bad]);
     }
     let id = "com.example.fixture-crash";
-    assert_eq!(status(&shop, id)["state"], "quarantined");
+    assert_eq!(shop.plugin(id)["state"], "quarantined");
     assert_eq!(shop.admin.get("/readyz").expect(503)["required_plugins_down"], json!([id]));
     assert_eq!(shop.admin.post(&format!("/api/v1/plugins/{id}/release"), &Value::Null).status, 204);
     assert_eq!(shop.admin.get("/readyz").status, 200);
