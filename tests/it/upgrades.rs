@@ -3,7 +3,7 @@
 mod world;
 
 use self::world::{PLUGIN, World, arg, done, edition, libraries, podium, refused, text};
-use crate::harness::events::{history, order, viewed};
+use crate::harness::events::{history, order, page, viewed};
 use crate::harness::{Book, Built, Engine, Folder, Shop, experiment, named, soon};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -116,13 +116,21 @@ impl Drop for Over<'_> {
 fn run_load(world: &World, meanwhile: impl Fn(usize)) -> (Figures, usize) {
     const N_ORDERS: usize = 3_000;
     const N_MESSAGES: usize = 400;
+    const DECISIONS_PER_PAGE: usize = 100;
     let shop = &world.shop;
     let is_over = AtomicBool::new(false);
     let n_times = std::thread::scope(|scope| {
         let over = Over(&is_over);
         let deciding = scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                assert_eq!(shop.decide("visitor", "banner").reason, "SPLIT");
+            for number in 0.. {
+                for _ in 0..DECISIONS_PER_PAGE {
+                    assert_eq!(shop.decide("visitor", "banner").reason, "SPLIT");
+                }
+                // Is answered when all of these are written: faster than that, decisions would fill the queue.
+                shop.log(&[page("visitor", history() + number)]);
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
             }
         });
         let sending = scope.spawn(|| {
