@@ -14,7 +14,8 @@
 use rand::Rng;
 
 use crate::allocation::{
-    AllocationError, AllocationInput, AllocatorConfig, ArmState, Weights, WeightsVersionDraft, next_weights,
+    AllocationError, AllocationInput, AllocatorConfig, ArmState, ArmStratum, Weights, WeightsVersionDraft,
+    next_weights,
 };
 use crate::metric::{Direction, MetricKind, UnitValue, ValueOutOfRange, VariantSums};
 use crate::posterior::{Beta, Posterior};
@@ -46,7 +47,9 @@ pub struct Replay {
     version_rows: u32,
     variant_idxs: Vec<usize>,
     arms: Vec<ArmState>,
-    /// Rows that counted under the present version, with what they brought; learned from when it ends.
+    /// Rows that counted under earlier versions, with what they brought.
+    learned: Vec<ArmStratum>,
+    /// Rows that counted under the present version; learned from when it ends.
     pending: Vec<VariantSums>,
     n_pending: u32,
     draft: WeightsVersionDraft,
@@ -85,14 +88,15 @@ impl Replay {
     ///
     /// [`ReplayError::Allocation`] if so many variants have no weights.
     pub fn new(config: AllocatorConfig, n_variants: usize, version_rows: u32) -> Result<Self, ReplayError> {
-        let arms = vec![ArmState { sums: VariantSums::default(), strata: 0, share: 1.0 }; n_variants];
+        let arms = vec![ArmState { strata: 0, share: 1.0 }; n_variants];
         let pending = vec![VariantSums::default(); n_variants];
-        let draft = next(&config, &arms)?;
+        let draft = next(&config, &arms, &[])?;
         Ok(Self {
             config,
             version_rows: version_rows.max(1),
             variant_idxs: (0..n_variants).collect(),
             arms,
+            learned: Vec::new(),
             pending,
             n_pending: 0,
             draft,
@@ -128,11 +132,10 @@ impl Replay {
 
     /// Ends the weights version: learns from its rows and makes the next weights.
     fn publish(&mut self) -> Result<(), ReplayError> {
-        for (arm, pending) in self.arms.iter_mut().zip(&mut self.pending) {
-            arm.sums.merge(&std::mem::take(pending));
-            arm.strata += 1;
-        }
-        self.draft = next(&self.config, &self.arms)?;
+        let sums = self.pending.iter_mut().map(std::mem::take).collect();
+        self.learned.push(ArmStratum { age_days: 0.0, sums });
+        self.arms.iter_mut().for_each(|arm| arm.strata += 1);
+        self.draft = next(&self.config, &self.arms, &self.learned)?;
         self.n_pending = 0;
         self.version += 1;
         Ok(())
@@ -150,7 +153,7 @@ impl Replay {
 
     /// The rows that counted, with what they brought.
     pub fn rate(&self) -> ObservedRate {
-        let learned = self.arms.iter().map(|arm| &arm.sums);
+        let learned = self.learned.iter().flat_map(|stratum| &stratum.sums);
         learned.chain(&self.pending).fold(ObservedRate::default(), |rate, sums| ObservedRate {
             rewarded: rate.rewarded + sums.n_nonzero.unsigned_abs(),
             n: rate.n + sums.n.unsigned_abs(),
@@ -158,9 +161,13 @@ impl Replay {
     }
 }
 
-fn next(config: &AllocatorConfig, arms: &[ArmState]) -> Result<WeightsVersionDraft, AllocationError> {
+fn next(
+    config: &AllocatorConfig,
+    arms: &[ArmState],
+    strata: &[ArmStratum],
+) -> Result<WeightsVersionDraft, AllocationError> {
     let (kind, direction) = (MetricKind::Proportion, Direction::Increase);
-    next_weights(config, &AllocationInput { kind, direction, control_idx: None, arms })
+    next_weights(config, &AllocationInput { kind, direction, control_idx: None, arms, strata })
 }
 
 /// So many of so many, with an interval that holds for few.

@@ -11,11 +11,15 @@
 //! periods for all), [`fixed_horizon`] (for those who look once); and about the data itself: [`sample_ratio`].
 
 pub mod aipw;
+pub mod boundary;
 pub mod cap;
 pub mod estimate;
+pub mod factorial;
 pub mod fixed_horizon;
 pub mod history;
 pub mod moments;
 pub mod period;
+pub mod power;
 pub mod sample_ratio;
+pub mod sequence;
 pub mod strata;

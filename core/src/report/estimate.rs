@@ -162,6 +162,11 @@ impl Estimate {
         (0.0 < radius).then_some(Range { low: difference - radius, high: difference + radius, method })
     }
 
+    /// How many standard errors the figure is away from nothing; none without a variance.
+    pub(super) fn standard_errors(&self) -> Option<f64> {
+        self.variance.filter(|variance| 0.0 < *variance).map(|variance| self.value.abs() / variance.sqrt())
+    }
+
     /// `self − control`, rounded once where the products fit.
     pub(super) fn minus(&self, control: &Self) -> f64 {
         let ((y_1, d_1), (y_0, d_0)) =
