@@ -57,12 +57,18 @@ fn report(n_variants: usize, name: &str) -> Report {
         available: true,
         unreadable_units: 2,
         variants: (0..n_variants).map(|idx| shop(idx, kind)).collect(),
+        strata: Vec::new(),
+        tail: Vec::new(),
+        n_nonzero: 0,
+        last_event_at: None,
     });
     Report::of(&ReportInput {
         experiment: &experiment,
         now: start.plus_seconds(21 * 86_400),
         watermark: Watermark { position: 99, at: Some(start.plus_seconds(20 * 86_400)) },
         exposures: vec![Exposures { observed: 1_000, matured: 900 }; n_variants],
+        exposure_strata: Vec::new(),
+        daily_units: Vec::new(),
         equal_units: (0..n_variants).map(|idx| 800.0 + 200.0 * idx as f64).collect(),
         first_exposed_at: Some(start),
         last_exposed_at: Some(start.plus_seconds(19 * 86_400)),

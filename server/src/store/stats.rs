@@ -8,7 +8,7 @@ use podium_core::projection::{MetricSlot, Placement, StatKey, Stratum};
 use podium_core::snapshot::Assignment;
 use podium_core::time::Timestamp;
 use sea_orm::{ConnectionTrait, QueryResult, Statement};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use twox_hash::XxHash3_64;
 
@@ -180,7 +180,7 @@ pub(crate) async fn put_sums(
 pub(crate) async fn sums(
     db: &impl ConnectionTrait,
     experiment: Option<ExperimentId>,
-) -> Result<HashMap<StatKey, VariantSums>, StoreError> {
+) -> Result<Vec<(StatKey, VariantSums)>, StoreError> {
     let columns = SUM.names();
     let condition = if experiment.is_some() { "experiment_id = $1" } else { "n <> $1" };
     let sql = format!("SELECT {columns} FROM variant_stat WHERE {condition}");
