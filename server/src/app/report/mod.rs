@@ -4,6 +4,9 @@ mod found;
 mod plan;
 mod strata;
 
+#[cfg(test)]
+mod tests;
+
 use self::found::Found;
 use self::plan::Plan;
 use super::track::{cap_quantile, history_s};
