@@ -64,6 +64,7 @@ impl World {
             experiment: EXPERIMENT,
             metrics: [NET_AOV, DISTINCT].map(|metric| TrackedMetric { metric, window_s: WINDOW_S }).into(),
             adaptive: false,
+            uniform_slice: None,
             removed_at: vec![None, None],
         });
         for (metric, spec) in specs() {
