@@ -188,6 +188,15 @@ fn challengers_are_told_apart_where_chances_vanish() {
 }
 
 #[test]
+fn a_variant_without_a_chance_is_not_taken_out() {
+    let arms = [arm(1_000_000, 20_000, 9), arm(1_000_000, 50_000, 9)];
+    for name in ADAPTIVE {
+        let weights = next(&config(&format!(r#"{{"type": "{name}", "floor": 0.0}}"#)), &arms).weights;
+        assert!(weights.as_slice().iter().all(|&weight| 0.0 < weight), "{name}: {weights:?}");
+    }
+}
+
+#[test]
 fn one_variant_left_gets_everything() {
     for name in ADAPTIVE.into_iter().chain(["fixed"]) {
         for only in [arm(0, 0, 0), arm(500, 20, 9)] {

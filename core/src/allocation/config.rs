@@ -8,6 +8,7 @@ use super::epsilon_greedy::EpsilonGreedy;
 use super::fixed::Fixed;
 use super::floors::Floors;
 use super::memory::{Days, Memory};
+use super::slice::SliceShare;
 use super::thompson::Thompson;
 use super::top_two::{BetaOutOfRange, TopTwo};
 use super::ucb1::Ucb1;
@@ -33,7 +34,8 @@ pub enum Allocator {
 /// In JSON it is one flat object, in which `type` alone is required:
 /// `{"type": "thompson", "floor": 0.01, "control_floor": 0.1, "min_units": 100, "min_nonzero": 5, "min_strata": 2}`,
 /// with `beta` for `top_two` and `epsilon` for `epsilon_greedy`, and `half_life_days` or `window_days` where the past
-/// counts for less. Unknown fields, and fields of another type, are refused.
+/// counts for less, and `uniform_slice` where a share of the units is kept from the allocator. Unknown fields, and
+/// fields of another type, are refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "ConfigRecord", into = "ConfigRecord")]
 pub struct AllocatorConfig {
@@ -45,6 +47,8 @@ pub struct AllocatorConfig {
     pub exploration: ExplorationMinimum,
     /// How long the past counts.
     pub memory: Memory,
+    /// The share of units that are assigned evenly, whatever the weights. It stays as it is while the experiment runs.
+    pub uniform_slice: Option<SliceShare>,
 }
 
 /// What each variant must have before the allocator may prefer one.
@@ -72,6 +76,7 @@ impl AllocatorConfig {
             floors: Floors::default(),
             exploration: ExplorationMinimum::default(),
             memory: Memory::default(),
+            uniform_slice: None,
         }
     }
 }
@@ -138,6 +143,8 @@ struct ConfigRecord {
     half_life_days: Option<Days>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     window_days: Option<Days>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uniform_slice: Option<SliceShare>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +192,7 @@ impl ConfigRecord {
             ("min_strata", self.min_strata.is_some() && fixed),
             ("half_life_days", self.half_life_days.is_some() && fixed),
             ("window_days", self.window_days.is_some() && fixed),
+            ("uniform_slice", self.uniform_slice.is_some() && fixed),
         ]
         .into_iter()
         .find_map(|(field, foreign)| foreign.then_some(field))
@@ -209,6 +217,7 @@ impl TryFrom<ConfigRecord> for AllocatorConfig {
                 strata: record.min_strata.unwrap_or(defaults.strata),
             },
             memory: record.memory()?,
+            uniform_slice: record.uniform_slice,
         })
     }
 }
@@ -227,6 +236,7 @@ impl From<AllocatorConfig> for ConfigRecord {
             min_strata: Some(exploration.strata),
             half_life_days: None,
             window_days: None,
+            uniform_slice: config.uniform_slice,
         };
         match config.memory {
             Memory::Everything => {}
@@ -289,6 +299,13 @@ mod tests {
     }
 
     #[test]
+    fn a_uniform_slice_is_read() {
+        let config = parse(r#"{"type": "top_two", "uniform_slice": 0.1}"#).unwrap();
+        assert_eq!(config.uniform_slice, SliceShare::new(0.1).ok());
+        assert_eq!(parse(&serde_json::to_string(&config).unwrap()).unwrap(), config);
+    }
+
+    #[test]
     fn how_long_the_past_counts_is_read() {
         for (field, memory) in [
             ("half_life_days", Memory::HalfLife(Days::new(3.5).unwrap())),
@@ -316,6 +333,11 @@ mod tests {
             r#"{"type": "fixed", "half_life_days": 7}"#,
             "`half_life_days` is no field of allocator `fixed`",
         );
+        check(
+            r#"{"type": "fixed", "uniform_slice": 0.1}"#,
+            "`uniform_slice` is no field of allocator `fixed`",
+        );
+        check(r#"{"type": "ucb1", "uniform_slice": 0.6}"#, "a uniform slice of 0.6 is not possible");
         check(r#"{"type": "thompson", "window_days": 0}"#, "0 is no span of days");
         check(r#"{"type": "thompson", "window_days": 7, "half_life_days": 7}"#, "give one of them");
         check(r#"{"type": "softmax"}"#, "unknown variant `softmax`");

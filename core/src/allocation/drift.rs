@@ -1,5 +1,7 @@
 //! What each variant brings, without the level that moves for all of them.
 
+use std::iter::repeat;
+
 use crate::inference::moments::Moments;
 use crate::metric::{MetricKind, VariantSums};
 
@@ -49,13 +51,14 @@ pub(super) fn without_drift(
 ) -> Vec<Moments> {
     let mut pooled = vec![Moments::default(); n_arms];
     let mut within = Within::new(n_arms);
+    let mut cells = vec![Moments::default(); n_arms];
     for stratum in strata {
         let weight = memory.weight(stratum.age_days);
-        let cells: Vec<Moments> = (0..n_arms)
-            .map(|arm_idx| stratum.sums.get(arm_idx).map_or_else(Moments::default, Moments::of))
-            .map(|cell| counting(&cell, weight * cell.n))
-            .collect();
-        for (pooled, cell) in pooled.iter_mut().zip(&cells) {
+        for (cell, sums) in cells.iter_mut().zip(stratum.sums.iter().map(Some).chain(repeat(None))) {
+            let exact = sums.map_or_else(Moments::default, Moments::of);
+            *cell = counting(&exact, weight * exact.n);
+        }
+        for (pooled, cell) in pooled.iter_mut().zip(&cells).filter(|(_, cell)| 0.0 < cell.n) {
             *pooled = pooled.merged(cell);
         }
         within.add(&cells);
@@ -181,10 +184,10 @@ impl Within {
     }
 
     fn add(&mut self, cells: &[Moments]) {
-        let n: f64 = cells.iter().map(|cell| cell.n).sum();
-        if n <= 0.0 {
+        if cells.iter().filter(|cell| 0.0 < cell.n).count() < 2 {
             return;
         }
+        let n: f64 = cells.iter().map(|cell| cell.n).sum();
         let center =
             cells.iter().fold(Pair::default(), |center, cell| center.plus(cell.n / n, Pair::of(cell)));
         for (arm_idx, cell) in cells.iter().enumerate().filter(|(_, cell)| 0.0 < cell.n) {

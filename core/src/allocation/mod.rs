@@ -13,6 +13,7 @@ mod fixed;
 mod floors;
 mod memory;
 mod next;
+mod slice;
 mod thompson;
 mod top_two;
 mod ucb1;
@@ -28,6 +29,7 @@ pub use memory::{Days, Memory, NotDays};
 pub use next::{
     AllocationError, AllocationInput, ArmState, Phase, VariantBelief, WeightsVersionDraft, next_weights,
 };
+pub use slice::{NotSliceShare, SliceShare};
 pub use thompson::Thompson;
 pub use top_two::{BetaOutOfRange, TopTwo};
 pub use ucb1::Ucb1;

@@ -95,12 +95,12 @@ pub enum AllocationError {
 
 /// Computes the next weights, and what is believed, from the matured sums of the active variants in each stratum.
 ///
-/// - What is believed is free of a level that moves for all variants, and forgets as configured ([`Memory`](super::Memory)).
+/// - What is believed is free of a level that moves for all variants, and forgets as configured.
 /// - A fixed split keeps the registered shares.
 /// - Otherwise weights are even until each of the first variants has its exploration minimum, then the
 ///   allocator's above the floors. A variant that came later gets the even share, taken proportionally from
 ///   the others, until it has its own minimum.
-/// - Every weight is at least its floor. Under Thompson and top-two no variant gets more than the one most
+/// - Every weight is at least its floor, and above zero: a weight of zero says that a variant was taken out. Under Thompson and top-two no variant gets more than the one most
 ///   likely to be best, unless a floor or a newcomer's even share is more.
 ///
 /// # Errors
@@ -132,7 +132,9 @@ pub fn next_weights(
         let floors = config.floors.resolve(input.arms.len(), input.control_idx)?;
         match (Exploration::of(input.arms, &totals, config.exploration), &compared) {
             (Exploration::Newcomers { established }, Some(compared)) => (
-                Allocation { config, input, known: &known, established, floors }.weights(compared)?,
+                Allocation { config, input, known: &known, established, floors }
+                    .weights(compared)?
+                    .all_positive(),
                 Phase::Allocating,
             ),
             _ => (even_above(&floors, even)?, Phase::Exploring),
