@@ -12,6 +12,7 @@ mod experiment;
 mod message;
 mod operations;
 mod patch;
+mod plan;
 mod report;
 mod suppression;
 mod weights;
@@ -26,6 +27,7 @@ pub(super) use operations::{
     ReportLink,
 };
 pub(super) use patch::ExperimentPatch;
+pub(super) use plan::{Plan, PlanRequest};
 pub(super) use report::Report;
 pub(super) use suppression::{NewSuppression, Suppression, SuppressionPage};
 pub(super) use weights::WeightsHistory;
