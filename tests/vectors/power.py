@@ -144,7 +144,7 @@ def progresses():
             {
                 "variance": variance,
                 "weight": weight,
-                "rho": rho,
+                "planned_weight": v_planned * weight / variance,
                 "alpha": alpha,
                 "n_units": n_units,
                 "radius_now": after(1),

@@ -97,8 +97,9 @@ impl Evaluation {
     ///
     /// IPS: Horvitz & Thompson (1952), *A generalization of sampling without replacement from a finite universe*,
     /// JASA 47(260), 663–685. <https://doi.org/10.1080/01621459.1952.10483446>; SNIPS: Swaminathan & Joachims (2015),
-    /// *The self-normalized estimator for counterfactual learning*, NeurIPS; DR: Dudík, Langford & Li (2011), *Doubly
-    /// robust policy evaluation and learning*, ICML; effective size: Kish (1965), *Survey Sampling*.
+    /// *The self-normalized estimator for counterfactual learning*, Advances in Neural Information Processing
+    /// Systems 28; DR: Dudík, Langford & Li (2011), *Doubly robust policy evaluation and learning*, ICML; effective
+    /// size: Kish (1965), *Survey Sampling*.
     pub fn of(
         rows: &[Judged],
         resampling: Resampling,
