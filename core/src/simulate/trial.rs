@@ -4,7 +4,7 @@ use rand::Rng;
 use rand_distr::{Binomial, Distribution};
 
 use super::{Shoppers, SimulationError};
-use crate::allocation::{AllocationInput, AllocatorConfig, ArmState, Weights, next_weights};
+use crate::allocation::{AllocationInput, AllocatorConfig, ArmState, ArmStratum, Weights, next_weights};
 use crate::inference::evidence::Question;
 use crate::inference::moments::Moments;
 use crate::inference::sequence::{EntryConditions, Horizon};
@@ -112,7 +112,9 @@ impl Trial {
 
 /// Units that came together under one set of weights.
 struct Cohort {
-    /// When the reward of the last of them is known, in days.
+    /// When the first of them came, in days.
+    came_at: f64,
+    /// When the reward of the last of them is known.
     known_at: f64,
     weights: Weights,
     sums: Vec<VariantSums>,
@@ -121,6 +123,8 @@ struct Cohort {
 struct Run<'a> {
     trial: &'a Trial,
     arms: Vec<ArmState>,
+    /// What is known, by weights version; ages are when the first unit came, in days.
+    learned: Vec<ArmStratum>,
     waiting: std::collections::VecDeque<Cohort>,
     /// What is known, by stratum.
     known: Vec<(Weights, Vec<VariantSums>)>,
@@ -135,10 +139,11 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn of(trial: &'a Trial) -> Self {
         let n_variants = trial.shoppers.len();
-        let arm = |&share: &f64| ArmState { sums: VariantSums::default(), strata: 0, share };
+        let arm = |&share: &f64| ArmState { strata: 0, share };
         Self {
             trial,
             arms: trial.shares.iter().map(arm).collect(),
+            learned: Vec::new(),
             waiting: std::collections::VecDeque::new(),
             known: Vec::new(),
             units: vec![0; n_variants],
@@ -160,7 +165,7 @@ impl<'a> Run<'a> {
             let n = version_units.max(1).min(trial.units_per_day - came);
             let at = |units: u64| f64::from(day - 1) + units as f64 / trial.units_per_day as f64;
             self.mature(at(came));
-            let weights = self.next_weights()?;
+            let weights = self.next_weights(at(came))?;
             let served = split(n, &weights, rng);
             let mut sums = Vec::with_capacity(served.len());
             for (idx, (&n, shoppers)) in served.iter().zip(&shoppers).enumerate() {
@@ -168,8 +173,10 @@ impl<'a> Run<'a> {
                 self.units[idx] += n;
                 self.regret += n as f64 * (best - values[idx]);
             }
+            let came_at = at(came);
             came += n;
-            self.waiting.push_back(Cohort { known_at: at(came) + trial.window_days, weights, sums });
+            let known_at = at(came) + trial.window_days;
+            self.waiting.push_back(Cohort { came_at, known_at, weights, sums });
         }
         for (worth, value) in self.worth.iter_mut().zip(&values) {
             *worth += value;
@@ -184,10 +191,8 @@ impl<'a> Run<'a> {
     /// Learns what has become known until now.
     fn mature(&mut self, now: f64) {
         while let Some(cohort) = self.waiting.pop_front_if(|cohort| cohort.known_at <= now) {
-            for (arm, sums) in self.arms.iter_mut().zip(&cohort.sums) {
-                arm.sums.merge(sums);
-                arm.strata += 1;
-            }
+            self.arms.iter_mut().for_each(|arm| arm.strata += 1);
+            self.learned.push(ArmStratum { age_days: cohort.came_at, sums: cohort.sums.clone() });
             match self.known.last_mut() {
                 Some((_, last)) if self.trial.is_fixed() && n_of(last) < UNITS_PER_STRATUM => {
                     last.iter_mut().zip(&cohort.sums).for_each(|(last, sums)| last.merge(sums));
@@ -197,13 +202,19 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn next_weights(&self) -> Result<Weights, SimulationError> {
+    fn next_weights(&self, now: f64) -> Result<Weights, SimulationError> {
         let Trial { config, kind, direction, control_idx, .. } = self.trial;
+        let aged = |stratum: &ArmStratum| ArmStratum {
+            age_days: now - stratum.age_days,
+            sums: stratum.sums.clone(),
+        };
+        let strata: Vec<ArmStratum> = self.learned.iter().map(aged).collect();
         let input = AllocationInput {
             kind: *kind,
             direction: *direction,
             control_idx: Some(*control_idx),
             arms: &self.arms,
+            strata: &strata,
         };
         Ok(next_weights(config, &input)?.weights)
     }
@@ -231,9 +242,13 @@ impl<'a> Run<'a> {
 
     /// What is known, ready to be compared, and the ratio that values were linearized around.
     fn strata(&self) -> (Vec<Stratum>, f64) {
-        let all = self.arms.iter().map(|arm| Moments::of(&arm.sums));
+        let mut sums = vec![VariantSums::default(); self.arms.len()];
+        for (_, known) in &self.known {
+            sums.iter_mut().zip(known).for_each(|(sums, known)| sums.merge(known));
+        }
+        let all = sums.iter().map(Moments::of);
         let pooled = all.reduce(|all, one| all.merged(&one)).unwrap_or_default();
-        let control = Moments::of(&self.arms[self.trial.control_idx].sums);
+        let control = Moments::of(&sums[self.trial.control_idx]);
         let ratio = if 0.0 < control.d { control.y / control.d } else { 0.0 };
         let linear = self.trial.kind == MetricKind::Ratio && 0.0 < pooled.d;
         let stratum = |(weights, sums): &(Weights, Vec<VariantSums>)| {
