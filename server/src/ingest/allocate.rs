@@ -1,10 +1,10 @@
-//! When weights move: a version ends after its units, or after a day, and the next follows from what has matured.
+//! When weights move: a version ends when it is due, and the next follows from what has matured.
 
 use crate::app::Published;
 use crate::catalog::Catalog;
 use crate::store::weights::{self, StoredWeights};
 use crate::store::{Store, StoreError};
-use podium_core::allocation::{AllocationInput, ArmState, next_weights};
+use podium_core::allocation::{AllocationInput, ArmState, ArmStratum, VersionAge, next_weights};
 use podium_core::experiment::{Experiment, Status, Variant};
 use podium_core::id::ExperimentId;
 use podium_core::metric::{Direction, MetricKind, VariantSums};
@@ -15,10 +15,8 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// The longest a version lives, in seconds: a day.
-const VERSION_S_MAX: i64 = 86_400;
-/// The shortest, in seconds.
-const VERSION_S_MIN: i64 = 1;
+/// Microseconds in a day.
+const DAY_US: f64 = 86_400e6;
 
 /// Sums of variants, by key.
 pub(crate) type Totals = BTreeMap<StatKey, VariantSums>;
@@ -137,6 +135,17 @@ impl Current {
         Ok(Some(Self { weights: newest.weights.clone(), created_at: newest.created_at, since }))
     }
 
+    fn has_ended(&self, experiment: &Experiment, totals: &Totals, now: Timestamp) -> bool {
+        let lived_us = now.as_micros().saturating_sub(self.created_at.as_micros());
+        let units = units_under(totals, experiment.id, self.weights.version);
+        let ends = |units_so_far: u64| {
+            let age = VersionAge { seconds: lived_us as f64 / 1e6, units, units_so_far };
+            age.has_ended(experiment.definition.units_per_version)
+        };
+        // All units are counted only where it depends on them.
+        ends(units) && ends(units_so_far(totals, experiment.id))
+    }
+
     fn next(
         &self,
         experiment: &Experiment,
@@ -144,22 +153,17 @@ impl Current {
         totals: &Totals,
         now: Timestamp,
     ) -> Option<StoredWeights> {
-        let version = self.weights.version;
-        let at_least = self.created_at.plus_seconds(VERSION_S_MIN) <= now;
-        let at_most = now < self.created_at.plus_seconds(VERSION_S_MAX);
-        let n_units = units_under(totals, experiment.id, version);
-        if !at_least || (at_most && n_units < i64::from(experiment.definition.units_per_version)) {
+        if !self.has_ended(experiment, totals, now) {
             return None;
         }
+        let version = self.weights.version;
         let definition = &experiment.definition;
-        let sums = matured(totals, experiment.id, 0, primary.window_s, now);
         let active: Vec<usize> = (0..definition.variants.len())
             .filter(|variant_idx| definition.variants.get(*variant_idx).is_some_and(Variant::is_active))
             .collect();
         let arms: Vec<ArmState> = active
             .iter()
             .map(|variant_idx| ArmState {
-                sums: sums.get(&(*variant_idx as u16)).copied().unwrap_or_default(),
                 strata: version + 1 - self.since.get(*variant_idx).copied().unwrap_or(version).min(version),
                 share: definition.variants.get(*variant_idx).map_or(0.0, |variant| variant.weight),
             })
@@ -170,6 +174,7 @@ impl Current {
             direction: primary.direction,
             control_idx: active.iter().position(|variant_idx| *variant_idx == control),
             arms: &arms,
+            strata: &strata(ripe(totals, experiment.id, 0, primary.window_s, now), &active, now),
         };
         let draft = next_weights(&definition.allocator, &input)
             .inspect_err(|error| tracing::error!(experiment.key = %experiment.key, %error, "no weights"))
@@ -188,20 +193,72 @@ impl Current {
     }
 }
 
+/// Sums by stratum and day, of the variants that are active and in their order.
+fn strata<'a>(
+    rows: impl Iterator<Item = (&'a StatKey, &'a VariantSums)>,
+    active: &[usize],
+    now: Timestamp,
+) -> Vec<ArmStratum> {
+    let mut strata: Vec<ArmStratum> = Vec::new();
+    let mut last = None;
+    for (key, sums) in rows {
+        // Rows are in the order of stratum and time.
+        let this = Some((key.stratum, key.bucket.day()));
+        if this != last {
+            last = this;
+            let age_us = now.as_micros().saturating_sub(key.bucket.as_micros());
+            let none = vec![VariantSums::default(); active.len()];
+            strata.push(ArmStratum { age_days: age_us as f64 / DAY_US, sums: none });
+        }
+        let position = active.binary_search(&usize::from(key.variant_idx)).ok();
+        let stratum = strata.last_mut();
+        if let Some(of_variant) = stratum.and_then(|stratum| stratum.sums.get_mut(position?)) {
+            of_variant.merge(sums);
+        }
+    }
+    strata
+}
+
 /// How many units were exposed under a weights version.
-fn units_under(totals: &Totals, experiment: ExperimentId, version: u32) -> i64 {
+fn units_under(totals: &Totals, experiment: ExperimentId, version: u32) -> u64 {
     let stratum = Stratum::Version(version);
-    let from = StatKey {
-        experiment,
-        slot: MetricSlot::Exposures,
-        stratum,
-        bucket: Timestamp::from_micros(i64::MIN),
-        variant_idx: 0,
+    let rows = rows(totals, experiment, MetricSlot::Exposures, stratum);
+    rows.take_while(|(key, _)| key.stratum == stratum).map(|(_, sums)| sums.n.unsigned_abs()).sum()
+}
+
+/// How many units were exposed so far.
+fn units_so_far(totals: &Totals, experiment: ExperimentId) -> u64 {
+    let rows = rows(totals, experiment, MetricSlot::Exposures, Stratum::Day(i32::MIN));
+    rows.map(|(_, sums)| sums.n.unsigned_abs()).sum()
+}
+
+/// What an experiment has in a slot from a stratum on, in the order of stratum and time.
+fn rows(
+    totals: &Totals,
+    experiment: ExperimentId,
+    slot: MetricSlot,
+    stratum: Stratum,
+) -> impl Iterator<Item = (&StatKey, &VariantSums)> {
+    let from =
+        StatKey { experiment, slot, stratum, bucket: Timestamp::from_micros(i64::MIN), variant_idx: 0 };
+    totals.range(from..).take_while(move |(key, _)| key.experiment == experiment && key.slot == slot)
+}
+
+/// The rows over units whose window has passed, for the metric at `metric_idx`, in the order of stratum and time.
+fn ripe(
+    totals: &Totals,
+    experiment: ExperimentId,
+    metric_idx: u16,
+    window_s: i64,
+    now: Timestamp,
+) -> impl Iterator<Item = (&StatKey, &VariantSums)> {
+    let width_us = bucket_width_us(window_s);
+    let is_ripe = move |bucket: Timestamp| {
+        let ends = Timestamp::from_micros(bucket.as_micros().saturating_add(width_us));
+        ends.plus_seconds(window_s) <= now
     };
-    let rows = totals.range(from..).take_while(|(key, _)| {
-        key.experiment == experiment && key.slot == MetricSlot::Exposures && key.stratum == stratum
-    });
-    rows.map(|(_, sums)| sums.n).sum()
+    let rows = rows(totals, experiment, MetricSlot::Metric(metric_idx), Stratum::Day(i32::MIN));
+    rows.filter(move |(key, _)| is_ripe(key.bucket))
 }
 
 /// The sums of each variant over units whose window has passed, for the metric at `metric_idx`.
@@ -212,24 +269,9 @@ pub(crate) fn matured(
     window_s: i64,
     now: Timestamp,
 ) -> HashMap<u16, VariantSums> {
-    let slot = MetricSlot::Metric(metric_idx);
-    let width_us = bucket_width_us(window_s);
-    let from = StatKey {
-        experiment,
-        slot,
-        stratum: Stratum::Day(i32::MIN),
-        bucket: Timestamp::from_micros(i64::MIN),
-        variant_idx: 0,
-    };
     let mut by_variant: HashMap<u16, VariantSums> = HashMap::new();
-    for (key, sums) in
-        totals.range(from..).take_while(|(key, _)| key.experiment == experiment && key.slot == slot)
-    {
-        let ripe_at =
-            Timestamp::from_micros(key.bucket.as_micros().saturating_add(width_us)).plus_seconds(window_s);
-        if ripe_at <= now {
-            by_variant.entry(key.variant_idx).or_default().merge(sums);
-        }
+    for (key, sums) in ripe(totals, experiment, metric_idx, window_s, now) {
+        by_variant.entry(key.variant_idx).or_default().merge(sums);
     }
     by_variant
 }
