@@ -24,4 +24,6 @@ pub use normal::Normal;
 pub use pooled::{NoPosteriors, Posteriors, VARIANTS_MAX};
 pub use student_t::StudentT;
 
+pub(crate) use gamma::stirling_remainder;
+pub(crate) use normal::standard_quantile;
 pub(crate) use pooled::{check, unit_sd};

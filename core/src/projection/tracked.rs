@@ -1,5 +1,8 @@
 //! Experiments as projection sees them, and the keys of what it keeps.
 
+use super::history;
+use super::projector::Changes;
+use super::tail::{TailKey, TailRow};
 use super::unit::{Exposure, Placement, Seen, Stratum};
 use crate::bucketing::UniformSlice;
 use crate::id::{ExperimentId, MetricId};
@@ -7,6 +10,7 @@ use crate::metric::{UnitValue, VariantSums};
 use crate::snapshot::Assignment;
 use crate::time::Timestamp;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// An experiment whose figures are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +34,10 @@ pub struct TrackedMetric {
     pub metric: MetricId,
     /// How long after first exposure events count, in seconds.
     pub window_s: i64,
+    /// How long before first exposure they count as history, in seconds; 0 if none is kept.
+    pub history_s: i64,
+    /// Whether the largest values are kept one by one.
+    pub has_tail: bool,
 }
 
 /// What a row of variant statistics counts.
@@ -41,6 +49,8 @@ pub enum MetricSlot {
     Quarantine,
     /// The values of the experiment's metric at this position.
     Metric(u16),
+    /// What came before exposure of units that have a history, by the same metric: see [`history_sums`](super::history_sums).
+    History(u16),
 }
 
 /// Names one row of variant statistics.
@@ -119,28 +129,47 @@ impl Tracked {
         self.removed_at.get(usize::from(variant_idx)).copied().flatten()
     }
 
-    /// Counts a placement in the sums instead of the one before.
-    pub(super) fn recount(&self, old: Option<&Placement>, new: Option<&Placement>, sums: &mut Sums) {
+    /// Counts a unit's placement instead of the one before.
+    pub(super) fn recount(
+        &self,
+        unit: &Arc<str>,
+        old: Option<&Placement>,
+        new: Option<&Placement>,
+        changes: &mut Changes,
+    ) {
         let exposure = |placement: Option<&Placement>| placement.and_then(|placement| placement.exposure);
         if exposure(old) != exposure(new) {
-            self.count_exposure(old, VariantSums::remove, sums);
-            self.count_exposure(new, VariantSums::add, sums);
+            self.count_exposure(old, VariantSums::remove, &mut changes.sums);
+            self.count_exposure(new, VariantSums::add, &mut changes.sums);
         }
-        let value = |placement: Option<&Placement>, metric_idx: usize| {
-            let value = placement?.metrics.get(metric_idx)?.value?;
-            Some((self.metric_key(placement?.exposure?, metric_idx)?, value))
-        };
         for metric_idx in 0..self.metrics.len() {
-            let (old, new) = (value(old, metric_idx), value(new, metric_idx));
-            if old != new {
-                if let Some((key, value)) = old {
-                    sums.entry(key).or_default().remove(value);
-                }
-                if let Some((key, value)) = new {
-                    sums.entry(key).or_default().add(value);
-                }
+            let (old, new) = (self.counted(old, metric_idx), self.counted(new, metric_idx));
+            if old == new {
+                continue;
+            }
+            if let Some(old) = &old {
+                old.count(&mut changes.sums, -1);
+            }
+            if let Some(new) = &new {
+                new.count(&mut changes.sums, 1);
+            }
+            if self.metrics.get(metric_idx).is_some_and(|metric| metric.has_tail) {
+                let row = |counted: Option<Counted>| counted.and_then(|counted| counted.tail_row(unit));
+                let (old, new) = (row(old), row(new));
+                let stays = |(key, _): &(TailKey, TailRow)| new.as_ref().is_some_and(|(new, _)| new == key);
+                let gone = old.as_ref().filter(|old| !stays(old)).map(|(key, _)| (key.clone(), None));
+                changes.tail.extend(gone);
+                let is_new = old != new;
+                changes.tail.extend(new.filter(|_| is_new).map(|(key, row)| (key, Some(row))));
             }
         }
+    }
+
+    /// What a placement says of a metric; `None` where the unit counts for none of its variants.
+    fn counted(&self, placement: Option<&Placement>, metric_idx: usize) -> Option<Counted> {
+        let metric = placement?.metrics.get(metric_idx)?;
+        let key = self.metric_key(placement?.exposure?, metric_idx)?;
+        Some(Counted { key, metric_idx: metric_idx as u16, value: metric.value?, history: metric.history })
     }
 
     fn count_exposure(
@@ -167,6 +196,35 @@ impl Tracked {
         let micros = exposure.at.as_micros();
         let bucket = Timestamp::from_micros(micros - micros.rem_euclid(bucket_width_us(window_s)));
         StatKey { experiment: self.experiment, slot, stratum: exposure.stratum, bucket, variant_idx }
+    }
+}
+
+/// One unit in the figures of a metric.
+#[derive(PartialEq)]
+struct Counted {
+    key: StatKey,
+    metric_idx: u16,
+    value: UnitValue,
+    history: Option<i64>,
+}
+
+impl Counted {
+    /// Adds it (`sign` 1) or takes it back (`sign` −1).
+    fn count(&self, sums: &mut Sums, sign: i64) {
+        let (y, d) = (self.value.numerator(), self.value.denominator());
+        sums.entry(self.key).or_default().count((y, d), sign);
+        if let Some(x) = self.history {
+            let key = StatKey { slot: MetricSlot::History(self.metric_idx), ..self.key };
+            history::count(sums.entry(key).or_default(), (x, y), sign);
+        }
+    }
+
+    fn tail_row(&self, unit: &Arc<str>) -> Option<(TailKey, TailRow)> {
+        let (numerator, denominator) = (self.value.numerator(), self.value.denominator());
+        let StatKey { experiment, stratum, bucket, variant_idx, .. } = self.key;
+        let key = TailKey { experiment, metric_idx: self.metric_idx, numerator, unit: Arc::clone(unit) };
+        let row = TailRow { stratum, bucket, variant_idx, denominator, history: self.history };
+        (numerator != 0).then_some((key, row))
     }
 }
 

@@ -3,6 +3,7 @@
 mod decide;
 mod edit;
 mod explain;
+mod plan;
 mod plugins;
 mod register;
 mod report;
@@ -12,6 +13,7 @@ pub(crate) mod track;
 
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError};
+pub(crate) use plan::{Plan, PlanRequest, three_days};
 pub(crate) use plugins::NotDone;
 pub(crate) use register::RegisterError;
 pub(crate) use report::ReportError;

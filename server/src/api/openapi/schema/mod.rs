@@ -5,13 +5,16 @@
 #![expect(clippy::struct_field_names, reason = "members are named as they are on the wire")]
 
 mod allocator;
+mod automation;
 mod channel;
 mod decision;
 mod event;
 mod experiment;
+mod inferred;
 mod message;
 mod operations;
 mod patch;
+mod plan;
 mod report;
 mod suppression;
 mod weights;
@@ -26,6 +29,7 @@ pub(super) use operations::{
     ReportLink,
 };
 pub(super) use patch::ExperimentPatch;
+pub(super) use plan::{Plan, PlanRequest};
 pub(super) use report::Report;
 pub(super) use suppression::{NewSuppression, Suppression, SuppressionPage};
 pub(super) use weights::WeightsHistory;
