@@ -1,6 +1,8 @@
 //! What may be announced of the variants, at whatever time one looks.
 
-use super::sequence::{Difference, EntryConditions, Horizon, Interval};
+use super::estimate::Interval;
+use super::power::Progress;
+use super::sequence::{Difference, EntryConditions, Horizon};
 use super::strata::Stratum;
 use crate::metric::Direction;
 
@@ -59,6 +61,8 @@ pub struct Pair {
     pub log_e: f64,
     /// The logarithm of the e-value of "the variant is not better".
     pub log_e_better: f64,
+    /// How far the comparison has come.
+    pub progress: Progress,
     direction: Direction,
 }
 
@@ -92,6 +96,7 @@ impl Question<'_> {
         }
         let difference = self.difference(pair)?;
         let boundary = self.horizon.boundary(alpha_each, n_variants, pair);
+        let n_units = self.strata.iter().map(Stratum::n).sum();
         let better = match self.direction {
             Direction::Increase => difference,
             Direction::Decrease => difference.reversed(),
@@ -103,6 +108,7 @@ impl Question<'_> {
             lift_interval: difference.lift_interval(&boundary, self.level),
             log_e: difference.log_e(&boundary),
             log_e_better: better.log_e_above(&boundary),
+            progress: Progress { difference, boundary, n_units },
             direction: self.direction,
         })
     }

@@ -1,22 +1,12 @@
 //! How two variants differ, with an interval that holds at all looks at once.
 
-use serde::{Deserialize, Serialize};
-
 use super::boundary::Boundary;
+use super::estimate::Interval;
 use super::moments::Cell;
 use super::strata::Stratum;
 
 /// How many units the variance of a variant over all strata counts as in each stratum.
 const PRIOR_UNITS: f64 = 100.0;
-
-/// An interval, in the metric's unit or as a share.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
-    /// Its lower end.
-    pub low: f64,
-    /// Its upper end.
-    pub high: f64,
-}
 
 /// How large an experiment is meant to become: where its intervals are tightest. To be named before the data is seen,
 /// and never changed by what the variants do.
@@ -222,24 +212,6 @@ impl Difference {
     pub fn reversed(&self) -> Self {
         let [k, j] = self.sides;
         Self { sides: [j, k], ..*self }
-    }
-}
-
-impl Interval {
-    /// Whether 0 lies below it.
-    pub fn is_above_zero(&self) -> bool {
-        0.0 < self.low
-    }
-
-    /// Whether 0 lies above it.
-    pub fn is_below_zero(&self) -> bool {
-        self.high < 0.0
-    }
-
-    /// The same interval with the opposite sign.
-    #[must_use]
-    pub fn negated(&self) -> Self {
-        Self { low: -self.high, high: -self.low }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::ReplayError;
 use crate::allocation::{
-    AllocationInput, AllocatorConfig, ArmState, Weights, WeightsVersionDraft, next_weights,
+    AllocationInput, AllocatorConfig, ArmState, ArmStratum, Weights, WeightsVersionDraft, next_weights,
 };
 use crate::metric::{Direction, MetricKind, UnitValue, VariantSums};
 
@@ -22,6 +22,8 @@ pub struct Learner {
     kind: MetricKind,
     version_rows: u32,
     arms: Vec<ArmState>,
+    /// What the rows under earlier versions brought.
+    learned: Vec<ArmStratum>,
     /// What the rows under the present version brought; learned from when it ends.
     pending: Vec<VariantSums>,
     n_pending: u32,
@@ -43,11 +45,13 @@ impl Policy {
         n_variants: usize,
         version_rows: u32,
     ) -> Result<Self, ReplayError> {
-        let arms = vec![ArmState { sums: VariantSums::default(), strata: 0, share: 1.0 }; n_variants];
+        let arms = vec![ArmState { strata: 0, share: 1.0 }; n_variants];
         let pending = vec![VariantSums::default(); n_variants];
-        let draft = next(&config, kind, &arms)?;
+        let draft = next(&config, kind, &arms, &[])?;
         let version_rows = version_rows.max(1);
-        let learner = Learner { config, kind, version_rows, arms, pending, n_pending: 0, draft, version: 1 };
+        let learned = Vec::new();
+        let learner =
+            Learner { config, kind, version_rows, arms, learned, pending, n_pending: 0, draft, version: 1 };
         Ok(Self::Learning(Box::new(learner)))
     }
 
@@ -101,11 +105,10 @@ impl Learner {
 
     /// Ends the weights version: learns from its rows and makes the next weights.
     fn publish(&mut self) -> Result<(), ReplayError> {
-        for (arm, pending) in self.arms.iter_mut().zip(&mut self.pending) {
-            arm.sums.merge(&std::mem::take(pending));
-            arm.strata += 1;
-        }
-        self.draft = next(&self.config, self.kind, &self.arms)?;
+        let sums = self.pending.iter_mut().map(std::mem::take).collect();
+        self.learned.push(ArmStratum { age_days: 0.0, sums });
+        self.arms.iter_mut().for_each(|arm| arm.strata += 1);
+        self.draft = next(&self.config, self.kind, &self.arms, &self.learned)?;
         self.n_pending = 0;
         self.version += 1;
         Ok(())
@@ -116,7 +119,8 @@ fn next(
     config: &AllocatorConfig,
     kind: MetricKind,
     arms: &[ArmState],
+    strata: &[ArmStratum],
 ) -> Result<WeightsVersionDraft, ReplayError> {
-    let input = AllocationInput { kind, direction: Direction::Increase, control_idx: None, arms };
+    let input = AllocationInput { kind, direction: Direction::Increase, control_idx: None, arms, strata };
     Ok(next_weights(config, &input)?)
 }

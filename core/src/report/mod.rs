@@ -13,24 +13,32 @@
 
 mod assemble;
 mod compare;
+mod decided;
 mod estimate;
+mod factors;
 mod figures;
 mod gain;
 mod health;
 mod input;
+mod outlook;
+mod prepared;
 mod sentence;
 mod state;
+mod verdict;
 pub mod wording;
 
 pub use crate::quotient::quotient;
 pub use estimate::{LEVEL, Method};
 pub use figures::{
-    Gain, Health, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary, Warning, WarningCode,
+    Cap, Corrected, Effect, Factors, Gain, Health, History, Interval, Lift, MetricReport, Monthly, Outlook,
+    Report, SampleRatio, Sequence, VariantReport, VariantSummary, Warning, WarningCode,
 };
 pub use input::{
-    CurrentWeights, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures, Watermark,
+    CurrentWeights, ExposureStratum, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures,
+    Watermark,
 };
 pub use state::State;
+pub use verdict::{Breach, Verdict, Withheld};
 
 #[cfg(test)]
 mod tests;

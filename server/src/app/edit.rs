@@ -205,11 +205,18 @@ fn breaking(before: &Definition, after: &Definition) -> Option<String> {
         description: None,
         traffic: 1.0,
         schedule: podium_core::experiment::Schedule::default(),
+        automation: podium_core::experiment::Automation::default(),
         allocator: after.allocator.clone(),
         ..before.clone()
     };
-    let wanted =
-        Definition { name: None, description: None, traffic: 1.0, schedule: fixed.schedule, ..after.clone() };
+    let wanted = Definition {
+        name: None,
+        description: None,
+        traffic: 1.0,
+        schedule: fixed.schedule,
+        automation: fixed.automation,
+        ..after.clone()
+    };
     if before.allocator.allocator.name() != after.allocator.allocator.name() {
         return Some("/allocator/type".to_owned());
     }

@@ -8,7 +8,7 @@ use podium_core::projection::{MetricSlot, Placement, StatKey, Stratum};
 use podium_core::snapshot::Assignment;
 use podium_core::time::Timestamp;
 use sea_orm::{ConnectionTrait, QueryResult, Statement};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use twox_hash::XxHash3_64;
 
@@ -134,7 +134,8 @@ pub(crate) async fn fingerprints(
     rows.iter().map(fingerprint).collect()
 }
 
-/// `[[sums…, numerator, denominator]…]`, the value absent where the metric could not tell.
+/// `[[sums…, numerator, denominator, [before]]…]`, the value absent where the metric could not tell, what was before
+/// exposure where nothing counted there.
 fn metrics_json(placement: &Placement) -> String {
     let mut json = String::from("[");
     for (metric_idx, metric) in placement.metrics.iter().enumerate() {
@@ -145,6 +146,10 @@ fn metrics_json(placement: &Placement) -> String {
         {
             let comma = if number_idx == 0 { "" } else { "," };
             let _ = write!(json, "{comma}{number}");
+        }
+        if let Some(history) = metric.history {
+            let comma = if json.ends_with('[') { "" } else { "," };
+            let _ = write!(json, "{comma}[{history}]");
         }
         json.push(']');
     }
@@ -180,7 +185,7 @@ pub(crate) async fn put_sums(
 pub(crate) async fn sums(
     db: &impl ConnectionTrait,
     experiment: Option<ExperimentId>,
-) -> Result<HashMap<StatKey, VariantSums>, StoreError> {
+) -> Result<Vec<(StatKey, VariantSums)>, StoreError> {
     let columns = SUM.names();
     let condition = if experiment.is_some() { "experiment_id = $1" } else { "n <> $1" };
     let sql = format!("SELECT {columns} FROM variant_stat WHERE {condition}");
@@ -224,30 +229,51 @@ pub(crate) async fn assignments(
 }
 
 /// Removes everything folded, before it is made again.
-pub(crate) async fn clear(db: &impl ConnectionTrait) -> Result<(), StoreError> {
-    for table in ["unit_stat", "variant_stat"] {
-        db.execute_unprepared(&format!("DELETE FROM {table}")).await?;
+///
+/// - `kept`: metrics, each of an experiment, whose figures stay as they are, because they cannot be made again.
+pub(crate) async fn clear(db: &impl ConnectionTrait, kept: &[(ExperimentId, u16)]) -> Result<(), StoreError> {
+    db.execute_unprepared("DELETE FROM unit_stat").await?;
+    let slots = kept.iter().flat_map(|(experiment, metric_idx)| {
+        let slots = [MetricSlot::Metric(*metric_idx), MetricSlot::History(*metric_idx)];
+        slots.map(|slot| format!("({}, {})", experiment.0, slot_code(slot)))
+    });
+    let slots: Vec<_> = slots.collect();
+    let condition = if slots.is_empty() {
+        String::new()
+    } else {
+        format!(" WHERE (experiment_id, slot) NOT IN (VALUES {})", slots.join(", "))
+    };
+    for table in ["variant_stat", "unit_tail"] {
+        db.execute_unprepared(&format!("DELETE FROM {table}{condition}")).await?;
     }
     Ok(())
 }
+
+/// Below these are histories, by the position of their metric. They are negative, as no position of a metric is.
+const HISTORY: i32 = -3;
 
 fn slot_code(slot: MetricSlot) -> i32 {
     match slot {
         MetricSlot::Exposures => -1,
         MetricSlot::Quarantine => -2,
         MetricSlot::Metric(metric_idx) => i32::from(metric_idx),
+        MetricSlot::History(metric_idx) => HISTORY - i32::from(metric_idx),
+    }
+}
+
+fn slot(code: i32) -> MetricSlot {
+    match code {
+        -1 => MetricSlot::Exposures,
+        -2 => MetricSlot::Quarantine,
+        code if code <= HISTORY => MetricSlot::History((HISTORY - code) as u16),
+        metric_idx => MetricSlot::Metric(metric_idx as u16),
     }
 }
 
 fn sums_from_row(row: &QueryResult) -> Result<(StatKey, VariantSums), StoreError> {
-    let slot = match row.try_get_by_index::<i32>(1)? {
-        -1 => MetricSlot::Exposures,
-        -2 => MetricSlot::Quarantine,
-        metric_idx => MetricSlot::Metric(metric_idx as u16),
-    };
     let key = StatKey {
         experiment: ExperimentId(row.try_get_by_index(0)?),
-        slot,
+        slot: slot(row.try_get_by_index(1)?),
         stratum: Stratum::from_i64(row.try_get_by_index(2)?),
         bucket: Timestamp::from_micros(row.try_get_by_index(3)?),
         variant_idx: row.try_get_by_index::<i32>(4)? as u16,

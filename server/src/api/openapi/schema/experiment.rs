@@ -1,6 +1,7 @@
 //! Experiments, as they are registered and as they are read.
 
 use super::allocator::Allocator;
+use super::automation::Automation;
 use super::weights::Weights;
 use super::{Currency, Direction, Key, Share, Time, by_hand, closed, object_of, one_of, plain, reference};
 use serde_json::Value;
@@ -68,6 +69,10 @@ struct VariantFields {
     /// experiment is registered or changed, and refused then if the channel cannot.
     #[schema(required = false)]
     channels: BTreeMap<String, Value>,
+    /// Of an experiment with factors: its level of each factor, by the factor's name. Every variant has a level of each
+    /// factor, or none has any.
+    #[schema(required = false)]
+    levels: BTreeMap<String, String>,
 }
 
 /// One arm, as it is registered.
@@ -90,6 +95,18 @@ pub(super) struct MetricFields {
     /// How long after its first exposure a unit's events count, in seconds; the metric's own if absent.
     #[schema(minimum = 1, maximum = 316_224_000)]
     window_s: Option<i64>,
+    /// The relative difference that matters: a guardrail may not be worse than the control's by more; of the primary
+    /// metric, a difference within it either way is none worth having.
+    #[schema(exclusive_minimum = 0, exclusive_maximum = 1)]
+    margin: Option<f64>,
+    /// The quantile of the values that are not zero above which a unit's value counts as the one at it; 1 caps nothing,
+    /// the metric's own if absent. Proportions are never capped.
+    #[schema(minimum = 0.5, maximum = 1)]
+    cap: Option<f64>,
+    /// How far back before its first exposure a unit's own past makes its value less noisy, in seconds; 0 for not at
+    /// all, 14 days if absent. Ratios are never adjusted.
+    #[schema(minimum = 0, maximum = 7_776_000)]
+    history_s: Option<i64>,
 }
 
 /// A metric: its id alone, or with settings.
@@ -191,6 +208,13 @@ pub(super) struct Definition {
     /// The shortest run before the report speaks of a lead, in seconds; whole weeks are advised.
     #[schema(required = false, default = 604_800, minimum = 0, maximum = 316_224_000)]
     min_run_s: i64,
+    /// For how many units it is planned, all variants together: where its intervals are narrowest, and beyond one and a
+    /// half times of which it ends undecided. From the margin of the primary metric if absent.
+    #[schema(minimum = 100, maximum = 1_000_000_000_000_i64)]
+    planned_units: Option<i64>,
+    /// What is done without a person once there is a verdict.
+    #[schema(required = false)]
+    automation: Automation,
     /// What a reader must know of the data before the figures: that it is simulated, whose it is.
     #[schema(max_length = 2000)]
     source_note: Option<String>,
@@ -240,6 +264,9 @@ struct Variant {
     /// What is sent or shown on channels that need another form of it, by the channel's key.
     #[schema(nullable = false)]
     channels: Option<BTreeMap<String, Value>>,
+    /// Its level of each factor, by the factor's name.
+    #[schema(nullable = false)]
+    levels: Option<BTreeMap<String, String>>,
     /// When it was taken out. From then on no unit gets it; its figures stay.
     #[schema(nullable = false)]
     removed_at: Option<Time>,
@@ -258,6 +285,15 @@ struct MetricChoice {
     /// How long after its first exposure a unit's events count, in seconds; the metric's own if absent.
     #[schema(nullable = false)]
     window_s: Option<i64>,
+    /// The relative difference that matters.
+    #[schema(nullable = false)]
+    margin: Option<f64>,
+    /// The quantile of the values that are not zero above which values are capped; the metric's own if absent.
+    #[schema(nullable = false)]
+    cap: Option<f64>,
+    /// How far back before its first exposure a unit's own past counts, in seconds; 14 days if absent.
+    #[schema(nullable = false)]
+    history_s: Option<i64>,
 }
 
 /// An experiment.
@@ -327,6 +363,11 @@ pub(in crate::api::openapi) struct Experiment {
     schedule: Schedule,
     /// The shortest run before the report speaks of a lead, in seconds.
     min_run_s: i64,
+    /// For how many units it is planned, all variants together.
+    #[schema(nullable = false)]
+    planned_units: Option<i64>,
+    /// What is done without a person once there is a verdict.
+    automation: Automation,
     /// What a reader must know of the data before the figures.
     #[schema(nullable = false)]
     source_note: Option<String>,

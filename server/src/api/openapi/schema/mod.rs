@@ -5,10 +5,12 @@
 #![expect(clippy::struct_field_names, reason = "members are named as they are on the wire")]
 
 mod allocator;
+mod automation;
 mod channel;
 mod decision;
 mod event;
 mod experiment;
+mod inferred;
 mod message;
 mod operations;
 mod patch;

@@ -1,6 +1,7 @@
 //! The winner report.
 
 use super::experiment::{Status, UnitKind};
+use super::inferred::{Cap, Corrected, Factors, History, Monthly, Outlook, SampleRatio, Sequence, Verdict};
 use super::operations::{MetricKind, ValueUnit};
 use super::{Currency, Direction, Key, Share, Time};
 use utoipa::ToSchema;
@@ -47,6 +48,10 @@ pub(super) enum WarningCode {
     Quarantine,
     UnreadableUnits,
     RatioAlone,
+    SampleRatio,
+    StaleGoal,
+    Burst,
+    Novelty,
 }
 
 /// What is enough to compare at all, and to speak of a lead.
@@ -85,6 +90,9 @@ struct Health {
     quarantined_units: u64,
     /// From the first exposure to the latest event, in seconds.
     run_s: i64,
+    /// Whether variants got the units that their weights say; none where the weights are not known.
+    #[schema(required = true)]
+    sample_ratio: Option<SampleRatio>,
     /// What a reader must know, worst first.
     warnings: Vec<Warning>,
 }
@@ -213,6 +221,19 @@ struct VariantReport {
     /// How it differs from the control; none for the control.
     #[schema(required = true)]
     lift: Option<Lift>,
+    /// The same with an interval that holds however often one looks; it decides. None for the control, and before there
+    /// is enough.
+    #[schema(required = true)]
+    sequence: Option<Sequence>,
+    /// `matured_value` with the largest values cut off, as all inference sees it; none where nothing is.
+    #[schema(required = true)]
+    capped_value: Option<f64>,
+    /// The mean with every period weighted alike for all variants; none where they have no period in common.
+    #[schema(required = true)]
+    period_value: Option<f64>,
+    /// The mean with the effect of moving weights taken out; none where weights do not move, and for ratios.
+    #[schema(required = true)]
+    corrected: Option<Corrected>,
 }
 
 /// One metric.
@@ -242,6 +263,18 @@ struct MetricReport {
     /// What moving the traffic earned; none where weights do not move, and for ratios.
     #[schema(required = true)]
     gain: Option<Gain>,
+    /// What all units earned beyond what the control would have earned; none for ratios.
+    #[schema(required = true)]
+    gain_over_control: Option<Gain>,
+    /// Where values are cut off for all inference; none where they are not.
+    #[schema(required = true)]
+    cap: Option<Cap>,
+    /// What the units' own past takes off the noise; none where it is not used.
+    #[schema(required = true)]
+    history: Option<History>,
+    /// Main and two-way effects of an experiment with factors.
+    #[schema(required = true)]
+    factors: Option<Factors>,
     /// The variants, in the order of the definition.
     variants: Vec<VariantReport>,
 }
@@ -269,8 +302,16 @@ pub(in crate::api::openapi) struct Report {
     /// The variant that leads, if the state is `leading`.
     #[schema(required = true)]
     leader: Option<Key>,
+    /// What the data decides.
+    verdict: Verdict,
     /// What may be quoted.
     sentence: String,
+    /// How far the run is, and how long it still takes.
+    outlook: Outlook,
+    /// What serving the winner to everyone should bring a month; none before there is a winner, and where no metric
+    /// counts money per unit.
+    #[schema(required = true)]
+    monthly: Option<Monthly>,
     /// Whom we randomize.
     unit: UnitKind,
     /// How weights follow from what is learned.

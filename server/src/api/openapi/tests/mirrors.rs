@@ -14,10 +14,11 @@ use crate::delivery::message::MessageState;
 use crate::store::suppressions::SuppressionScope;
 use podium_core::allocation::{AllocatorConfig, Phase};
 use podium_core::experiment::{
-    Definition, ExclusionGroup, ExposureSource, MetricChoice, Schedule, Status, Stickiness, UnitKind, Variant,
+    Automation, Definition, ExclusionGroup, ExposureSource, MetricChoice, OnHarm, OnWinner, Schedule, Status,
+    Stickiness, UnitKind, Variant,
 };
 use podium_core::metric::{Direction, MetricKind, ValueUnit};
-use podium_core::report::{Method, Report, Role, State, WarningCode};
+use podium_core::report::{Method, Report, Role, State, WarningCode, Withheld};
 use podium_core::snapshot::Reason;
 use podium_plugin_host::{ChannelInfo, ProviderClass};
 use serde::Deserialize;
@@ -53,6 +54,7 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<MetricChoice>(&named("MetricPatch")["oneOf"][1]);
     check::<ExclusionGroup>(named("ExclusionGroup"));
     check::<ExclusionGroup>(named("ExclusionGroupPatch"));
+    check::<Automation>(named("Automation"));
     check::<Schedule>(named("Schedule"));
     check::<Definition>(named("ExperimentPatch"));
     check::<Definition>(&without_member(named("NewExperiment"), "key"));
@@ -116,6 +118,8 @@ fn words_that_are_read_are_those_that_are_declared() {
     check::<UnitKind>(&document, "UnitKind");
     check::<Stickiness>(&document, "Stickiness");
     check::<ExposureSource>(&document, "ExposureSource");
+    check::<OnWinner>(&document, "OnWinner");
+    check::<OnHarm>(&document, "OnHarm");
     check::<Direction>(&document, "Direction");
     check::<MetricKind>(&document, "MetricKind");
     check::<ValueUnit>(&document, "ValueUnit");
@@ -123,6 +127,7 @@ fn words_that_are_read_are_those_that_are_declared() {
     check::<Role>(&document, "Role");
     check::<Method>(&document, "Method");
     check::<WarningCode>(&document, "WarningCode");
+    check::<Withheld>(&document, "Withheld");
     check::<Reason>(&document, "Reason");
     check::<Phase>(&document, "Phase");
     check::<Scope>(&document, "Scope");
