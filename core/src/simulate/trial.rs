@@ -1,10 +1,14 @@
 //! A whole experiment as it would be run, day by day: traffic, delay, drift, and a look at the verdict every day.
 
+use std::collections::VecDeque;
+
 use rand::Rng;
 use rand_distr::{Binomial, Distribution};
 
 use super::{Shoppers, SimulationError};
-use crate::allocation::{AllocationInput, AllocatorConfig, ArmState, Weights, next_weights};
+use crate::allocation::{
+    AllocationError, AllocationInput, Allocator, AllocatorConfig, ArmState, ArmStratum, Weights, next_weights,
+};
 use crate::inference::evidence::Question;
 use crate::inference::moments::Moments;
 use crate::inference::sequence::{EntryConditions, Horizon};
@@ -86,7 +90,7 @@ impl Trial {
     }
 
     fn is_fixed(&self) -> bool {
-        matches!(self.config.allocator, crate::allocation::Allocator::Fixed(_))
+        matches!(self.config.allocator, Allocator::Fixed(_))
     }
 
     /// How much more often the shoppers of a variant buy on a day than on the first.
@@ -112,7 +116,9 @@ impl Trial {
 
 /// Units that came together under one set of weights.
 struct Cohort {
-    /// When the reward of the last of them is known, in days.
+    /// When the first of them came, in days.
+    came_at: f64,
+    /// When the reward of the last of them is known.
     known_at: f64,
     weights: Weights,
     sums: Vec<VariantSums>,
@@ -121,9 +127,11 @@ struct Cohort {
 struct Run<'a> {
     trial: &'a Trial,
     arms: Vec<ArmState>,
-    waiting: std::collections::VecDeque<Cohort>,
+    waiting: VecDeque<Cohort>,
     /// What is known, by stratum.
-    known: Vec<(Weights, Vec<VariantSums>)>,
+    known: Vec<ArmStratum>,
+    /// Of each of these, when its first units came, and under which weights.
+    origins: Vec<(f64, Weights)>,
     units: Vec<u64>,
     regret: f64,
     /// Σ over days of what a unit of each variant is worth.
@@ -135,12 +143,13 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn of(trial: &'a Trial) -> Self {
         let n_variants = trial.shoppers.len();
-        let arm = |&share: &f64| ArmState { sums: VariantSums::default(), strata: 0, share };
+        let arm = |&share: &f64| ArmState { strata: 0, share };
         Self {
             trial,
             arms: trial.shares.iter().map(arm).collect(),
-            waiting: std::collections::VecDeque::new(),
+            waiting: VecDeque::new(),
             known: Vec::new(),
+            origins: Vec::new(),
             units: vec![0; n_variants],
             regret: 0.0,
             worth: vec![0.0; n_variants],
@@ -160,7 +169,7 @@ impl<'a> Run<'a> {
             let n = version_units.max(1).min(trial.units_per_day - came);
             let at = |units: u64| f64::from(day - 1) + units as f64 / trial.units_per_day as f64;
             self.mature(at(came));
-            let weights = self.next_weights()?;
+            let weights = self.next_weights(at(came))?;
             let served = split(n, &weights, rng);
             let mut sums = Vec::with_capacity(served.len());
             for (idx, (&n, shoppers)) in served.iter().zip(&shoppers).enumerate() {
@@ -168,8 +177,9 @@ impl<'a> Run<'a> {
                 self.units[idx] += n;
                 self.regret += n as f64 * (best - values[idx]);
             }
+            let came_at = at(came);
             came += n;
-            self.waiting.push_back(Cohort { known_at: at(came) + trial.window_days, weights, sums });
+            self.waiting.push_back(Cohort { came_at, known_at: at(came) + trial.window_days, weights, sums });
         }
         for (worth, value) in self.worth.iter_mut().zip(&values) {
             *worth += value;
@@ -184,26 +194,33 @@ impl<'a> Run<'a> {
     /// Learns what has become known until now.
     fn mature(&mut self, now: f64) {
         while let Some(cohort) = self.waiting.pop_front_if(|cohort| cohort.known_at <= now) {
-            for (arm, sums) in self.arms.iter_mut().zip(&cohort.sums) {
-                arm.sums.merge(sums);
-                arm.strata += 1;
-            }
+            self.arms.iter_mut().for_each(|arm| arm.strata += 1);
             match self.known.last_mut() {
-                Some((_, last)) if self.trial.is_fixed() && n_of(last) < UNITS_PER_STRATUM => {
-                    last.iter_mut().zip(&cohort.sums).for_each(|(last, sums)| last.merge(sums));
+                Some(last) if self.trial.is_fixed() && n_of(&last.sums) < UNITS_PER_STRATUM => {
+                    last.sums.iter_mut().zip(&cohort.sums).for_each(|(last, sums)| last.merge(sums));
                 }
-                _ => self.known.push((cohort.weights, cohort.sums)),
+                _ => {
+                    self.known.push(ArmStratum { age_days: 0.0, sums: cohort.sums });
+                    self.origins.push((cohort.came_at, cohort.weights));
+                }
             }
         }
     }
 
-    fn next_weights(&self) -> Result<Weights, SimulationError> {
-        let Trial { config, kind, direction, control_idx, .. } = self.trial;
+    fn next_weights(&mut self, now: f64) -> Result<Weights, SimulationError> {
+        let Trial { config, kind, direction, control_idx, shares, .. } = self.trial;
+        if self.trial.is_fixed() {
+            return Ok(Weights::normalized(shares.clone()).map_err(AllocationError::from)?);
+        }
+        for (stratum, (came_at, _)) in self.known.iter_mut().zip(&self.origins) {
+            stratum.age_days = now - came_at;
+        }
         let input = AllocationInput {
             kind: *kind,
             direction: *direction,
             control_idx: Some(*control_idx),
             arms: &self.arms,
+            strata: &self.known,
         };
         Ok(next_weights(config, &input)?.weights)
     }
@@ -231,19 +248,26 @@ impl<'a> Run<'a> {
 
     /// What is known, ready to be compared, and the ratio that values were linearized around.
     fn strata(&self) -> (Vec<Stratum>, f64) {
-        let all = self.arms.iter().map(|arm| Moments::of(&arm.sums));
-        let pooled = all.reduce(|all, one| all.merged(&one)).unwrap_or_default();
-        let control = Moments::of(&self.arms[self.trial.control_idx].sums);
+        let mut totals = vec![VariantSums::default(); self.arms.len()];
+        for stratum in &self.known {
+            totals.iter_mut().zip(&stratum.sums).for_each(|(total, sums)| total.merge(sums));
+        }
+        let pooled = totals.iter().map(Moments::of).reduce(|all, one| all.merged(&one)).unwrap_or_default();
+        let control = Moments::of(&totals[self.trial.control_idx]);
         let ratio = if 0.0 < control.d { control.y / control.d } else { 0.0 };
         let linear = self.trial.kind == MetricKind::Ratio && 0.0 < pooled.d;
-        let stratum = |(weights, sums): &(Weights, Vec<VariantSums>)| {
+        let stratum = |(known, (_, weights)): (&ArmStratum, &(f64, Weights))| {
             let cell = |sums: &VariantSums| {
                 let moments = Moments::of(sums);
                 if linear { moments.linearized(ratio, pooled.d) } else { moments.numerators() }
             };
-            Stratum { shares: Some(weights.as_slice().to_vec()), cells: sums.iter().map(cell).collect() }
+            Stratum {
+                shares: Some(weights.as_slice().to_vec()),
+                cells: known.sums.iter().map(cell).collect(),
+            }
         };
-        (self.known.iter().map(stratum).collect(), if linear { ratio } else { 0.0 })
+        let strata = self.known.iter().zip(&self.origins).map(stratum).collect();
+        (strata, if linear { ratio } else { 0.0 })
     }
 
     fn outcome(&self) -> Outcome {
