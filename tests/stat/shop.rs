@@ -14,6 +14,8 @@ use crate::estimate::generator;
 
 pub(crate) const ALPHA: f64 = 0.05;
 const VERSION_UNITS: u64 = 500;
+/// Units per variant between two looks.
+const LOOK_UNITS: u64 = 500;
 /// Looks in a stratum of a fixed split.
 const LOOKS_A_DAY: usize = 4;
 /// The standard normal quantile at 0.999, where amounts are capped.
@@ -60,8 +62,10 @@ pub(crate) struct Shop {
     /// How much better the last one is: 1 if it is like the others.
     pub(crate) factor: f64,
     pub(crate) units_per_variant: u64,
-    /// Units between two looks.
-    pub(crate) look_per_variant: u64,
+    /// What it was planned for, as a part of what it becomes.
+    pub(crate) planned: f64,
+    /// Which way is better.
+    pub(crate) direction: Direction,
 }
 
 /// What one sees at a look.
@@ -74,6 +78,7 @@ pub(crate) struct Look {
     pub(crate) level: f64,
     pub(crate) sums: Vec<VariantSums>,
     planned_units: f64,
+    direction: Direction,
 }
 
 impl Metric {
@@ -162,6 +167,21 @@ impl fmt::Display for Shop {
 }
 
 impl Shop {
+    /// One whose variants are all alike, at a level that stays.
+    pub(crate) fn alike(metric: Metric, split: Split, n_variants: usize) -> Self {
+        let (level, direction) = (Level::Constant, Direction::Increase);
+        Self {
+            metric,
+            n_variants,
+            split,
+            level,
+            factor: 1.0,
+            units_per_variant: 10_000,
+            planned: 1.0,
+            direction,
+        }
+    }
+
     /// Runs it, and shows each look until one has seen enough.
     ///
     /// - `look`: answers whether to go on.
@@ -169,9 +189,10 @@ impl Shop {
         let config = format!(r#"{{"type": "{}"}}"#, self.split.name());
         let config: AllocatorConfig = serde_json::from_str(&config).unwrap();
         let n_variants = self.n_variants as u64;
-        let (end, between) = (n_variants * self.units_per_variant, n_variants * self.look_per_variant);
+        let (end, between) = (n_variants * self.units_per_variant, n_variants * LOOK_UNITS);
         let mut rng = generator(seed);
-        let mut simulation = Simulation::new(config, self.metric.kind(), self.shoppers(0.0).0);
+        let mut simulation =
+            Simulation::new(config, self.metric.kind(), self.shoppers(0.0).0).with_direction(self.direction);
         let (mut seen, mut truth): (Vec<Vec<Moments>>, Vec<Vec<Moments>>) = Default::default();
         let (mut units, mut looks) = (0, 0_usize);
         while units < end {
@@ -222,8 +243,9 @@ impl Shop {
                 |cells: &Vec<Moments>| Stratum { shares: None, cells: cells.iter().map(cell).collect() };
             of.iter().map(stratum).collect()
         };
-        let planned_units = (self.units_per_variant * self.n_variants as u64) as f64;
-        Look { kind, strata: strata(seen), truth: strata(truth), level, sums, planned_units }
+        let planned_units = self.planned * (self.units_per_variant * self.n_variants as u64) as f64;
+        let direction = self.direction;
+        Look { kind, strata: strata(seen), truth: strata(truth), level, sums, planned_units, direction }
     }
 }
 
@@ -240,7 +262,7 @@ impl Look {
     pub(crate) fn verdicts(&self) -> Verdicts {
         Question {
             strata: &self.strata,
-            direction: Direction::Increase,
+            direction: self.direction,
             control_idx: 0,
             competes: &vec![true; self.sums.len()],
             alpha: ALPHA,
