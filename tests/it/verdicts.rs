@@ -186,7 +186,8 @@ fn lost_traffic_is_noticed_and_withholds_the_verdict(engine: Engine) {
     assert_eq!(report["health"]["sample_ratio"]["flagged"], true, "{}", report["health"]);
     assert_eq!(report["verdict"]["withheld"], json!(["sample_ratio"]));
     assert_eq!(report["verdict"]["winner"], Value::Null);
-    let codes = report["health"]["warnings"].as_array().unwrap().iter().map(|warning| warning["code"].clone());
+    let codes =
+        report["health"]["warnings"].as_array().unwrap().iter().map(|warning| warning["code"].clone());
     assert!(codes.collect::<Vec<_>>().contains(&json!("sample_ratio")));
 }
 
@@ -211,7 +212,12 @@ fn what_was_done_before_takes_noise_off(engine: Engine) {
             events.push(order(&unit, &format!("before-{unit}"), usual, at - 3 * DAY_MS));
             events.push(viewed(&unit, "without", variant, at));
             events.push(viewed(&unit, "with", variant, at));
-            events.push(order(&unit, &format!("after-{unit}"), usual + random.between(0, 500) as Minor, at + 1_000));
+            events.push(order(
+                &unit,
+                &format!("after-{unit}"),
+                usual + random.between(0, 500) as Minor,
+                at + 1_000,
+            ));
         }
     }
     random.shuffle(&mut events);
