@@ -260,18 +260,3 @@ fn ripe(
     let rows = rows(totals, experiment, MetricSlot::Metric(metric_idx), Stratum::Day(i32::MIN));
     rows.filter(move |(key, _)| is_ripe(key.bucket))
 }
-
-/// The sums of each variant over units whose window has passed, for the metric at `metric_idx`.
-pub(crate) fn matured(
-    totals: &Totals,
-    experiment: ExperimentId,
-    metric_idx: u16,
-    window_s: i64,
-    now: Timestamp,
-) -> HashMap<u16, VariantSums> {
-    let mut by_variant: HashMap<u16, VariantSums> = HashMap::new();
-    for (key, sums) in ripe(totals, experiment, metric_idx, window_s, now) {
-        by_variant.entry(key.variant_idx).or_default().merge(sums);
-    }
-    by_variant
-}
