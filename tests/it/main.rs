@@ -29,6 +29,7 @@ mod migrations;
 mod operations;
 mod orders;
 mod overload;
+mod planning;
 mod plugins;
 mod python_client;
 mod schedule;
@@ -60,6 +61,7 @@ fn main() -> std::process::ExitCode {
     operations::promises(&mut book);
     orders::promises(&mut book);
     overload::promises(&mut book);
+    planning::promises(&mut book);
     plugins::promises(&mut book);
     python_client::promises(&mut book);
     schedule::promises(&mut book);

@@ -1,10 +1,14 @@
 //! A whole experiment as it would be run, day by day: traffic, delay, drift, and a look at the verdict every day.
 
+use std::collections::VecDeque;
+
 use rand::Rng;
 use rand_distr::{Binomial, Distribution};
 
 use super::{Shoppers, SimulationError};
-use crate::allocation::{AllocationInput, AllocatorConfig, ArmState, ArmStratum, Weights, next_weights};
+use crate::allocation::{
+    AllocationError, AllocationInput, Allocator, AllocatorConfig, ArmState, ArmStratum, Weights, next_weights,
+};
 use crate::inference::evidence::Question;
 use crate::inference::moments::Moments;
 use crate::inference::sequence::{EntryConditions, Horizon};
@@ -86,7 +90,7 @@ impl Trial {
     }
 
     fn is_fixed(&self) -> bool {
-        matches!(self.config.allocator, crate::allocation::Allocator::Fixed(_))
+        matches!(self.config.allocator, Allocator::Fixed(_))
     }
 
     /// How much more often the shoppers of a variant buy on a day than on the first.
@@ -123,11 +127,11 @@ struct Cohort {
 struct Run<'a> {
     trial: &'a Trial,
     arms: Vec<ArmState>,
-    /// What is known, by weights version; ages are when the first unit came, in days.
-    learned: Vec<ArmStratum>,
-    waiting: std::collections::VecDeque<Cohort>,
+    waiting: VecDeque<Cohort>,
     /// What is known, by stratum.
-    known: Vec<(Weights, Vec<VariantSums>)>,
+    known: Vec<ArmStratum>,
+    /// Of each of these, when its first units came, and under which weights.
+    origins: Vec<(f64, Weights)>,
     units: Vec<u64>,
     regret: f64,
     /// Σ over days of what a unit of each variant is worth.
@@ -143,9 +147,9 @@ impl<'a> Run<'a> {
         Self {
             trial,
             arms: trial.shares.iter().map(arm).collect(),
-            learned: Vec::new(),
-            waiting: std::collections::VecDeque::new(),
+            waiting: VecDeque::new(),
             known: Vec::new(),
+            origins: Vec::new(),
             units: vec![0; n_variants],
             regret: 0.0,
             worth: vec![0.0; n_variants],
@@ -175,8 +179,7 @@ impl<'a> Run<'a> {
             }
             let came_at = at(came);
             came += n;
-            let known_at = at(came) + trial.window_days;
-            self.waiting.push_back(Cohort { came_at, known_at, weights, sums });
+            self.waiting.push_back(Cohort { came_at, known_at: at(came) + trial.window_days, weights, sums });
         }
         for (worth, value) in self.worth.iter_mut().zip(&values) {
             *worth += value;
@@ -192,29 +195,32 @@ impl<'a> Run<'a> {
     fn mature(&mut self, now: f64) {
         while let Some(cohort) = self.waiting.pop_front_if(|cohort| cohort.known_at <= now) {
             self.arms.iter_mut().for_each(|arm| arm.strata += 1);
-            self.learned.push(ArmStratum { age_days: cohort.came_at, sums: cohort.sums.clone() });
             match self.known.last_mut() {
-                Some((_, last)) if self.trial.is_fixed() && n_of(last) < UNITS_PER_STRATUM => {
-                    last.iter_mut().zip(&cohort.sums).for_each(|(last, sums)| last.merge(sums));
+                Some(last) if self.trial.is_fixed() && n_of(&last.sums) < UNITS_PER_STRATUM => {
+                    last.sums.iter_mut().zip(&cohort.sums).for_each(|(last, sums)| last.merge(sums));
                 }
-                _ => self.known.push((cohort.weights, cohort.sums)),
+                _ => {
+                    self.known.push(ArmStratum { age_days: 0.0, sums: cohort.sums });
+                    self.origins.push((cohort.came_at, cohort.weights));
+                }
             }
         }
     }
 
-    fn next_weights(&self, now: f64) -> Result<Weights, SimulationError> {
-        let Trial { config, kind, direction, control_idx, .. } = self.trial;
-        let aged = |stratum: &ArmStratum| ArmStratum {
-            age_days: now - stratum.age_days,
-            sums: stratum.sums.clone(),
-        };
-        let strata: Vec<ArmStratum> = self.learned.iter().map(aged).collect();
+    fn next_weights(&mut self, now: f64) -> Result<Weights, SimulationError> {
+        let Trial { config, kind, direction, control_idx, shares, .. } = self.trial;
+        if self.trial.is_fixed() {
+            return Ok(Weights::normalized(shares.clone()).map_err(AllocationError::from)?);
+        }
+        for (stratum, (came_at, _)) in self.known.iter_mut().zip(&self.origins) {
+            stratum.age_days = now - came_at;
+        }
         let input = AllocationInput {
             kind: *kind,
             direction: *direction,
             control_idx: Some(*control_idx),
             arms: &self.arms,
-            strata: &strata,
+            strata: &self.known,
         };
         Ok(next_weights(config, &input)?.weights)
     }
@@ -242,23 +248,26 @@ impl<'a> Run<'a> {
 
     /// What is known, ready to be compared, and the ratio that values were linearized around.
     fn strata(&self) -> (Vec<Stratum>, f64) {
-        let mut sums = vec![VariantSums::default(); self.arms.len()];
-        for (_, known) in &self.known {
-            sums.iter_mut().zip(known).for_each(|(sums, known)| sums.merge(known));
+        let mut totals = vec![VariantSums::default(); self.arms.len()];
+        for stratum in &self.known {
+            totals.iter_mut().zip(&stratum.sums).for_each(|(total, sums)| total.merge(sums));
         }
-        let all = sums.iter().map(Moments::of);
-        let pooled = all.reduce(|all, one| all.merged(&one)).unwrap_or_default();
-        let control = Moments::of(&sums[self.trial.control_idx]);
+        let pooled = totals.iter().map(Moments::of).reduce(|all, one| all.merged(&one)).unwrap_or_default();
+        let control = Moments::of(&totals[self.trial.control_idx]);
         let ratio = if 0.0 < control.d { control.y / control.d } else { 0.0 };
         let linear = self.trial.kind == MetricKind::Ratio && 0.0 < pooled.d;
-        let stratum = |(weights, sums): &(Weights, Vec<VariantSums>)| {
+        let stratum = |(known, (_, weights)): (&ArmStratum, &(f64, Weights))| {
             let cell = |sums: &VariantSums| {
                 let moments = Moments::of(sums);
                 if linear { moments.linearized(ratio, pooled.d) } else { moments.numerators() }
             };
-            Stratum { shares: Some(weights.as_slice().to_vec()), cells: sums.iter().map(cell).collect() }
+            Stratum {
+                shares: Some(weights.as_slice().to_vec()),
+                cells: known.sums.iter().map(cell).collect(),
+            }
         };
-        (self.known.iter().map(stratum).collect(), if linear { ratio } else { 0.0 })
+        let strata = self.known.iter().zip(&self.origins).map(stratum).collect();
+        (strata, if linear { ratio } else { 0.0 })
     }
 
     fn outcome(&self) -> Outcome {

@@ -3,18 +3,21 @@
 use crate::app::Published;
 use crate::catalog::Catalog;
 use crate::store::weights::{self, StoredWeights};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, tail};
 use podium_core::allocation::{AllocationInput, ArmState, ArmStratum, VersionAge, next_weights};
-use podium_core::experiment::{Experiment, Status, Variant};
+use podium_core::experiment::{Experiment, Status};
 use podium_core::id::ExperimentId;
+use podium_core::inference::cap::{cap_value, lower, n_tail};
 use podium_core::metric::{Direction, MetricKind, VariantSums};
-use podium_core::projection::{MetricSlot, StatKey, Stratum, bucket_width_us};
+use podium_core::projection::{MetricSlot, StatKey, Stratum, TailRow, bucket_width_us};
 use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+/// The most units of a tail that are read.
+const TAIL_MAX: usize = 20_000;
 /// Microseconds in a day.
 const DAY_US: f64 = 86_400e6;
 
@@ -44,6 +47,8 @@ pub(crate) struct Primary {
     pub(crate) direction: Direction,
     /// The attribution window, in seconds.
     pub(crate) window_s: i64,
+    /// The quantile above which values are capped; 1 where nothing is.
+    pub(crate) cap_quantile: f64,
 }
 
 impl Allocations {
@@ -89,8 +94,20 @@ impl Allocations {
         {
             entry.insert(current);
         }
-        let current = self.current.get(&experiment.id);
-        Ok(current.and_then(|current| current.next(experiment, primary, totals, now)))
+        let Some(current) = self.current.get(&experiment.id) else { return Ok(None) };
+        if !current.has_ended(experiment, totals, now) {
+            return Ok(None);
+        }
+        let ripe = ripe(totals, experiment.id, 0, primary.window_s, now);
+        let active = active(experiment);
+        let mut strata = Strata::of(ripe, &active, now);
+        let n_nonzero = n_nonzero(totals, experiment.id);
+        let needed = n_tail(n_nonzero, primary.cap_quantile);
+        if (1..=TAIL_MAX).contains(&needed) {
+            let largest = tail::largest(store.reader(), (experiment.id, 0), needed as u64).await?;
+            strata.cap(&largest, n_nonzero, primary.cap_quantile);
+        }
+        Ok(current.next(experiment, primary, &strata.sums, now))
     }
 
     /// Writes new weights and has decisions made on them.
@@ -150,17 +167,12 @@ impl Current {
         &self,
         experiment: &Experiment,
         primary: Primary,
-        totals: &Totals,
+        strata: &[ArmStratum],
         now: Timestamp,
     ) -> Option<StoredWeights> {
-        if !self.has_ended(experiment, totals, now) {
-            return None;
-        }
         let version = self.weights.version;
         let definition = &experiment.definition;
-        let active: Vec<usize> = (0..definition.variants.len())
-            .filter(|variant_idx| definition.variants.get(*variant_idx).is_some_and(Variant::is_active))
-            .collect();
+        let active = active(experiment);
         let arms: Vec<ArmState> = active
             .iter()
             .map(|variant_idx| ArmState {
@@ -174,7 +186,7 @@ impl Current {
             direction: primary.direction,
             control_idx: active.iter().position(|variant_idx| *variant_idx == control),
             arms: &arms,
-            strata: &strata(ripe(totals, experiment.id, 0, primary.window_s, now), &active, now),
+            strata,
         };
         let draft = next_weights(&definition.allocator, &input)
             .inspect_err(|error| tracing::error!(experiment.key = %experiment.key, %error, "no weights"))
@@ -193,30 +205,68 @@ impl Current {
     }
 }
 
+/// The positions of the variants that may still be assigned.
+fn active(experiment: &Experiment) -> Vec<usize> {
+    let variants = experiment.definition.variants.iter().enumerate();
+    variants.filter(|(_, variant)| variant.is_active()).map(|(variant_idx, _)| variant_idx).collect()
+}
+
 /// Sums by stratum and day, of the variants that are active and in their order.
-fn strata<'a>(
-    rows: impl Iterator<Item = (&'a StatKey, &'a VariantSums)>,
-    active: &[usize],
-    now: Timestamp,
-) -> Vec<ArmStratum> {
-    let mut strata: Vec<ArmStratum> = Vec::new();
-    let mut last = None;
-    for (key, sums) in rows {
-        // Rows are in the order of stratum and time.
-        let this = Some((key.stratum, key.bucket.day()));
-        if this != last {
-            last = this;
-            let age_us = now.as_micros().saturating_sub(key.bucket.as_micros());
-            let none = vec![VariantSums::default(); active.len()];
-            strata.push(ArmStratum { age_days: age_us as f64 / DAY_US, sums: none });
+struct Strata<'a> {
+    active: &'a [usize],
+    places: HashMap<(Stratum, i64), usize>,
+    /// The buckets whose window has passed.
+    ripe: HashSet<(Stratum, Timestamp)>,
+    sums: Vec<ArmStratum>,
+}
+
+impl<'a> Strata<'a> {
+    fn of<'b>(
+        rows: impl Iterator<Item = (&'b StatKey, &'b VariantSums)>,
+        active: &'a [usize],
+        now: Timestamp,
+    ) -> Self {
+        let mut strata = Self { active, places: HashMap::new(), ripe: HashSet::new(), sums: Vec::new() };
+        for (key, sums) in rows {
+            strata.ripe.insert((key.stratum, key.bucket));
+            let place = *strata.places.entry((key.stratum, key.bucket.day())).or_insert_with(|| {
+                let age_us = now.as_micros().saturating_sub(key.bucket.as_micros());
+                let none = vec![VariantSums::default(); active.len()];
+                strata.sums.push(ArmStratum { age_days: age_us as f64 / DAY_US, sums: none });
+                strata.sums.len() - 1
+            });
+            if let Some(of_variant) = strata.arm(place, key.variant_idx) {
+                of_variant.merge(sums);
+            }
         }
-        let position = active.binary_search(&usize::from(key.variant_idx)).ok();
-        let stratum = strata.last_mut();
-        if let Some(of_variant) = stratum.and_then(|stratum| stratum.sums.get_mut(position?)) {
-            of_variant.merge(sums);
+        strata
+    }
+
+    /// Lets the largest values count as the one at the quantile.
+    fn cap(&mut self, largest: &[(i64, TailRow)], n_nonzero: u64, quantile: f64) {
+        let numerators = largest.iter().map(|(numerator, _)| *numerator).collect();
+        let Ok(Some(value)) = cap_value(numerators, n_nonzero, quantile) else { return };
+        for (numerator, row) in largest.iter().filter(|(numerator, _)| value < *numerator) {
+            let place = self.places.get(&(row.stratum, row.bucket.day())).copied();
+            let is_ripe = self.ripe.contains(&(row.stratum, row.bucket));
+            if let Some(place) = place.filter(|_| is_ripe)
+                && let Some(of_variant) = self.arm(place, row.variant_idx)
+            {
+                lower(of_variant, (*numerator, row.denominator), value);
+            }
         }
     }
-    strata
+
+    fn arm(&mut self, place: usize, variant_idx: u16) -> Option<&mut VariantSums> {
+        let position = self.active.binary_search(&usize::from(variant_idx)).ok()?;
+        self.sums.get_mut(place)?.sums.get_mut(position)
+    }
+}
+
+/// How many units have a value of the primary metric that is not zero.
+fn n_nonzero(totals: &Totals, experiment: ExperimentId) -> u64 {
+    let rows = rows(totals, experiment, MetricSlot::Metric(0), Stratum::Day(i32::MIN));
+    rows.map(|(_, sums)| sums.n_nonzero.unsigned_abs()).sum()
 }
 
 /// How many units were exposed under a weights version.
