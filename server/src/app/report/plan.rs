@@ -12,8 +12,19 @@ const DAY_US: i64 = 86_400_000_000;
 #[derive(Debug)]
 pub(super) struct Plan {
     versions: Vec<Planned>,
-    is_adaptive: bool,
+    days: Days,
     started_at: Option<Timestamp>,
+}
+
+/// How the units of a day were assigned that are in no version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Days {
+    /// By the split in force.
+    Planned,
+    /// Evenly: the uniform slice of an allocator.
+    Even,
+    /// Elsewhere: nobody said how.
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -39,23 +50,35 @@ impl Plan {
             let shares = variants.map(|variant| share(variant.key.as_str())).collect();
             Planned { version: weights.version, since: latest, shares }
         };
-        Self {
-            versions: versions.iter().map(planned).collect(),
-            is_adaptive: experiment.definition.is_adaptive(),
-            started_at: experiment.started_at,
-        }
+        let days = match (experiment.definition.is_adaptive(), experiment.uniform_slice()) {
+            (false, _) => Days::Planned,
+            (true, Some(_)) => Days::Even,
+            (true, None) => Days::Unknown,
+        };
+        Self { versions: versions.iter().map(planned).collect(), days, started_at: experiment.started_at }
     }
 
     /// The probability of each variant in a stratum, if it is known.
     pub(super) fn shares(&self, stratum: Stratum) -> Option<Vec<f64>> {
         match stratum {
             Stratum::Version(version) => self.version(version).map(|planned| planned.shares.clone()),
-            // Assignments that were made elsewhere: nobody said how.
-            Stratum::Day(_) if self.is_adaptive => None,
             Stratum::Day(day) => {
-                let (first, others) = self.in_force(day).split_first()?;
-                others.iter().all(|other| other.shares == first.shares).then(|| first.shares.clone())
+                let mut in_force = self.in_force(day).iter().map(|planned| self.of_day(planned));
+                let first = in_force.next()??;
+                in_force.all(|other| other.as_ref() == Some(&first)).then_some(first)
             }
+        }
+    }
+
+    /// The shares of what was assigned while this was in force, but not under it.
+    fn of_day(&self, planned: &Planned) -> Option<Vec<f64>> {
+        let shares = &planned.shares;
+        let n_active = shares.iter().filter(|share| 0.0 < **share).count();
+        let even = |share: &f64| if 0.0 < *share { 1.0 / n_active as f64 } else { 0.0 };
+        match self.days {
+            Days::Planned => Some(shares.clone()),
+            Days::Even => Some(shares.iter().map(even).collect()),
+            Days::Unknown => None,
         }
     }
 
@@ -100,8 +123,12 @@ mod tests {
 
     /// A plan of two variants that starts at noon of day 10.
     fn plan(allocator: &str, versions: &[(f64, f64)]) -> Plan {
+        plan_of(json!({"type": allocator}), versions)
+    }
+
+    fn plan_of(allocator: serde_json::Value, versions: &[(f64, f64)]) -> Plan {
         let definition = json!({
-            "variants": [{"key": "a"}, {"key": "b"}], "primary_metric": "m", "allocator": {"type": allocator}
+            "variants": [{"key": "a"}, {"key": "b"}], "primary_metric": "m", "allocator": allocator
         });
         let definition: Definition = serde_json::from_value(definition).unwrap();
         let experiment: Experiment = serde_json::from_value(json!({
@@ -140,6 +167,16 @@ mod tests {
         assert_eq!([share(15), share(99)], [Some(0.5); 2]);
         assert_eq!(plan.shares(Stratum::Version(4)).unwrap(), [0.75, 0.25]);
         assert_eq!(plan.shares(Stratum::Version(6)), None);
+    }
+
+    #[test]
+    fn a_day_of_the_uniform_slice_is_even_among_those_that_were_in_all_day() {
+        let sliced = json!({"type": "thompson", "uniform_slice": 0.1});
+        let plan = plan_of(sliced, &[(10.5, 0.5), (10.6, 0.7), (12.5, 0.0)]);
+        assert_eq!(plan.shares(Stratum::Day(10)).unwrap(), [0.5, 0.5]);
+        assert_eq!(plan.shares(Stratum::Day(12)), None, "one was taken out at noon");
+        assert_eq!(plan.shares(Stratum::Day(13)).unwrap(), [1.0, 0.0]);
+        assert_eq!(plan.shares(Stratum::Version(2)).unwrap().get(1), Some(&0.7));
     }
 
     #[test]
