@@ -118,7 +118,7 @@ def differences():
                     alpha = one["alpha"] / (one["n_variants"] - 1)
                     found = detectable(baseline, units, alpha, one["power"], one["looks"], sign)
                     cases.append(
-                        {"baseline": baseline, "units": units, "aim": one, "direction": direction, "difference": found}
+                        {"baseline": baseline, "units": units, "aim": one, "direction": direction, "smallest": found}
                     )
     return cases
 
@@ -144,7 +144,7 @@ def progresses():
             {
                 "variance": variance,
                 "weight": weight,
-                "rho": rho,
+                "planned_weight": v_planned * weight / variance,
                 "alpha": alpha,
                 "n_units": n_units,
                 "radius_now": after(1),

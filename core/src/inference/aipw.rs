@@ -7,6 +7,7 @@
 //! A unit of a stratum with probability e and n units has, for variant i, the score φ = m̂ + 1{it got i} (y − m̂)/e,
 //! whose expectation is the variant's mean whatever m̂, as long as m̂ comes from earlier strata.
 
+use super::boundary::Boundary;
 use super::estimate::{Estimate, Interval};
 use super::moments::Cell;
 use super::strata::Stratum;
@@ -15,8 +16,9 @@ use super::strata::Stratum;
 const ANYTIME_STRATA_MIN: usize = 2;
 /// Nor before so many units of each compared variant.
 const ANYTIME_UNITS_MIN: f64 = 100.0;
-/// Nor before so many of them whose numerator is not zero.
-const ANYTIME_NONZERO_MIN: f64 = 25.0;
+/// Nor before so many of them whose numerator is not zero. With half of it, where one visitor in twenty orders and
+/// amounts are spread widely, an interval for 95 % covered only 94 %: a variant does not know its own variance yet.
+const ANYTIME_NONZERO_MIN: f64 = 50.0;
 
 /// A figure that weights do not bias.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,14 +45,14 @@ pub struct Lift {
 impl Adaptive {
     /// The interval that covers the truth at all times at once with probability `1 − alpha`, however often one looks.
     ///
-    /// None before the data suffices: two strata, and of each compared variant 100 units, 25 of them not zero.
+    /// None before the data suffices: two strata, and of each compared variant 100 units, 50 of them not zero.
     ///
     /// - `planned_units`: units of all variants at which it should be tightest, `> 0`; chosen beforehand.
     pub fn anytime(&self, alpha: f64, planned_units: f64) -> Option<Interval> {
         let usable = self.enough && 0.0 < planned_units && planned_units.is_finite();
         let Estimate { value, standard_error } = self.estimate;
         // In units of the variance so far, which grows with the units.
-        let radius = || standard_error * mixture_boundary(1.0, planned_units / self.units, alpha);
+        let radius = || standard_error * Boundary::tuned(alpha, planned_units / self.units).bound(1.0);
         usable.then(|| Interval::around(value, radius()))
     }
 }
@@ -94,7 +96,8 @@ pub fn mean(strata: &[Stratum], variant_idx: usize) -> Option<Adaptive> {
 /// The difference from the control, and the log of the ratio: as [`mean`] of the difference of two scores.
 ///
 /// With h = (1/e₁ + 1/e₀)^(−1/2) for both variants, so that a level that moves over time is in both alike. (The
-/// source weights each variant by itself.)
+/// source weights each variant by itself.) Of amounts that only one visitor in twenty spends, the interval for 95 %
+/// that looks once covers about 92 %: they are skewed.
 ///
 /// - returns: none where no stratum can be used.
 pub fn lift(strata: &[Stratum], variant_idx: usize, control_idx: usize) -> Option<Lift> {
@@ -106,22 +109,6 @@ pub fn lift(strata: &[Stratum], variant_idx: usize, control_idx: usize) -> Optio
         scores.adaptive(value, &[1.0 / own, -1.0 / controls], 0.0)
     });
     Some(Lift { difference: scores.adaptive(difference, &[1.0, -1.0], difference), log_ratio })
-}
-
-/// The normal mixture boundary: Σ stays within ± this at all times with probability `1 − alpha`, where Σ is a
-/// martingale of variance `v`.
-///
-/// - `v_planned`: the variance at which it should be tightest.
-///
-/// # Source
-///
-/// Robbins (1970), *Statistical methods related to the law of the iterated logarithm*, Ann. Math. Statist. 41(5),
-/// 1397–1409; Howard, Ramdas and others (2021), *Time-uniform, nonparametric, nonasymptotic confidence
-/// sequences*, Ann. Statist. 49(2), 1055–1080. <https://doi.org/10.1214/20-AOS1991>
-fn mixture_boundary(v: f64, v_planned: f64, alpha: f64) -> f64 {
-    let log = -2.0 * alpha.ln();
-    let rho = v_planned / (log + log.ln_1p());
-    ((v + rho) * ((v / rho).ln_1p() + log)).sqrt()
 }
 
 /// The scores of one or two variants.
@@ -237,4 +224,100 @@ fn is_enough(scored: &[Scored], position: usize) -> bool {
     let cells = || scored.iter().filter_map(|stratum| stratum.variants.get(position)).map(|it| it.cell);
     ANYTIME_UNITS_MIN <= cells().map(|cell| cell.n).sum::<f64>()
         && ANYTIME_NONZERO_MIN <= cells().map(|cell| cell.n_nonzero).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn strata() -> impl Strategy<Value = Vec<Stratum>> {
+        let cell = (1_u32..400, 0.0..5.0_f64, 0.1..9.0_f64).prop_map(|(n, mean, variance)| {
+            let n = f64::from(n);
+            Cell { n, n_nonzero: n, mean, squares: n * variance }
+        });
+        let stratum = (0.05..0.95_f64, prop::array::uniform2(cell)).prop_map(|(share, cells)| Stratum {
+            shares: Some(vec![1.0 - share, share]),
+            cells: cells.to_vec(),
+        });
+        prop::collection::vec(stratum, 1..8)
+    }
+
+    fn moved(strata: &[Stratum], factor: f64, by: f64) -> Vec<Stratum> {
+        let mut strata = strata.to_vec();
+        for cell in strata.iter_mut().flat_map(|stratum| &mut stratum.cells) {
+            cell.mean = factor * cell.mean + by;
+            cell.squares *= factor * factor;
+        }
+        strata
+    }
+
+    fn near(a: f64, b: f64) -> bool {
+        (a - b).abs() <= 1e-9 * (1.0 + a.abs().max(b.abs()))
+    }
+
+    proptest! {
+        #[test]
+        fn figures_have_the_scale_and_the_level_of_the_data(strata in strata(), factor in 0.01..200.0_f64) {
+            let (one, other) = (mean(&strata, 1).unwrap(), mean(&moved(&strata, factor, 7.0), 1).unwrap());
+            prop_assert!(near(factor * one.estimate.value + 7.0, other.estimate.value));
+            prop_assert!(near(factor * one.estimate.standard_error, other.estimate.standard_error));
+            let (one, other) = (lift(&strata, 1, 0).unwrap(), lift(&moved(&strata, factor, 7.0), 1, 0).unwrap());
+            prop_assert!(near(factor * one.difference.estimate.value, other.difference.estimate.value));
+            let scaled = lift(&moved(&strata, factor, 0.0), 1, 0).unwrap();
+            prop_assert_eq!(one.log_ratio.is_some(), scaled.log_ratio.is_some());
+            if let (Some(one), Some(scaled)) = (one.log_ratio, scaled.log_ratio) {
+                prop_assert!(near(one.estimate.value, scaled.estimate.value));
+                prop_assert!(near(one.estimate.standard_error, scaled.estimate.standard_error));
+            }
+        }
+
+        #[test]
+        fn the_control_differs_from_the_variant_by_minus_as_much(strata in strata()) {
+            let (there, back) = (lift(&strata, 1, 0).unwrap().difference, lift(&strata, 0, 1).unwrap().difference);
+            prop_assert!(near(there.estimate.value, -back.estimate.value));
+            prop_assert!(near(there.estimate.standard_error, back.estimate.standard_error));
+        }
+
+        #[test]
+        fn looking_at_all_times_costs_width(strata in strata(), planned in 100.0..1e6_f64) {
+            let found = mean(&strata, 0).unwrap();
+            if let Some(always) = found.anytime(0.05, planned) {
+                let once = found.estimate.interval(0.05);
+                prop_assert!(always.low < once.low && once.high < always.high, "{always:?} {once:?}");
+            }
+        }
+    }
+
+    fn stratum(shares: Option<Vec<f64>>) -> Stratum {
+        let cell = |mean| Cell { n: 60.0, n_nonzero: 60.0, mean, squares: 60.0 };
+        Stratum { shares, cells: vec![cell(1.0), cell(2.0)] }
+    }
+
+    #[test]
+    fn strata_without_probabilities_are_left_out() {
+        let even = Some(vec![0.5, 0.5]);
+        let strata = [stratum(even.clone()), stratum(None), stratum(Some(vec![1.0, 0.0])), stratum(even)];
+        assert!((mean(&strata, 0).unwrap().left_out - 0.25).abs() < 1e-15);
+        assert!((mean(&strata, 1).unwrap().left_out - 0.5).abs() < 1e-15);
+        assert!((lift(&strata, 1, 0).unwrap().difference.left_out - 0.5).abs() < 1e-15);
+        assert_eq!(mean(&strata[1..2], 0), None);
+        assert_eq!(mean(&strata, 2), None);
+        assert_eq!(mean(&[], 0), None);
+    }
+
+    #[test]
+    fn there_is_no_interval_for_all_times_before_the_data_suffices() {
+        let strata = vec![stratum(Some(vec![0.5, 0.5])); 2];
+        let found = mean(&strata, 0).unwrap();
+        assert!(found.anytime(0.05, 1000.0).is_some());
+        assert_eq!(found.anytime(0.05, f64::NAN), None);
+        assert_eq!(mean(&strata[..1], 0).unwrap().anytime(0.05, 1000.0), None);
+        let mut few = strata;
+        few[0].cells[0].n_nonzero = 0.0;
+        few[1].cells[0].n_nonzero = 49.0;
+        assert_eq!(mean(&few, 0).unwrap().anytime(0.05, 1000.0), None);
+        assert!(mean(&few, 1).unwrap().anytime(0.05, 1000.0).is_some());
+        assert_eq!(lift(&few, 1, 0).unwrap().difference.anytime(0.05, 1000.0), None);
+    }
 }

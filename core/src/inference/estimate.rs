@@ -22,6 +22,22 @@ pub struct Estimate {
 }
 
 impl Interval {
+    /// Whether 0 lies below it.
+    pub fn is_above_zero(&self) -> bool {
+        0.0 < self.low
+    }
+
+    /// Whether 0 lies above it.
+    pub fn is_below_zero(&self) -> bool {
+        self.high < 0.0
+    }
+
+    /// The same interval with the opposite sign.
+    #[must_use]
+    pub fn negated(&self) -> Self {
+        Self { low: -self.high, high: -self.low }
+    }
+
     /// The interval that reaches `radius` from `center` both ways.
     pub fn around(center: f64, radius: f64) -> Self {
         Self { low: center - radius, high: center + radius }

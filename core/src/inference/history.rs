@@ -56,7 +56,7 @@ impl Adjusted {
 /// pre-experiment data*, WSDM. <https://doi.org/10.1145/2433396.2433413>. There every unit has an x; the indicator is
 /// for those that have none.
 pub fn adjust(strata: &[MetricStratum]) -> Option<Adjusted> {
-    let center = center(strata)?;
+    let (center, beyond) = center(strata)?;
     let units: Vec<Vec<Units>> = strata.iter().map(|stratum| units_of(stratum, center)).collect();
     let of_strata: Vec<Units> = units.iter().map(|variants| Units::together(variants)).collect();
     let mut products = Products::default();
@@ -75,15 +75,16 @@ pub fn adjust(strata: &[MetricStratum]) -> Option<Adjusted> {
         }
     }
     let removed = if 0.0 < before { 1.0 - squares(&adjusted) / before } else { 0.0 };
-    Some(Adjusted { strata: adjusted, slope, step, removed })
+    let step_at_mean = if of_strata.iter().all(Units::is_alike) { 0.0 } else { step + slope * beyond };
+    Some(Adjusted { strata: adjusted, slope, step: step_at_mean, removed })
 }
 
-/// The whole number next to x̄ over all units with a history; none if they are too few.
-fn center(strata: &[MetricStratum]) -> Option<i128> {
+/// The whole number below x̄ over all units with a history, and the rest; none if they are too few.
+fn center(strata: &[MetricStratum]) -> Option<(i128, f64)> {
     let histories = || strata.iter().flat_map(|stratum| &stratum.history);
     let n: i128 = histories().map(|history| i128::from(history.n)).sum();
     let x = histories().fold(0_i128, |sum, history| sum.wrapping_add(history.x));
-    (UNITS_MIN <= n).then(|| x.div_euclid(n))
+    (UNITS_MIN <= n).then(|| (x.div_euclid(n), x.rem_euclid(n) as f64 / n as f64))
 }
 
 /// The units of each variant; empty where there is no history, or one that contradicts the sums.
@@ -146,6 +147,11 @@ impl Units {
         })
     }
 
+    /// Whether all of them have a history, or none.
+    fn is_alike(&self) -> bool {
+        self.h == 0 || self.h == self.n
+    }
+
     fn products(&self) -> Products {
         let Self { n, y, h, c, hy, cy, cc } = *self;
         if n <= 0 {
@@ -195,5 +201,111 @@ impl Products {
         } else {
             (0.0 < hh).then(|| (0.0, hy / hh))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::UnitValue;
+    use proptest::prelude::*;
+
+    /// A unit: its x where it has a history, and its y.
+    type Unit = (Option<i64>, i64);
+
+    fn stratum(variants: &[Vec<Unit>]) -> MetricStratum {
+        let mut stratum = MetricStratum::default();
+        for units in variants {
+            let (mut sums, mut history) = (VariantSums::default(), HistorySums::default());
+            for &(x, y) in units {
+                sums.add(UnitValue::from_f64(y as f64, 1.0).unwrap());
+                if let Some(x) = x {
+                    let (x, y) = (i128::from(x), i128::from(y));
+                    history.n += 1;
+                    history.x += x;
+                    history.y += y;
+                    history.xx += x * x;
+                    history.xy += x * y;
+                    history.yy += y * y;
+                }
+            }
+            stratum.sums.push(sums);
+            stratum.history.push(history);
+        }
+        stratum
+    }
+
+    fn variant() -> impl Strategy<Value = Vec<Unit>> {
+        let unit = (prop::option::weighted(0.7, 0_i64..500), 0_i64..500)
+            .prop_map(|(x, noise)| (x, noise + 2 * x.unwrap_or(100)));
+        prop::collection::vec(unit, 80..200)
+    }
+
+    fn near(a: f64, b: f64) -> bool {
+        (a - b).abs() <= 1e-9 * (1.0 + a.abs().max(b.abs()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn adjusting_moves_units_between_variants_of_a_stratum_only(
+            variants in prop::collection::vec(variant(), 2..4),
+            factor in prop::sample::select(vec![1_i64, 100, 150]),
+        ) {
+            let scaled: Vec<Vec<Unit>> = variants
+                .iter()
+                .map(|units| units.iter().map(|(x, y)| (x.map(|x| factor * x), factor * y)).collect())
+                .collect();
+            let plain = [stratum(&scaled)];
+            let found = adjust(&plain).unwrap();
+            let of_all = |stratum: &Stratum| {
+                stratum.cells.iter().fold(Cell::default(), |all, cell| all.merged(cell)).mean
+            };
+            prop_assert!(near(of_all(&found.strata[0]), of_all(&plain[0].numerators())));
+            prop_assert!(0.2 < found.removed, "{}", found.removed);
+            let once = adjust(&[stratum(&variants)]).unwrap();
+            prop_assert!(near(once.slope, found.slope) && near(factor as f64 * once.step, found.step));
+            prop_assert!(near(once.removed, found.removed));
+        }
+    }
+
+    #[test]
+    fn a_past_that_tells_nothing_takes_nothing_off() {
+        let units = |shift: i64| (0..150).map(|i| (Some(i % 2), shift + i / 2 % 2)).collect::<Vec<Unit>>();
+        let found = adjust(&[stratum(&[units(0), units(3)])]).unwrap();
+        assert!(found.removed.abs() < 1e-3 && !found.is_worth_mentioning(), "{found:?}");
+    }
+
+    #[test]
+    fn being_known_at_all_can_be_what_tells() {
+        let units: Vec<Unit> =
+            (0..300).map(|i| if i % 2 == 0 { (Some(5), 40 + i % 3) } else { (None, i % 3) }).collect();
+        let found = adjust(&[stratum(&[units.clone(), units])]).unwrap();
+        assert!(found.slope.abs() < 1e-12 && (found.step - 40.0).abs() < 0.1, "{found:?}");
+        assert!(0.99 < found.removed, "{found:?}");
+    }
+
+    #[test]
+    fn strata_without_a_history_stay_as_they_are() {
+        let units: Vec<Unit> = (0..150).map(|i| (Some(i), 2 * i)).collect();
+        let with = stratum(&[units.clone(), units]);
+        let without = MetricStratum { history: Vec::new(), ..with.clone() };
+        let mut contradictory = with.clone();
+        contradictory.history[0].n = 151;
+        let found = adjust(&[without.clone(), with, contradictory.clone()]).unwrap();
+        assert_eq!(found.strata[0], without.numerators());
+        assert_eq!(found.strata[2], contradictory.numerators());
+        assert!(found.strata[1].cells.iter().all(|cell| cell.squares <= 1e-9), "{found:?}");
+        assert_eq!(adjust(&[without]), None);
+    }
+
+    #[test]
+    fn a_past_of_few_units_is_noise() {
+        let units = |n: i64| (0..n).map(|i| (Some(i), i)).collect::<Vec<Unit>>();
+        assert_eq!(adjust(&[stratum(&[units(49), units(50)])]), None);
+        assert!(adjust(&[stratum(&[units(50), units(50)])]).is_some());
+        let constant = vec![(Some(1), 1); 200];
+        assert_eq!(adjust(&[stratum(&[constant])]), None);
     }
 }

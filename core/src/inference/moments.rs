@@ -121,6 +121,11 @@ impl Moments {
         Cell { n: self.n, n_nonzero: self.n_nonzero, mean: self.y, squares: self.yy }
     }
 
+    /// The denominators alone.
+    pub fn denominators(&self) -> Cell {
+        Cell { n: self.n, n_nonzero: self.n_nonzero, mean: self.d, squares: self.dd }
+    }
+
     /// The values (y − R d) / D, whose mean over all units is how far a ratio is from R, by the delta method.
     ///
     /// - `ratio`: R, the ratio that others are compared with.

@@ -3,6 +3,8 @@
 //! An [`Aim`] says how surely a difference is to be found, a [`Baseline`] how noisy the metric is, a [`Traffic`] how
 //! fast units come. A [`Progress`] goes on from what a running experiment has seen.
 
+use super::boundary::Boundary;
+use super::sequence::Difference;
 use crate::metric::Direction;
 use crate::posterior::standard_quantile;
 use crate::probability::Probability;
@@ -180,7 +182,7 @@ impl Aim {
         if difference == 0.0 || !difference.is_finite() {
             return Err(NoPlan::Difference { difference });
         }
-        Ok(self.units(self.quantiles()?, baseline, difference)?.ceil() as u64)
+        Ok(units(self.quantiles()?, baseline, difference)?.ceil() as u64)
     }
 
     /// The smallest difference in a direction that so many units a variant find, with its sign; none if no
@@ -201,7 +203,7 @@ impl Aim {
             Direction::Decrease => -1.0,
         };
         let found = |size: f64| {
-            let units = self.units(quantiles, baseline, sign * size);
+            let units = units(quantiles, baseline, sign * size);
             units.is_ok_and(|units| units <= units_per_variant as f64)
         };
         // The end itself is no rate any more, but so little less is one.
@@ -217,13 +219,6 @@ impl Aim {
         Ok(Some(sign * large))
     }
 
-    /// The units as a number that need not be whole, `difference` being other than 0.
-    fn units(&self, (c, z): (f64, f64), baseline: &Baseline, difference: f64) -> Result<f64, NoPlan> {
-        let (equal, different) = baseline.variances(difference)?;
-        let apart = (c * equal.sqrt() + z * different.sqrt()).max(0.0);
-        Ok((apart / difference).powi(2).max(2.0))
-    }
-
     /// How many standard errors a difference must be away from none, and how many more it is with the power.
     fn quantiles(&self) -> Result<(f64, f64), NoPlan> {
         let Self { n_variants, looks, .. } = *self;
@@ -235,10 +230,17 @@ impl Aim {
         let alpha = alpha / (n_variants - 1) as f64;
         let c = match looks {
             Looks::Once => -standard_quantile(0.5 * alpha),
-            Looks::Always => boundary(1.0, planned_rho(1.0, alpha), alpha),
+            Looks::Always => Boundary::tuned(alpha, 1.0).bound(1.0),
         };
         Ok((c, standard_quantile(power)))
     }
+}
+
+/// The units as a number that need not be whole, `difference` being other than 0.
+fn units((c, z): (f64, f64), baseline: &Baseline, difference: f64) -> Result<f64, NoPlan> {
+    let (equal, different) = baseline.variances(difference)?;
+    let apart = (c * equal.sqrt() + z * different.sqrt()).max(0.0);
+    Ok((apart / difference).powi(2).max(2.0))
 }
 
 /// How fast units come, and how long each takes.
@@ -259,34 +261,25 @@ impl Traffic {
     }
 }
 
-/// How far the comparison of two variants has come: what its confidence sequence had at the last look.
+/// How far the comparison of two variants has come.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// V, the variance of the weighted sum of differences.
-    pub variance: f64,
-    /// Σw, the weights of the strata.
-    pub weight: f64,
-    /// ρ of the boundary, fixed when the experiment was planned.
-    pub rho: f64,
-    /// The chance that the sequence ever misses the truth.
-    pub alpha: f64,
+    /// Their difference at the last look.
+    pub difference: Difference,
+    /// The boundary of its interval.
+    pub boundary: Boundary,
     /// Matured units behind it, all variants together.
     pub n_units: f64,
 }
 
 impl Progress {
-    /// Half the width of the interval now.
-    pub fn radius(&self) -> f64 {
-        self.radius_after(1.0)
-    }
-
     /// How many units more, all variants together, until half the width of the interval is at most `radius`, if
     /// variance and shares stay as they are: 0 if it is already, none if a million times the units would not do.
     ///
     /// - `radius`: the observed difference, for when a verdict is due if it stays; the margin that matters, for when
     ///   it is settled whether there is one that large.
     pub fn units_until(&self, radius: f64) -> Option<f64> {
-        if self.radius() <= radius {
+        if self.radius_after(1.0) <= radius {
             return Some(0.0);
         }
         let (mut small, mut large) = (0.0, GROWTH_MAX.ln());
@@ -308,20 +301,11 @@ impl Progress {
         (0.0 < units_per_day && days.is_finite()).then_some(days)
     }
 
+    /// Half the width of the interval once there are so many times the units.
     fn radius_after(&self, growth: f64) -> f64 {
-        boundary(growth * self.variance, self.rho, self.alpha) / (growth * self.weight)
+        let (variance, weight) = (self.difference.variance(), self.difference.weight());
+        (variance / weight).sqrt() * self.boundary.bound(growth * weight) / growth
     }
-}
-
-/// How far a martingale with variance V may ever be from 0 but for a chance of alpha, by the normal mixture.
-fn boundary(v: f64, rho: f64, alpha: f64) -> f64 {
-    ((v + rho) * ((v + rho) / (rho * alpha * alpha)).ln()).sqrt()
-}
-
-/// The ρ with which the boundary is narrowest at V.
-fn planned_rho(v: f64, alpha: f64) -> f64 {
-    let log = -2.0 * alpha.ln();
-    v / (log + log.ln_1p())
 }
 
 #[cfg(test)]

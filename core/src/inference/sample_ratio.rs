@@ -11,8 +11,8 @@ use statrs::function::gamma::{gamma_ur, ln_gamma};
 use crate::posterior::stirling_remainder;
 
 /// How many units the prior is worth. A tenth of the units within which a mismatch should be found serves it best: with
-/// this one a delivery of 60/40 for 50/50 is found within a thousand, and one of 49/51 needs about a tenth more units
-/// than with a prior made for it.
+/// this one a delivery of 60/40 for 50/50 is found within a thousand. One of 51/49 takes a seventh more units than with
+/// a prior made for it.
 pub const CONCENTRATION: f64 = 100.0;
 
 /// How often a healthy experiment raises an alarm at any time, at most.
@@ -77,7 +77,7 @@ impl SampleRatio {
 /// q is what to expect if the same part of each variant's units goes on being lost. C is such that the logs of q
 /// vary as much as the logs of the estimated tilts do. Where shares never change, αᵢ = cθᵢ + Oᵢ: the published test,
 /// whatever the strata. A product of tests that each begin anew would learn nothing from one stratum to the next, and
-/// in strata of 500 units never notice that 4 % of a variant's units are missing.
+/// in strata of 500 units never notice that a tenth of a variant's units are missing.
 ///
 /// It is a test martingale for any q and C that come from earlier strata: given those, the first three terms are the
 /// log of a probability of the units in their order (a Pólya urn's), the last one of that under the hypothesis, and
@@ -148,13 +148,13 @@ fn log_evidence(shares: &[f64], units: &[u64], before: &SampleRatio, concentrati
     // The Stirling series is subtracted term by term, or ten million units would leave eight digits.
     let grown = (n / worth).ln_1p();
     let mut log = 0.5 * grown - remainder(worth + n) + remainder(worth);
-    for (share, n, tilt) in variants {
+    for (share, own_n, tilt) in variants {
         let tilt = tilt / total;
         let alpha = worth * share * tilt;
-        let own_grown = (n / alpha).ln_1p();
-        let apart = own_grown - grown;
-        log +=
-            (alpha + n) * apart + n * tilt.ln() - 0.5 * own_grown + remainder(alpha + n) - remainder(alpha);
+        // ln (1 + nᵢ/αᵢ) − ln (1 + n/C), whose terms are nearly equal.
+        let apart = ((own_n / alpha - n / worth) / (1.0 + n / worth)).ln_1p();
+        log += (alpha + own_n) * apart + own_n * tilt.ln() - 0.5 * (apart + grown);
+        log += remainder(alpha + own_n) - remainder(alpha);
     }
     log
 }
@@ -231,4 +231,55 @@ fn quadratic_form(mut s: Vec<f64>, mut v: Vec<Vec<f64>>) -> (f64, usize) {
         }
     }
     (form, rank)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many units it takes to see 51/49.
+    fn n_to_see(concentration: f64) -> u64 {
+        let is_seen = |n: &u64| {
+            let units = [51 * n, 49 * n];
+            let stratum = Counted { shares: Some(&[0.5, 0.5]), units: &units };
+            sequential(&[stratum], concentration).is_alarming()
+        };
+        (1..2000).find(is_seen).map_or(u64::MAX, |n| 100 * n)
+    }
+
+    #[test]
+    fn a_small_mismatch_takes_a_seventh_more_than_it_could() {
+        let best = [1000.0, 3000.0, 5000.0, 10_000.0].map(n_to_see).into_iter().min().unwrap();
+        let found = n_to_see(CONCENTRATION);
+        assert!(7 * found <= 8 * best, "{found}, {best} at best");
+    }
+
+    #[test]
+    fn how_strata_are_cut_does_not_matter_where_shares_stay() {
+        let shares: Option<&[f64]> = Some(&[0.2, 0.3, 0.5]);
+        let cut = [[20, 31, 49], [0, 2, 1], [70, 80, 160]].map(|units: [u64; 3]| units);
+        let cut: Vec<_> = cut.iter().map(|units| Counted { shares, units }).collect();
+        let found = sequential(&cut, CONCENTRATION).log_evidence;
+        let whole = sequential(&[Counted { shares, units: &[90, 113, 210] }], CONCENTRATION).log_evidence;
+        assert!((found - whole).abs() < 1e-12, "{found}, {whole}");
+    }
+
+    #[test]
+    fn variants_that_never_met_are_not_compared() {
+        let strata = [
+            Counted { shares: Some(&[0.5, 0.5, 0.0, 0.0]), units: &[60, 40, 0, 0] },
+            Counted { shares: Some(&[0.0, 0.0, 0.5, 0.5]), units: &[0, 0, 45, 55] },
+        ];
+        let found = chi_square(&strata).unwrap();
+        assert_eq!(found.degrees, 2);
+        assert!((found.statistic - 5.0).abs() < 1e-12, "{found:?}");
+    }
+
+    #[test]
+    fn nothing_counted_is_no_evidence() {
+        let found = sequential(&[], CONCENTRATION);
+        assert!(found.log_evidence.abs() < f64::MIN_POSITIVE && !found.is_alarming());
+        assert!((found.p_value() - 1.0).abs() < f64::EPSILON);
+        assert_eq!(chi_square(&[]), None);
+    }
 }

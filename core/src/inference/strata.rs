@@ -81,6 +81,11 @@ impl MetricStratum {
         self.with_cells(Moments::numerators)
     }
 
+    /// The denominators, for ratios.
+    pub fn denominators(&self) -> Stratum {
+        self.with_cells(Moments::denominators)
+    }
+
     /// The linearized values, for ratios: see [`Moments::linearized`].
     pub fn linearized(&self, ratio: f64, denominator: f64) -> Stratum {
         self.with_cells(|moments| moments.linearized(ratio, denominator))

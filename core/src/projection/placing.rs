@@ -81,7 +81,7 @@ impl Experiments {
             let mut placements = Vec::with_capacity(state.seen.len());
             for (experiment, seen) in &state.seen {
                 let Some((tracked, positions)) = self.0.get(experiment) else { continue };
-                let Some(mut placement) = tracked.place(seen) else { continue };
+                let Some(mut placement) = tracked.place(&state.id, seen) else { continue };
                 if let Some(exposure) = placement.exposure {
                     placement.metrics.reserve_exact(positions.len());
                     for (metric, position) in tracked.metrics.iter().zip(positions) {

@@ -72,6 +72,7 @@ impl World {
             experiment: EXPERIMENT,
             metrics: [NET_AOV, DISTINCT].map(tracked_metric).into(),
             adaptive: false,
+            uniform_slice: None,
             removed_at: vec![None, None],
         });
         for (metric, spec) in specs() {

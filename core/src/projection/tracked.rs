@@ -4,6 +4,7 @@ use super::history;
 use super::projector::Changes;
 use super::tail::{TailKey, TailRow};
 use super::unit::{Exposure, Placement, Seen, Stratum};
+use crate::bucketing::UniformSlice;
 use crate::id::{ExperimentId, MetricId};
 use crate::metric::{UnitValue, VariantSums};
 use crate::snapshot::Assignment;
@@ -20,6 +21,8 @@ pub struct Tracked {
     pub metrics: Vec<TrackedMetric>,
     /// Whether weights move, so that units are grouped by weights version and not by day.
     pub adaptive: bool,
+    /// The units that are assigned evenly all the same, so that they are grouped by day.
+    pub uniform_slice: Option<UniformSlice>,
     /// For each variant, when it was taken out.
     pub removed_at: Vec<Option<Timestamp>>,
 }
@@ -83,9 +86,9 @@ pub fn bucket_width_us(window_s: i64) -> i64 {
 
 impl Tracked {
     /// Where a unit stands in this experiment; `None` if it was neither assigned nor exposed.
-    pub(super) fn place(&self, seen: &[Seen]) -> Option<Placement> {
+    pub(super) fn place(&self, unit: &str, seen: &[Seen]) -> Option<Placement> {
         let assignment = self.assignment(seen);
-        let exposure = self.exposure(seen);
+        let exposure = self.exposure(unit, seen);
         let is_placed = assignment.is_some() || exposure.is_some();
         is_placed.then(|| Placement {
             experiment: self.experiment,
@@ -103,15 +106,15 @@ impl Tracked {
         Some(Assignment { variant_idx, version, propensity })
     }
 
-    fn exposure(&self, seen: &[Seen]) -> Option<Exposure> {
+    fn exposure(&self, unit: &str, seen: &[Seen]) -> Option<Exposure> {
         let shown = || seen.iter().filter_map(|seen| seen.exposed_at.map(|at| (at, seen)));
         let (at, first) = shown().min_by_key(|(at, seen)| (*at, seen.variant_idx))?;
         let ended = self.removed_at(first.variant_idx);
         let in_two = shown().any(|(at, seen)| {
             seen.variant_idx != first.variant_idx && ended.is_none_or(|removed_at| at < removed_at)
         });
-        let version =
-            first.assigned.filter(|_| self.adaptive).map(|(_, version, _)| Stratum::Version(version));
+        let by_weights = self.adaptive && !self.uniform_slice.is_some_and(|slice| slice.contains(unit));
+        let version = first.assigned.filter(|_| by_weights).map(|(_, version, _)| Stratum::Version(version));
         let ours = first.assigned.map(|(_, _, propensity)| propensity);
         let imported = first.imported.map(|(_, propensity)| propensity);
         Some(Exposure {
@@ -228,6 +231,32 @@ impl Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allocation::SliceShare;
+
+    #[test]
+    fn units_in_the_slice_are_grouped_by_day_and_the_others_by_version() {
+        let slice = UniformSlice::new("salt", SliceShare::new(0.5).unwrap());
+        let tracked = Tracked {
+            experiment: ExperimentId(1),
+            metrics: Vec::new(),
+            adaptive: true,
+            uniform_slice: Some(slice),
+            removed_at: vec![None; 2],
+        };
+        let at = Timestamp::from_micros(3 * 86_400_000_000);
+        let seen =
+            Seen { variant_idx: 1, exposed_at: Some(at), assigned: Some((at, 7, 0.5)), imported: None };
+        let mut n_inside = 0;
+        for unit in (0..100).map(|unit_idx| format!("visitor-{unit_idx}")) {
+            let placement = tracked.place(&unit, &[seen]).unwrap();
+            let is_inside = slice.contains(&unit);
+            let expected = if is_inside { Stratum::Day(3) } else { Stratum::Version(7) };
+            assert_eq!(placement.exposure.unwrap().stratum, expected, "{unit}");
+            assert_eq!(placement.assignment.unwrap().version, 7, "{unit} keeps what it got");
+            n_inside += usize::from(is_inside);
+        }
+        assert!((30..70).contains(&n_inside), "{n_inside}");
+    }
 
     #[test]
     fn buckets_are_a_small_part_of_the_window() {

@@ -78,7 +78,8 @@ impl Accumulators {
 /// The units within which weights were constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stratum {
-    /// The UTC day of first exposure, in days since 1970: for a fixed split and for assignments made elsewhere.
+    /// The UTC day of first exposure, in days since 1970: for a fixed split, for the uniform slice of an allocator, and
+    /// for assignments made elsewhere.
     Day(i32),
     /// A weights version.
     Version(u32),

@@ -1,10 +1,12 @@
 //! Whether the figures can be trusted.
 
 use super::compare::Compared;
-use super::figures::{Health, Warning, WarningCode};
+use super::decided::Decided;
+use super::figures::{Health, SampleRatio, Warning, WarningCode};
 use super::input::{MetricFigures, ReportInput};
 use super::wording::{self, Words};
 use crate::experiment::Status;
+use crate::inference::sample_ratio::{self, Counted};
 use crate::metric::{MetricKind, ValueUnit};
 use crate::quotient::quotient;
 use crate::time::Timestamp;
@@ -19,12 +21,29 @@ const BURST_TIMES: u64 = 4;
 const BURST_DAYS_MIN: usize = 5;
 const BURST_UNITS_MIN: u64 = 1_000;
 
-pub(super) fn health(input: &ReportInput<'_>, compared: &[Compared], run_s: i64) -> Health {
+/// Whether variants got the units that their weights say; none where the weights of no unit are known.
+pub(super) fn sample_ratio(input: &ReportInput<'_>) -> Option<SampleRatio> {
+    let strata: Vec<_> = input
+        .exposure_strata
+        .iter()
+        .map(|stratum| Counted { shares: stratum.shares.as_deref(), units: &stratum.units })
+        .collect();
+    let found = sample_ratio::sequential(&strata, sample_ratio::CONCENTRATION);
+    let known = found.observed.iter().any(|units| 0 < *units);
+    let flagged = found.is_alarming();
+    known.then_some(SampleRatio { log_evidence: found.log_evidence, flagged })
+}
+
+pub(super) fn health(
+    input: &ReportInput<'_>,
+    metrics: &[(Compared, Decided)],
+    (run_s, sample_ratio): (i64, Option<SampleRatio>),
+) -> Health {
     let units: u64 = input.exposures.iter().map(|exposures| exposures.observed).sum();
     let matured_units: u64 = input.exposures.iter().map(|exposures| exposures.matured).sum();
     let mut warnings = Vec::new();
     let mut warn = |code: WarningCode, message: String| warnings.push(Warning { code, message });
-    for (metric, compared) in input.metrics.iter().zip(compared) {
+    for (metric, (compared, _)) in input.metrics.iter().zip(metrics) {
         if !metric.available {
             let message =
                 format!("No loaded plugin offers `{}`: its figures stand still.", metric.choice.metric);
@@ -36,6 +55,14 @@ pub(super) fn health(input: &ReportInput<'_>, compared: &[Compared], run_s: i64)
         }
     }
     let words = Words::of(input.experiment.definition.unit);
+    if sample_ratio.is_some_and(|sample_ratio| sample_ratio.flagged) {
+        let message = format!(
+            "The variants did not get the {} that their weights say: something loses or adds {} of some variants. No \
+             verdict is given until that is found.",
+            words.many, words.many,
+        );
+        warn(WarningCode::SampleRatio, message);
+    }
     let quarantined = input.quarantined_units;
     if is_in_quarantine(input) {
         let message = format!(
@@ -92,7 +119,7 @@ pub(super) fn health(input: &ReportInput<'_>, compared: &[Compared], run_s: i64)
         matured_share: quotient(i128::from(matured_units), i128::from(units)),
         quarantined_units: quarantined,
         run_s,
-        sample_ratio: None,
+        sample_ratio,
         warnings,
     }
 }

@@ -130,8 +130,11 @@ pub struct MetricFigures {
     /// `variants`.
     pub strata: Vec<MetricStratum>,
     /// The largest values of units, matured or not, from the largest down: as many as
-    /// [`MetricChoice::cap_quantile`] needs. Empty where nothing is capped, and where they are too many to read.
+    /// `cap_quantile` needs. Empty where nothing is capped, and where they are too many to read.
     pub tail: Vec<TailUnit>,
+    /// The quantile of the values that are not zero above which values are capped: the experiment's, else the metric's
+    /// own; 1 where nothing is.
+    pub cap_quantile: f64,
     /// Exposed units whose numerator is not zero, matured or not.
     pub n_nonzero: u64,
     /// When the newest event happened that the metric reads, of any unit of the project, to the minute. None if there

@@ -13,11 +13,15 @@
 
 mod assemble;
 mod compare;
+mod decided;
 mod estimate;
+mod factors;
 mod figures;
 mod gain;
 mod health;
 mod input;
+mod outlook;
+mod prepared;
 mod sentence;
 mod state;
 mod verdict;

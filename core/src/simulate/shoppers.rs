@@ -1,9 +1,9 @@
 //! What the shoppers of one variant do.
 
 use rand::{Rng, RngExt};
-use rand_distr::{Distribution, StandardNormal};
+use rand_distr::{Binomial, Distribution, StandardNormal};
 
-use crate::metric::{UnitValue, ValueOutOfRange};
+use crate::metric::{MetricKind, UnitValue, ValueOutOfRange, VariantSums};
 use crate::probability::Probability;
 
 /// The shoppers of one variant: independent of each other, and alike.
@@ -72,16 +72,34 @@ impl Shoppers {
         }
     }
 
+    /// The same shoppers, buying so many times as often, but all of them at most.
+    #[must_use]
+    pub fn buying(&self, times: f64) -> Self {
+        Self { rate: Probability::rounded(times * self.rate.get()), amount: self.amount.clone() }
+    }
+
     /// The true mean value per unit (log-normal amounts: before rounding).
     pub fn mean(&self) -> f64 {
-        let order = match &self.amount {
+        self.rate.get() * self.mean_order()
+    }
+
+    /// The true value of a metric that counts orders, adds their amounts, or divides amounts by orders.
+    pub fn mean_of(&self, kind: MetricKind) -> f64 {
+        match kind {
+            MetricKind::Proportion => self.rate.get(),
+            MetricKind::Mean => self.mean(),
+            MetricKind::Ratio => self.mean_order(),
+        }
+    }
+
+    fn mean_order(&self) -> f64 {
+        match &self.amount {
             Amount::One => 1.0,
             Amount::LogNormal { median, log_sd } => median * (0.5 * log_sd * log_sd).exp(),
             Amount::Of(amounts) => {
                 amounts.iter().map(|&amount| amount as f64).sum::<f64>() / amounts.len() as f64
             }
-        };
-        self.rate.get() * order
+        }
     }
 
     /// Draws the value of one unit.
@@ -90,18 +108,45 @@ impl Shoppers {
     ///
     /// [`ValueOutOfRange`] for an amount above 2^53.
     pub fn value(&self, rng: &mut impl Rng) -> Result<UnitValue, ValueOutOfRange> {
-        if self.rate.get() <= rng.random::<f64>() {
-            return UnitValue::from_f64(0.0, 1.0);
+        let bought = rng.random::<f64>() < self.rate.get();
+        UnitValue::from_f64(if bought { self.order(rng) } else { 0.0 }, 1.0)
+    }
+
+    /// Draws the sums of `n` units for a metric that counts orders, adds their amounts, or divides amounts by orders.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueOutOfRange`] for an amount above 2^53.
+    pub fn sums(&self, kind: MetricKind, n: u64, rng: &mut impl Rng) -> Result<VariantSums, ValueOutOfRange> {
+        // A rate is a probability, so that there is such a distribution.
+        let bought = Binomial::new(n, self.rate.get()).map_or(0, |binomial| binomial.sample(rng));
+        let (n, n_orders) = (n.cast_signed(), bought.cast_signed());
+        let units = if kind == MetricKind::Ratio { n_orders } else { n };
+        let mut sums = VariantSums { n, d: units.into(), dd: units.into(), ..VariantSums::default() };
+        if kind == MetricKind::Proportion {
+            let orders = n_orders.into();
+            return Ok(VariantSums { n_nonzero: n_orders, y: orders, yy: orders, yd: orders, ..sums });
         }
-        let numerator = match &self.amount {
+        for _ in 0..bought {
+            let amount = UnitValue::from_f64(self.order(rng), 1.0)?.numerator();
+            sums.n_nonzero += i64::from(amount != 0);
+            sums.y += i128::from(amount);
+            sums.yy += i128::from(amount) * i128::from(amount);
+        }
+        sums.yd = sums.y;
+        Ok(sums)
+    }
+
+    /// Draws the amount of an order.
+    fn order(&self, rng: &mut impl Rng) -> f64 {
+        match &self.amount {
             Amount::One => 1.0,
             Amount::LogNormal { median, log_sd } => {
                 let z: f64 = StandardNormal.sample(rng);
                 (median * (log_sd * z).exp()).round()
             }
             Amount::Of(amounts) => amounts[rng.random_range(0..amounts.len())] as f64,
-        };
-        UnitValue::from_f64(numerator, 1.0)
+        }
     }
 }
 

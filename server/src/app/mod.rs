@@ -3,6 +3,7 @@
 mod decide;
 mod edit;
 mod explain;
+mod plan;
 mod plugins;
 mod register;
 mod report;
@@ -12,6 +13,7 @@ pub(crate) mod track;
 
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError};
+pub(crate) use plan::{Plan, PlanRequest, three_days};
 pub(crate) use plugins::NotDone;
 pub(crate) use register::RegisterError;
 pub(crate) use report::ReportError;
@@ -59,7 +61,12 @@ impl Published {
         let choice = &experiment.definition.primary_metric;
         let info = self.registry.find(&choice.metric).filter(|info| self.registry.is_up(&info.id))?;
         let direction = choice.direction.unwrap_or_else(|| engine::direction(info));
-        Some(Primary { kind: engine::kind(info), direction, window_s: window_s(choice, Some(info)) })
+        Some(Primary {
+            kind: engine::kind(info),
+            direction,
+            window_s: window_s(choice, Some(info)),
+            cap_quantile: track::cap_quantile(choice, Some(info)),
+        })
     }
 }
 

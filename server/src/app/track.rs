@@ -10,7 +10,7 @@ use podium_core::experiment::{Experiment, MetricChoice};
 use podium_core::id::{ExperimentId, MetricId};
 use podium_core::metric::MetricKind;
 use podium_core::projection::{Tracked, TrackedMetric};
-use podium_plugin_host::Registry;
+use podium_plugin_host::{MetricInfo, Registry};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(super) async fn tracked(
             metric: id,
             window_s: window_s(choice, info),
             history_s: history_s(choice, kind),
-            has_tail: is_capped(choice, kind),
+            has_tail: cap_quantile(choice, info) < 1.0,
         });
         loaded.extend(instance(registry, id, &used, experiment).await);
     }
@@ -41,6 +41,7 @@ pub(super) async fn tracked(
         experiment: experiment.id,
         metrics: tracked,
         adaptive: definition.is_adaptive(),
+        uniform_slice: experiment.uniform_slice(),
         removed_at: definition.variants.iter().map(|variant| variant.removed_at).collect(),
     };
     Ok((tracked, loaded))
@@ -116,9 +117,11 @@ pub(super) fn history_s(choice: &MetricChoice, kind: MetricKind) -> i64 {
     if kind == MetricKind::Ratio { 0 } else { choice.history_span_s() }
 }
 
-/// Whether the largest values of a metric are kept.
-pub(super) fn is_capped(choice: &MetricChoice, kind: MetricKind) -> bool {
-    kind != MetricKind::Proportion && choice.cap_quantile() < 1.0
+/// The quantile above which values of a metric are capped; 1 where nothing is.
+pub(super) fn cap_quantile(choice: &MetricChoice, info: Option<&MetricInfo>) -> f64 {
+    let kind = info.map_or(MetricKind::Mean, engine::kind);
+    let own = info.and_then(|info| info.cap_quantile);
+    if kind == MetricKind::Proportion { 1.0 } else { choice.cap_quantile(own) }
 }
 
 /// What makes two uses of a metric the same.

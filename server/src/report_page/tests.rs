@@ -59,6 +59,7 @@ fn report(n_variants: usize, name: &str) -> Report {
         variants: (0..n_variants).map(|idx| shop(idx, kind)).collect(),
         strata: Vec::new(),
         tail: Vec::new(),
+        cap_quantile: 1.0,
         n_nonzero: 0,
         last_event_at: None,
     });

@@ -1,5 +1,8 @@
 //! Sizes against independent implementations; `tests/vectors/power.py` says which.
 
+use super::super::moments::Cell;
+use super::super::sequence::Horizon;
+use super::super::strata::Stratum;
 use super::*;
 use proptest::prelude::*;
 
@@ -8,7 +11,7 @@ const VECTORS: &str = include_str!("../../../../tests/vectors/power.json");
 #[derive(Deserialize)]
 struct Vectors {
     sizes: Vec<Size>,
-    differences: Vec<Difference>,
+    differences: Vec<Smallest>,
     progresses: Vec<Course>,
 }
 
@@ -21,19 +24,19 @@ struct Size {
 }
 
 #[derive(Deserialize)]
-struct Difference {
+struct Smallest {
     baseline: Known,
     units: u64,
     aim: Wanted,
     direction: Direction,
-    difference: Option<f64>,
+    smallest: Option<f64>,
 }
 
 #[derive(Deserialize)]
 struct Course {
     variance: f64,
     weight: f64,
-    rho: f64,
+    planned_weight: f64,
     alpha: f64,
     n_units: f64,
     radius_now: f64,
@@ -104,22 +107,32 @@ fn the_textbook_size_is_21_109() {
 fn detectable_differences_are_those_of_the_references() {
     let differences = vectors().differences;
     let mut n_none = 0;
-    for Difference { baseline, units, aim, direction, difference } in &differences {
+    for Smallest { baseline, units, aim, direction, smallest } in &differences {
         let found = aim.aim().detectable(&baseline.baseline(), *units, *direction).unwrap();
-        match (found, *difference) {
+        match (found, *smallest) {
             (Some(found), Some(expected)) => close(found, expected),
             (found, expected) => assert_eq!(found, expected, "{baseline:?}, {units}, {aim:?}"),
         }
-        n_none += u32::from(difference.is_none());
+        n_none += u32::from(smallest.is_none());
     }
     assert!(differences.len() == 36 && 0 < n_none, "the file has lost cases");
 }
 
+/// Two variants of as many units, whose values have this variance.
+fn difference(n: f64, variance: f64) -> Difference {
+    let cell = |mean| Cell { n, n_nonzero: n, mean, squares: variance * (n - 1.0) };
+    let stratum = Stratum { shares: None, cells: vec![cell(1.0), cell(2.0)] };
+    Difference::of(&[stratum], [1, 0]).unwrap()
+}
+
 #[test]
 fn units_left_are_those_of_the_references() {
-    for Course { variance, weight, rho, alpha, n_units, radius_now, radius, units } in vectors().progresses {
-        let progress = Progress { variance, weight, rho, alpha, n_units };
-        close(progress.radius(), radius_now);
+    for course in vectors().progresses {
+        let Course { variance, weight, planned_weight, alpha, n_units, radius_now, radius, units } = course;
+        let difference = difference(2.0 * weight, variance / weight);
+        let boundary = Boundary::tuned(alpha, planned_weight);
+        let progress = Progress { difference, boundary, n_units };
+        close(difference.radius(&boundary), radius_now);
         match (progress.units_until(radius), units) {
             (Some(found), Some(expected)) => close(found, expected),
             (found, expected) => assert_eq!(found, expected, "{progress:?}"),
@@ -134,13 +147,11 @@ fn units_left_are_those_of_the_references() {
 #[test]
 fn a_plan_and_its_last_look_agree() {
     let aim = Aim { power: Probability::new(0.5).unwrap(), ..Aim::default() };
-    let (mean, sd, difference) = (50.0, 40.0, 2.0);
-    let units = aim.units_per_variant(&Baseline::value(mean, sd * sd).unwrap(), difference).unwrap() as f64;
-    let weight = 0.5 * units;
-    let variance = weight * weight * 2.0 * sd * sd / units;
-    let rho = planned_rho(variance, 0.05);
-    let last = Progress { variance, weight, rho, alpha: 0.05, n_units: 2.0 * units };
-    assert!((last.radius() / difference - 1.0).abs() < 1e-3, "{}", last.radius());
+    let (mean, sd, wanted) = (50.0, 40.0, 2.0);
+    let units = aim.units_per_variant(&Baseline::value(mean, sd * sd).unwrap(), wanted).unwrap() as f64;
+    let boundary = Horizon::even(2.0 * units).boundary(0.05, 2, [1, 0]);
+    let radius = difference(units, sd * sd).radius(&boundary);
+    assert!((radius / wanted - 1.0).abs() < 1e-3, "{radius}");
 }
 
 #[test]

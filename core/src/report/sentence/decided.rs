@@ -61,7 +61,7 @@ impl Tale<'_> {
                 "{} wins on {}{better}: nothing else is as good. {}{}",
                 self.name(winner_idx),
                 self.metric(),
-                capitalized(&self.difference(self.primary, other_idx)),
+                self.difference(self.primary, other_idx, &self.name(other_idx)),
                 self.counted_over(),
             );
         }
@@ -80,7 +80,7 @@ impl Tale<'_> {
                 style.round_amount(monthly.high),
             )
         });
-        let text = self.difference(self.primary, winner_idx);
+        let text = self.difference(self.primary, winner_idx, &self.name(winner_idx));
         let text = text.trim_end_matches('.');
         format!("{text}{bring}.{}{}", self.beside(winner_idx, control_idx), self.counted_over())
     }
@@ -89,7 +89,7 @@ impl Tale<'_> {
         format!(
             "{} does harm: {}{}",
             self.name(variant_idx),
-            self.difference(self.primary, variant_idx),
+            self.difference(self.primary, variant_idx, "it"),
             self.counted_over(),
         )
     }
@@ -103,14 +103,13 @@ impl Tale<'_> {
             "{} breaches the guardrail on {}: {}",
             self.name(variant_idx),
             lower_first(&guardrail.title),
-            self.difference(guardrail, variant_idx),
+            self.difference(guardrail, variant_idx, "it"),
         )
     }
 
     /// `“B” earns 4.2% more per visitor than “A” (between 1.1% and 7.5%).`
-    fn difference(&self, metric: &MetricReport, variant_idx: usize) -> String {
+    fn difference(&self, metric: &MetricReport, variant_idx: usize, name: &str) -> String {
         let control = self.name(self.telling.control_idx());
-        let name = self.name(variant_idx);
         let Some(sequence) = metric.variants.get(variant_idx).and_then(|variant| variant.sequence) else {
             return format!("{name} differs from {control}.");
         };
@@ -156,9 +155,4 @@ fn days_text(days: f64) -> String {
         whole if whole < WEEKS_FROM => format!("{whole:.0} days"),
         whole => format!("{:.0} weeks", (whole / 7.0).ceil()),
     }
-}
-
-fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -5,10 +5,12 @@ mod health;
 mod laws;
 mod reference;
 mod sentences;
+mod verdicts;
 
 use super::*;
 use crate::experiment::{Definition, Experiment, MetricChoice, Status};
 use crate::id::{ExperimentId, ExperimentKey, VariantKey};
+use crate::inference::strata::MetricStratum;
 use crate::metric::{Direction, MetricKind, UnitValue, ValueUnit, VariantSums};
 use crate::time::Timestamp;
 use serde_json::json;
@@ -78,8 +80,9 @@ fn metric(goal: Goal, role: Role, sums: &[VariantSums]) -> MetricFigures {
         available: true,
         unreadable_units: 0,
         variants: sums.iter().map(|&sums| VariantFigures { observed: sums, matured: sums }).collect(),
-        strata: Vec::new(),
+        strata: vec![MetricStratum { sums: sums.to_vec(), ..MetricStratum::default() }],
         tail: Vec::new(),
+        cap_quantile: 1.0,
         n_nonzero: 0,
         last_event_at: Some(Timestamp::from_micros(16 * DAY_US)),
     }

@@ -5,6 +5,7 @@ mod deciding;
 mod experiments;
 mod messages;
 mod operations;
+mod planning;
 mod reports;
 
 use super::endpoint::{Endpoint, in_path};
@@ -24,6 +25,7 @@ pub(super) fn all() -> Vec<Endpoint> {
     let all = [
         deciding::deciding(),
         deciding::events(),
+        planning::planning(),
         experiments::experiments(),
         experiments::one_experiment(),
         experiments::lifecycle(),

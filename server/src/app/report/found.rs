@@ -2,13 +2,11 @@
 
 use super::strata::StatRow;
 use crate::app::App;
-use crate::app::track::{is_capped, metric_use};
-use crate::engine;
+use crate::app::track::{cap_quantile, metric_use};
 use crate::store::metrics::StoredMetric;
 use crate::store::{StoreError, bookmark, log, metrics, stats, tail, weights};
-use podium_core::experiment::{Experiment, MetricChoice};
+use podium_core::experiment::Experiment;
 use podium_core::inference::cap::n_tail;
-use podium_core::metric::MetricKind;
 use podium_core::projection::{MetricSlot, TailRow};
 use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
@@ -55,8 +53,8 @@ impl Found {
             let id = stored.iter().find(|stored| stored.used == used).map(|StoredMetric { id, .. }| id);
             found.newest.push(id.and_then(|id| newest.get(id)).copied());
             let info = app.published.registry.find(&choice.metric);
-            let kind = info.map_or(MetricKind::Mean, engine::kind);
-            let tail = found.read_tail(&snapshot, experiment, (metric_idx, choice, kind)).await?;
+            let quantile = cap_quantile(choice, info);
+            let tail = found.read_tail(&snapshot, experiment, (metric_idx, quantile)).await?;
             found.tails.push(tail);
         }
         snapshot.commit().await?;
@@ -67,10 +65,10 @@ impl Found {
         &self,
         db: &impl ConnectionTrait,
         experiment: &Experiment,
-        (metric_idx, choice, kind): (u16, &MetricChoice, MetricKind),
+        (metric_idx, quantile): (u16, f64),
     ) -> Result<Vec<(i64, TailRow)>, StoreError> {
-        let needed = n_tail(self.n_nonzero(metric_idx), choice.cap_quantile()) as u64;
-        if !is_capped(choice, kind) || !(1..=TAIL_MAX).contains(&needed) {
+        let needed = n_tail(self.n_nonzero(metric_idx), quantile) as u64;
+        if !(1..=TAIL_MAX).contains(&needed) {
             return Ok(Vec::new());
         }
         tail::largest(db, (experiment.id, metric_idx), needed).await

@@ -9,7 +9,7 @@ mod tests;
 
 use self::found::Found;
 use self::plan::Plan;
-use super::track::history_s;
+use super::track::{cap_quantile, history_s};
 use super::{App, window_s};
 use crate::clock;
 use crate::engine;
@@ -210,6 +210,7 @@ impl<'a> Gather<'a> {
             window_s,
             available: self.app.published.registry.is_up(&choice.metric),
             unreadable_units: (exposed - counted).max(0).unsigned_abs(),
+            cap_quantile: cap_quantile(choice, info),
             variants,
             strata,
             tail: tail.collect(),

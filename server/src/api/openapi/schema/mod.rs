@@ -14,6 +14,7 @@ mod inferred;
 mod message;
 mod operations;
 mod patch;
+mod plan;
 mod report;
 mod suppression;
 mod weights;
@@ -28,6 +29,7 @@ pub(super) use operations::{
     ReportLink,
 };
 pub(super) use patch::ExperimentPatch;
+pub(super) use plan::{Plan, PlanRequest};
 pub(super) use report::Report;
 pub(super) use suppression::{NewSuppression, Suppression, SuppressionPage};
 pub(super) use weights::WeightsHistory;

@@ -29,6 +29,7 @@ async fn answers_are_what_their_schemas_say() {
     decide(&server).await;
     follow_links(&server).await;
     make_and_revoke_a_key(&server).await;
+    plan(&server).await;
     delivery::messages(&server).await;
     delivery::suppressions(&server).await;
     delivery::channels(&server).await;
@@ -107,6 +108,16 @@ async fn make_and_revoke_a_key(server: &Server<'_>) {
     }
 }
 
+async fn plan(server: &Server<'_>) {
+    for (name, body) in examples::plan() {
+        let planned = server.try_out(Some("server"), "POST /api/v1/plan", Some(body)).await;
+        assert_eq!(planned.status, 200, "{name}: {}", planned.body);
+        if let Some((_, example)) = examples::planned().into_iter().find(|(of, _)| *of == name) {
+            assert_eq!(planned.body, example, "the example is an answer");
+        }
+    }
+}
+
 async fn live(server: &Server<'_>) {
     let serve = Some(json!({"serve": "red"}));
     for (asked, body, status) in [
@@ -172,6 +183,7 @@ async fn each_request_that_fails_says_why_as_documented() {
         ("POST /api/v1/experiments/hero/pause", None, 409),
         ("DELETE /api/v1/experiments/hero/variants/control", None, 400),
         ("DELETE /api/v1/experiments/hero/variants/nope", None, 404),
+        ("POST /api/v1/plan", Some(json!({"baseline": 0.02})), 400),
         ("GET /api/v1/experiments?limit=many", None, 400),
         ("GET /api/v1/experiments?limit=501", None, 400),
         ("GET /api/v1/events?status=rejected&limit=501", None, 400),

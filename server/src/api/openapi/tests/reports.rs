@@ -73,6 +73,7 @@ fn report_of(kind: MetricKind, sums: [VariantSums; 2], available: bool) -> Repor
         variants: sums.map(|sums| VariantFigures { observed: sums, matured: sums }).into(),
         strata: Vec::new(),
         tail: Vec::new(),
+        cap_quantile: 1.0,
         n_nonzero: 0,
         last_event_at: None,
     };
