@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use clap::Args;
 use experiment::Simulated;
 use podium_core::report::wording::{Style, count, percent, span};
-use podium_core::simulate::{Figure, MedianDay, Outcome, Summary, Trial};
+use podium_core::simulate::{Figure, Outcome, Summary, Trial};
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use serde::Serialize;
