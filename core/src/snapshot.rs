@@ -154,10 +154,7 @@ impl Flag {
             .map(|(key, weight)| Arm { seed: Seed::of_variant(salt, key), weight: *weight })
             .collect();
         let even = |arm: &Arm| Arm { weight: if arm.weight > 0.0 { 1.0 } else { 0.0 }, ..*arm };
-        let slice = definition
-            .allocator
-            .uniform_slice
-            .map(|share| (UniformSlice::new(salt, share), arms.iter().map(even).collect()));
+        let slice = experiment.uniform_slice().map(|slice| (slice, arms.iter().map(even).collect()));
         Some(Self {
             experiment: experiment.id,
             experiment_key: experiment.key.as_str().into(),

@@ -36,6 +36,7 @@ mod schedule;
 mod slots;
 mod tidy;
 mod upgrades;
+mod verdicts;
 mod webhooks;
 mod wrong_channels;
 mod wrong_events;
@@ -67,6 +68,7 @@ fn main() -> std::process::ExitCode {
     slots::promises(&mut book);
     tidy::promises(&mut book);
     upgrades::promises(&mut book);
+    verdicts::promises(&mut book);
     webhooks::promises(&mut book);
     wrong_channels::promises(&mut book);
     wrong_events::promises(&mut book);

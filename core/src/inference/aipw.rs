@@ -96,7 +96,8 @@ pub fn mean(strata: &[Stratum], variant_idx: usize) -> Option<Adaptive> {
 /// The difference from the control, and the log of the ratio: as [`mean`] of the difference of two scores.
 ///
 /// With h = (1/e₁ + 1/e₀)^(−1/2) for both variants, so that a level that moves over time is in both alike. (The
-/// source weights each variant by itself.)
+/// source weights each variant by itself.) Of amounts that only one visitor in twenty spends, the interval for 95 %
+/// that looks once covers about 92 %: they are skewed.
 ///
 /// - returns: none where no stratum can be used.
 pub fn lift(strata: &[Stratum], variant_idx: usize, control_idx: usize) -> Option<Lift> {

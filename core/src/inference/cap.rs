@@ -51,6 +51,29 @@ pub fn n_tail(n_nonzero: u64, quantile: f64) -> usize {
     usize::try_from(n_nonzero - position).unwrap_or(usize::MAX)
 }
 
+/// The largest numerator that counts; none where nothing is capped, also because it would not be positive.
+///
+/// - `largest`: the largest numerators, in any order; at least [`n_tail`] of them.
+///
+/// # Errors
+///
+/// [`CapError::TooFew`] if they are too few.
+pub fn cap_value(mut largest: Vec<i64>, n_nonzero: u64, quantile: f64) -> Result<Option<i64>, CapError> {
+    let needed = n_tail(n_nonzero, quantile);
+    largest.sort_unstable_by(|a, b| b.cmp(a));
+    let Some(last) = needed.checked_sub(1) else { return Ok(None) };
+    let value = *largest.get(last).ok_or(CapError::TooFew { given: largest.len(), needed })?;
+    Ok(Some(value).filter(|value| 0 < *value))
+}
+
+/// Lets one unit in the sums count as if its numerator were `value`.
+pub fn lower(sums: &mut VariantSums, (numerator, denominator): (i64, i64), value: i64) {
+    let (y, d, cap) = (i128::from(numerator), i128::from(denominator), i128::from(value));
+    sums.y = sums.y.wrapping_sub(y - cap);
+    sums.yy = sums.yy.wrapping_sub(y * y - cap * cap);
+    sums.yd = sums.yd.wrapping_sub((y - cap) * d);
+}
+
 /// Caps the numerators: changes the sums to what they would be if each unit's numerator were at most the cap.
 ///
 /// Exact in integers, so 100 times the data has 100 times the cap and the same verdict. The histories of capped units
@@ -72,14 +95,8 @@ pub fn cap(
     n_nonzero: u64,
     quantile: f64,
 ) -> Result<Option<Cap>, CapError> {
-    let needed = n_tail(n_nonzero, quantile);
-    let mut largest: Vec<i64> = tail.iter().map(|unit| unit.numerator).collect();
-    largest.sort_unstable_by(|a, b| b.cmp(a));
-    let Some(last) = needed.checked_sub(1) else { return Ok(None) };
-    let value = *largest.get(last).ok_or(CapError::TooFew { given: tail.len(), needed })?;
-    if value <= 0 {
-        return Ok(None);
-    }
+    let numerators = tail.iter().map(|unit| unit.numerator).collect();
+    let Some(value) = cap_value(numerators, n_nonzero, quantile)? else { return Ok(None) };
     let matured = tail.iter().filter_map(|unit| unit.stratum_idx.map(|stratum_idx| (stratum_idx, unit)));
     let capped: Vec<_> = matured.filter(|(_, unit)| value < unit.numerator).collect();
     for &(stratum_idx, &TailUnit { variant_idx, .. }) in &capped {
@@ -89,7 +106,7 @@ pub fn cap(
     }
     for &(stratum_idx, unit) in &capped {
         if let Some(stratum) = strata.get_mut(stratum_idx) {
-            lower(stratum, unit, value);
+            lower_unit(stratum, unit, value);
         }
     }
     let n_capped = capped.len() as u64;
@@ -97,13 +114,10 @@ pub fn cap(
 }
 
 /// Lowers one unit's numerator to `value`.
-fn lower(stratum: &mut MetricStratum, unit: &TailUnit, value: i64) {
-    let (y, d, cap) = (i128::from(unit.numerator), i128::from(unit.denominator), i128::from(value));
+fn lower_unit(stratum: &mut MetricStratum, unit: &TailUnit, value: i64) {
+    let (y, cap) = (i128::from(unit.numerator), i128::from(value));
     if let Some(sums) = stratum.sums.get_mut(unit.variant_idx) {
-        let VariantSums { y: sum, yy, yd, .. } = sums;
-        *sum = sum.wrapping_sub(y - cap);
-        *yy = yy.wrapping_sub(y * y - cap * cap);
-        *yd = yd.wrapping_sub((y - cap) * d);
+        lower(sums, (unit.numerator, unit.denominator), value);
     }
     match unit.past {
         Past::Unknown => stratum.history.clear(),

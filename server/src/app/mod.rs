@@ -61,7 +61,12 @@ impl Published {
         let choice = &experiment.definition.primary_metric;
         let info = self.registry.find(&choice.metric).filter(|info| self.registry.is_up(&info.id))?;
         let direction = choice.direction.unwrap_or_else(|| engine::direction(info));
-        Some(Primary { kind: engine::kind(info), direction, window_s: window_s(choice, Some(info)) })
+        Some(Primary {
+            kind: engine::kind(info),
+            direction,
+            window_s: window_s(choice, Some(info)),
+            cap_quantile: track::cap_quantile(choice, Some(info)),
+        })
     }
 }
 

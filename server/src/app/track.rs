@@ -41,6 +41,7 @@ pub(super) async fn tracked(
         experiment: experiment.id,
         metrics: tracked,
         adaptive: definition.is_adaptive(),
+        uniform_slice: experiment.uniform_slice(),
         removed_at: definition.variants.iter().map(|variant| variant.removed_at).collect(),
     };
     Ok((tracked, loaded))

@@ -181,8 +181,8 @@ pub(super) struct Definition {
     /// How weights follow from what is learned; the variants' weights as they are if absent.
     #[schema(required = false)]
     allocator: Allocator,
-    /// How many units are assigned under one weights version before the next. A version also ends after a day, and
-    /// lives a second at least.
+    /// How many units are assigned under one weights version before the next; more once they are less than a hundredth
+    /// of all so far. A version also ends after a day, and lives a second at least.
     #[schema(required = false, default = 500, minimum = 10, maximum = 1_000_000)]
     units_per_version: u32,
     /// What becomes of a unit's variant when weights move.
