@@ -8,6 +8,7 @@ mod m20261124_000002_create_event_log;
 mod m20261124_000003_create_projection;
 mod m20261125_000004_create_unreadable_row;
 mod m20261125_000005_create_delivery;
+mod m20261125_000007_create_history;
 
 pub use sea_orm_migration::prelude::{DbErr, MigratorTrait as Migrations};
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000003_create_projection::Migration),
             Box::new(m20261125_000004_create_unreadable_row::Migration),
             Box::new(m20261125_000005_create_delivery::Migration),
+            Box::new(m20261125_000007_create_history::Migration),
         ]
     }
 }
