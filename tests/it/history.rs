@@ -170,7 +170,7 @@ pub(crate) fn a_manual_winner_needs_a_reason(engine: Engine) {
     let problem = act(&shop, "conclude", &json!({"serve": "b"})).problem(400);
     assert_eq!((problem.slug.as_str(), problem.pointers), ("invalid-field", vec!["/reason".to_owned()]));
     assert_eq!(shop.experiment("banner")["status"], "running");
-    for reason in ["".to_owned(), "x".repeat(2_001)] {
+    for reason in [String::new(), "x".repeat(2_001)] {
         let body = json!({"serve": "b", "reason": reason});
         assert_eq!(act(&shop, "conclude", &body).problem(400).pointers, ["/reason"]);
     }

@@ -16,7 +16,7 @@ pub(crate) fn promises(book: &mut Book) {
 
 const KEY: &str = "cG9kaXVtLXRlc3RzLW9ubHktMzItYnl0ZXMtbG9uZyE=";
 /// Longer than the first wait after a try that failed.
-const SECOND_TRY: Duration = Duration::from_secs(60);
+const SECOND_TRY: Duration = Duration::from_mins(1);
 
 /// A shop whose server may tell receivers on this machine.
 fn open(engine: Engine) -> Shop {

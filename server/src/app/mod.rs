@@ -14,7 +14,9 @@ pub(crate) mod track;
 mod undo;
 mod watch;
 
-pub(crate) use conclude::{Wish, check_reason};
+pub(crate) use conclude::Wish;
+#[cfg(test)]
+pub(crate) use conclude::check_reason;
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError, Undo};
 pub(crate) use plugins::NotDone;

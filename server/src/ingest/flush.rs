@@ -79,7 +79,9 @@ impl Fold {
             Ok(()) => {
                 let touched: BTreeSet<_> = totals.iter().map(|(key, _)| key.experiment).collect();
                 self.totals.extend(totals);
-                touched.into_iter().for_each(|experiment| self.touched.touch(experiment));
+                for experiment in touched {
+                    self.touched.touch(experiment);
+                }
                 self.stale |= !missed.is_empty();
                 Ok(receipts)
             }

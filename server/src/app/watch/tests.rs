@@ -7,7 +7,7 @@ use crate::delivery::tokens::Links;
 use crate::secrets::Secrets;
 use crate::store::{Store, webhooks};
 use crate::webhooks::{Event, Reach, Webhook};
-use podium_core::experiment::{Automation, OnHarm, OnWinner};
+use podium_core::experiment::{Automation, OnHarm, OnWinner, Variant};
 use podium_core::id::{ExperimentKey, VariantKey};
 use podium_core::report::Breach;
 use podium_plugin_host::{HostLog, Level, Registry};
@@ -218,7 +218,7 @@ impl Shop {
 
     async fn active(&self) -> Vec<String> {
         let variants = self.found().await.definition.variants;
-        variants.into_iter().filter(|one| one.is_active()).map(|one| one.key.to_string()).collect()
+        variants.into_iter().filter(Variant::is_active).map(|one| one.key.to_string()).collect()
     }
 }
 

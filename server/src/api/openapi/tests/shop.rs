@@ -116,7 +116,7 @@ async fn insert(store: &Store, key: &str, status: Status) {
         "primary_metric": {"metric": "conversion", "direction": "increase", "window_s": 3_600},
         "secondary_metrics": ["revenue_per_visitor"],
         "allocator": {"type": "thompson", "floor": 0.05},
-        "exclusion_group": {"key": "front", "share": 1.0, "start": 0.0},
+        "exclusion_group": {"key": key, "share": 1.0, "start": 0.0},
         "salt": "s",
         "schedule": {"end_at": "2126-11-27T09:30:00Z"}
     });
