@@ -30,10 +30,10 @@ pub struct ArmStratum {
 ///
 /// Where the level stays, the two differ by d with the variance `σ² v`, `v = R − (1/nᵢ + 1/n₀)`; what d² is beyond
 /// that is drift. The pooled difference gets the weight `w = min(1, (σ² v / d²)²)`. Drift therefore moves a comparison
-/// by one standard error of d at most, the less the clearer it is, and while the level stays next to nothing is
-/// lost: shares and conversions in `tests/stat` are those of the plain means. The variant counts as the number of
-/// units whose mean has the error that is left, `σ² (1/nᵢ + (1 − w)² v) + w² (d² − σ² v)`. The pooled level of all
-/// variants is added back.
+/// by one standard error of d at most, the less the clearer it is, and while the level stays little is lost: three
+/// variants at 2, 2 and 3 % in `tests/stat` get the shares that plain means give them; one that came later gets 95
+/// instead of 96 % once it is found. The variant counts as the number of units whose mean has the error that is
+/// left, `σ² (1/nᵢ + (1 − w)² v) + w² (d² − σ² v)`. The pooled level of all variants is added back.
 ///
 /// Variants that never shared a stratum with the reference are compared by their means.
 ///
