@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_day_of_a_fixed_split_has_the_shares_in_force_and_a_day_of_two_has_none() {
         let plan = plan(
-            json!({"type": "fixed"}),
+            &json!({"type": "fixed"}),
             &[(9.0, 0.3), (10.2, 0.5), (12.5, 0.5), (14.0, 0.25), (14.5, 0.5)],
         );
         let share = |day| plan.shares(Stratum::Day(day)).map(|shares| shares[1]);
