@@ -7,6 +7,7 @@ pub(crate) mod bulk;
 pub(crate) mod channels;
 mod entity;
 pub(crate) mod experiments;
+pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod messages;
@@ -16,6 +17,8 @@ pub(crate) mod outbox;
 pub(crate) mod rejected;
 pub(crate) mod stats;
 pub(crate) mod suppressions;
+pub(crate) mod verdicts;
+pub(crate) mod webhooks;
 pub(crate) mod weights;
 
 use sea_orm::{
