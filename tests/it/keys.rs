@@ -18,7 +18,7 @@ enum Scope {
     Admin,
 }
 
-const ROUTES: [(&str, &str, Scope); 22] = [
+const ROUTES: [(&str, &str, Scope); 27] = [
     ("POST", "/api/v1/decide", Scope::Publishable),
     ("POST", "/api/v1/events", Scope::Publishable),
     ("GET", "/api/v1/events?status=rejected", Scope::Server),
@@ -27,6 +27,7 @@ const ROUTES: [(&str, &str, Scope); 22] = [
     ("GET", "/api/v1/experiments/banner/report", Scope::Server),
     ("GET", "/api/v1/experiments/banner/report.csv", Scope::Server),
     ("GET", "/api/v1/experiments/banner/weights", Scope::Server),
+    ("GET", "/api/v1/experiments/banner/history", Scope::Server),
     ("GET", "/api/v1/decisions/019abcde-0000-7000-8000-000000000000/explain", Scope::Server),
     ("GET", "/api/v1/metrics", Scope::Server),
     ("POST", "/api/v1/experiments", Scope::Admin),
@@ -35,6 +36,10 @@ const ROUTES: [(&str, &str, Scope); 22] = [
     ("POST", "/api/v1/experiments/banner/pause", Scope::Admin),
     ("POST", "/api/v1/experiments/banner/conclude", Scope::Admin),
     ("POST", "/api/v1/experiments/banner/archive", Scope::Admin),
+    ("POST", "/api/v1/experiments/banner/undo", Scope::Admin),
+    ("GET", "/api/v1/webhooks", Scope::Admin),
+    ("POST", "/api/v1/webhooks", Scope::Admin),
+    ("DELETE", "/api/v1/webhooks/none", Scope::Admin),
     ("POST", "/api/v1/experiments/banner/variants", Scope::Admin),
     ("DELETE", "/api/v1/experiments/banner/variants/b", Scope::Admin),
     ("POST", "/api/v1/experiments/banner/versions", Scope::Admin),
