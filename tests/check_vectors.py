@@ -68,7 +68,7 @@ def main():
     raw = pathlib.Path(sys.argv[1])
     real = ROOT / "examples" / "real-data"
     scripts = [(script, []) for script in sorted((ROOT / "tests" / "vectors").glob("*.py"))]
-    scripts += [(real / "fetch.py", [raw]), (real / "reference.py", [raw])]
+    scripts += [(real / name, [raw]) for name in ("fetch.py", "reference.py", "off_policy.py")]
     if "--quick" in sys.argv:
         scripts = [(script, arguments) for script, arguments in scripts if script.name not in SLOW]
     n_wrong = 0

@@ -11,6 +11,7 @@
 //! 6(1), 1–14, <https://doi.org/10.1109/90.663936>; the weighted form by exponential draws: Schindelhauer &
 //! Schomaker (2005), *Weighted distributed hash tables*, SPAA, <https://doi.org/10.1145/1073970.1074008>.
 
+use crate::allocation::SliceShare;
 use twox_hash::XxHash3_64;
 
 /// Where a family of draws begins: the same seed and unit give the same draw on every machine.
@@ -28,6 +29,11 @@ impl Seed {
         Self(XxHash3_64::oneshot(format!("{salt}#traffic").as_bytes()))
     }
 
+    /// The seed that decides whether a unit is in the uniform slice: `XxHash3_64::oneshot("<salt>#slice")`.
+    pub fn of_slice(salt: &str) -> Self {
+        Self(XxHash3_64::oneshot(format!("{salt}#slice").as_bytes()))
+    }
+
     /// The seed that places a unit in an exclusion group: `XxHash3_64::oneshot("<group>#group")`.
     pub fn of_group(group: &str) -> Self {
         Self(XxHash3_64::oneshot(format!("{group}#group").as_bytes()))
@@ -40,6 +46,25 @@ impl Seed {
         const TWO_POW_MINUS_53: f64 = 1.0 / 9_007_199_254_740_992.0;
         let hash = XxHash3_64::oneshot_with_seed(self.0, unit.as_bytes());
         ((hash >> 11) as f64 + 0.5) * TWO_POW_MINUS_53
+    }
+}
+
+/// The units that are assigned evenly whatever the weights: those whose draw lies below a share.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct UniformSlice {
+    seed: Seed,
+    share: SliceShare,
+}
+
+impl UniformSlice {
+    /// The slice of the experiment whose hashes begin with `salt`.
+    pub fn new(salt: &str, share: SliceShare) -> Self {
+        Self { seed: Seed::of_slice(salt), share }
+    }
+
+    /// Whether the unit is in it; so it is as long as the experiment lives.
+    pub fn contains(&self, unit: &str) -> bool {
+        self.seed.draw(unit) < self.share.get()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Everything a decision needs, immutable, in memory; deciding is a pure function of it.
 
-use crate::bucketing::{self, Arm, Seed};
+use crate::bucketing::{self, Arm, Seed, UniformSlice};
 use crate::experiment::{Experiment, ExposureSource, Status, Stickiness};
 use crate::id::ExperimentId;
 use serde::{Deserialize, Serialize};
@@ -41,9 +41,9 @@ pub struct Slot {
 pub struct Assignment {
     /// Position of the variant.
     pub variant_idx: u16,
-    /// The weights version it was drawn under.
+    /// The weights version it was drawn under; of a unit in the uniform slice, the one that was current.
     pub version: u32,
-    /// The probability with which it was drawn, `0 < p <= 1`.
+    /// The probability with which it was drawn, `0 < p <= 1`; in the uniform slice an even one.
     pub propensity: f64,
 }
 
@@ -78,6 +78,7 @@ pub struct Flag {
     mode: Mode,
     arms: Box<[Arm]>,
     propensities: Box<[f64]>,
+    slice: Option<(UniformSlice, Box<[Arm]>)>,
     version: u32,
     traffic: f64,
     traffic_seed: Seed,
@@ -145,11 +146,15 @@ impl Flag {
                 .map(|(key, content)| (key.as_str().into(), to_raw_value(content).unwrap_or_default()))
                 .collect(),
         });
+        let salt = &weights.salt;
         let sum: f64 = weights.weights.iter().map(|(_, weight)| weight).sum();
-        let arms = weights
+        let arms: Box<[Arm]> = weights
             .weights
             .iter()
-            .map(|(key, weight)| Arm { seed: Seed::of_variant(&weights.salt, key), weight: *weight });
+            .map(|(key, weight)| Arm { seed: Seed::of_variant(salt, key), weight: *weight })
+            .collect();
+        let even = |arm: &Arm| Arm { weight: if arm.weight > 0.0 { 1.0 } else { 0.0 }, ..*arm };
+        let slice = experiment.uniform_slice().map(|slice| (slice, arms.iter().map(even).collect()));
         Some(Self {
             experiment: experiment.id,
             experiment_key: experiment.key.as_str().into(),
@@ -157,11 +162,12 @@ impl Flag {
             exposure: definition.exposure,
             stickiness: definition.stickiness,
             mode,
-            arms: arms.collect(),
+            arms,
+            slice,
             propensities: weights.weights.iter().map(|(_, weight)| weight / sum).collect(),
             version: weights.version,
             traffic: weights.traffic,
-            traffic_seed: Seed::of_traffic(&weights.salt),
+            traffic_seed: Seed::of_traffic(salt),
             slot: weights.slot.as_ref().map(|slot| (Seed::of_group(&slot.group), slot.start, slot.end)),
         })
     }
@@ -181,7 +187,7 @@ impl Flag {
         self.version
     }
 
-    /// The probability of each variant, in the experiment's order.
+    /// The probability of each variant outside the uniform slice, in the experiment's order.
     pub fn propensities(&self) -> &[f64] {
         &self.propensities
     }
@@ -214,6 +220,13 @@ impl Flag {
     }
 
     fn draw(&self, unit: &str) -> Option<Assignment> {
+        if let Some((slice, arms)) = &self.slice
+            && slice.contains(unit)
+        {
+            let variant_idx = bucketing::choose(unit, arms)?;
+            let propensity = 1.0 / arms.iter().map(|arm| arm.weight).sum::<f64>();
+            return Some(Assignment { variant_idx: variant_idx as u16, version: self.version, propensity });
+        }
         let variant_idx = bucketing::choose(unit, &self.arms)?;
         let propensity = *self.propensities.get(variant_idx)?;
         Some(Assignment { variant_idx: variant_idx as u16, version: self.version, propensity })

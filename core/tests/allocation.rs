@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot build its world should stop")]
 
 use podium_core::allocation::{
-    AllocationError, AllocationInput, AllocatorConfig, ArmState, Phase, WeightsVersionDraft, next_weights,
+    AllocationError, AllocationInput, AllocatorConfig, ArmState, ArmStratum, Phase, WeightsVersionDraft,
+    next_weights,
 };
 use podium_core::metric::{Direction, MetricKind, VariantSums};
 use podium_core::posterior::VARIANTS_MAX;
@@ -16,8 +17,16 @@ fn rate(n: i64, successes: i64) -> VariantSums {
     VariantSums { n, n_nonzero: successes, y, d, yy: y, yd: y, dd: d }
 }
 
-fn arm(n: i64, successes: i64, strata: u32) -> ArmState {
-    ArmState { sums: rate(n, successes), strata, share: 1.0 }
+/// A variant with its sums in one stratum.
+#[derive(Clone, Copy, Debug)]
+struct Arm {
+    sums: VariantSums,
+    strata: u32,
+    share: f64,
+}
+
+fn arm(n: i64, successes: i64, strata: u32) -> Arm {
+    Arm { sums: rate(n, successes), strata, share: 1.0 }
 }
 
 fn config(json: &str) -> AllocatorConfig {
@@ -28,18 +37,31 @@ fn adaptive(name: &str) -> AllocatorConfig {
     config(&format!(r#"{{"type": "{name}"}}"#))
 }
 
+/// The question that is put about the variants.
+#[derive(Clone, Copy)]
+struct Question {
+    kind: MetricKind,
+    direction: Direction,
+    control_idx: Option<usize>,
+}
+
 /// The control is the first variant, and more is better.
-fn rates(arms: &[ArmState]) -> AllocationInput<'_> {
-    AllocationInput {
-        kind: MetricKind::Proportion,
-        direction: Direction::Increase,
-        control_idx: Some(0),
-        arms,
+const RATES: Question =
+    Question { kind: MetricKind::Proportion, direction: Direction::Increase, control_idx: Some(0) };
+
+impl Question {
+    fn next(self, config: &AllocatorConfig, arms: &[Arm]) -> Result<WeightsVersionDraft, AllocationError> {
+        let states: Vec<_> =
+            arms.iter().map(|arm| ArmState { strata: arm.strata, share: arm.share }).collect();
+        let stratum = ArmStratum { age_days: 1.0, sums: arms.iter().map(|arm| arm.sums).collect() };
+        let Self { kind, direction, control_idx } = self;
+        let input = AllocationInput { kind, direction, control_idx, arms: &states, strata: &[stratum] };
+        next_weights(config, &input)
     }
 }
 
-fn next(config: &AllocatorConfig, arms: &[ArmState]) -> WeightsVersionDraft {
-    next_weights(config, &rates(arms)).unwrap()
+fn next(config: &AllocatorConfig, arms: &[Arm]) -> WeightsVersionDraft {
+    RATES.next(config, arms).unwrap()
 }
 
 #[track_caller]
@@ -57,7 +79,7 @@ fn weights_are_even_until_each_variant_has_its_minimum() {
     for name in ADAPTIVE {
         for missing in [arm(0, 0, 0), arm(99, 9, 2), arm(200, 4, 2), arm(200, 9, 1)] {
             // One that lacks strata lacks them like the others, or it would be a newcomer.
-            let like = |other: ArmState| ArmState { strata: missing.strata, ..other };
+            let like = |other: Arm| Arm { strata: missing.strata, ..other };
             let draft = next(&adaptive(name), &[like(enough), missing, like(enough)]);
             assert_eq!(draft.phase, Phase::Exploring, "{name}, {missing:?}");
             check_weights(&draft, &[1.0 / 3.0; 3]);
@@ -71,8 +93,8 @@ fn weights_are_even_until_each_variant_has_its_minimum() {
 fn nothing_known_is_no_error() {
     for kind in [MetricKind::Proportion, MetricKind::Mean, MetricKind::Ratio] {
         let arms = [arm(0, 0, 0); 4];
-        let input = AllocationInput { kind, direction: Direction::Decrease, control_idx: None, arms: &arms };
-        let draft = next_weights(&AllocatorConfig::default(), &input).unwrap();
+        let question = Question { kind, direction: Direction::Decrease, control_idx: None };
+        let draft = question.next(&AllocatorConfig::default(), &arms).unwrap();
         check_weights(&draft, &[0.25; 4]);
         assert!(draft.beliefs.iter().all(|belief| (belief.p_best.get() - 0.25).abs() < 1e-12));
     }
@@ -82,13 +104,7 @@ fn nothing_known_is_no_error() {
 fn a_mean_is_allocated_without_exploration_even_if_a_variant_has_no_unit() {
     let config = config(r#"{"type": "thompson", "min_units": 0, "min_nonzero": 0, "min_strata": 0}"#);
     let arms = [arm(0, 0, 0), arm(50, 20, 0), arm(50, 10, 0)];
-    let input = AllocationInput {
-        kind: MetricKind::Mean,
-        direction: Direction::Increase,
-        control_idx: Some(0),
-        arms: &arms,
-    };
-    let draft = next_weights(&config, &input).unwrap();
+    let draft = Question { kind: MetricKind::Mean, ..RATES }.next(&config, &arms).unwrap();
     assert_eq!(draft.phase, Phase::Allocating);
     assert_eq!((draft.beliefs[0].mean, draft.beliefs[0].expected_loss), (None, None));
     assert!(draft.beliefs[1].mean.is_some() && draft.beliefs[1].sd.is_some());
@@ -123,7 +139,7 @@ fn default_floors_shrink_with_the_number_of_variants() {
 #[test]
 fn a_fixed_split_keeps_its_shares() {
     let shares = [(3.0, 900), (1.0, 10), (0.0, 500)];
-    let arms = shares.map(|(share, successes)| ArmState { share, ..arm(1000, successes, 4) });
+    let arms = shares.map(|(share, successes)| Arm { share, ..arm(1000, successes, 4) });
     let draft = next(&adaptive("fixed"), &arms);
     assert_eq!((draft.weights.as_slice(), draft.phase), (&[0.75, 0.25, 0.0][..], Phase::Fixed));
     assert!(draft.beliefs[0].p_best.get() > 0.999_999);
@@ -172,6 +188,15 @@ fn challengers_are_told_apart_where_chances_vanish() {
 }
 
 #[test]
+fn a_variant_without_a_chance_is_not_taken_out() {
+    let arms = [arm(1_000_000, 20_000, 9), arm(1_000_000, 50_000, 9)];
+    for name in ADAPTIVE {
+        let weights = next(&config(&format!(r#"{{"type": "{name}", "floor": 0.0}}"#)), &arms).weights;
+        assert!(weights.as_slice().iter().all(|&weight| 0.0 < weight), "{name}: {weights:?}");
+    }
+}
+
+#[test]
 fn one_variant_left_gets_everything() {
     for name in ADAPTIVE.into_iter().chain(["fixed"]) {
         for only in [arm(0, 0, 0), arm(500, 20, 9)] {
@@ -183,13 +208,13 @@ fn one_variant_left_gets_everything() {
 #[test]
 fn impossible_input_is_an_error() {
     let config = config(r#"{"type": "thompson", "floor": 0.3}"#);
-    let error = |config, arms: &[ArmState]| next_weights(config, &rates(arms)).unwrap_err();
+    let error = |config, arms: &[Arm]| RATES.next(config, arms).unwrap_err();
     let default = AllocatorConfig::default();
     assert!(matches!(error(&config, &[arm(500, 20, 9); 4]), AllocationError::FloorTooHigh(_)));
     assert!(matches!(error(&default, &[]), AllocationError::Shares(_)));
     assert!(matches!(error(&default, &[arm(1, 0, 0); VARIANTS_MAX + 1]), AllocationError::Shares(_)));
     assert!(matches!(error(&default, &[arm(1, 2, 0); 2]), AllocationError::Posteriors(_)));
-    let nothing = ArmState { share: 0.0, ..arm(500, 20, 9) };
+    let nothing = Arm { share: 0.0, ..arm(500, 20, 9) };
     assert!(matches!(error(&adaptive("fixed"), &[nothing; 2]), AllocationError::Shares(_)));
 }
 
@@ -200,7 +225,7 @@ fn a_draft_survives_json() {
     assert_eq!(serde_json::from_str::<WeightsVersionDraft>(&json).unwrap(), draft);
 }
 
-fn arms() -> impl Strategy<Value = Vec<ArmState>> {
+fn arms() -> impl Strategy<Value = Vec<Arm>> {
     let one = (0..200_000_i64, 0.0..0.2_f64, 0..6_u32)
         .prop_map(|(n, share, strata)| arm(n, (share * n as f64) as i64, strata));
     prop::collection::vec(one, 2..=20)
@@ -223,8 +248,7 @@ proptest! {
         let floor = reserved / arms.len() as f64;
         let config = config(&format!(r#"{{"type": "{name}", "floor": {floor}}}"#));
         for kind in [MetricKind::Proportion, MetricKind::Mean, MetricKind::Ratio] {
-            let input = AllocationInput { kind, direction, control_idx, arms: &arms };
-            let weights = next_weights(&config, &input).unwrap().weights;
+            let weights = Question { kind, direction, control_idx }.next(&config, &arms).unwrap().weights;
             let sum: f64 = weights.as_slice().iter().sum();
             prop_assert!((sum - 1.0).abs() < 1e-12, "{sum}");
             prop_assert!(weights.as_slice().iter().all(|&weight| floor <= weight + 1e-15), "{floor} {weights:?}");
@@ -249,7 +273,7 @@ proptest! {
         direction in directions(),
     ) {
         let arms: Vec<_> = arms.iter().map(|&(n, share)| arm(n, (share * n as f64) as i64, 4)).collect();
-        let draft = next_weights(&adaptive(name), &AllocationInput { direction, ..rates(&arms) }).unwrap();
+        let draft = Question { direction, ..RATES }.next(&adaptive(name), &arms).unwrap();
         let chance = |variant_idx: usize| draft.beliefs[variant_idx].p_best.get();
         let leader_idx = (0..arms.len()).max_by(|&i, &j| chance(i).total_cmp(&chance(j))).unwrap();
         let most = draft.weights.as_slice().iter().copied().fold(0.0, f64::max);
@@ -260,7 +284,7 @@ proptest! {
     fn the_order_of_variants_does_not_matter(arms in arms(), name in prop::sample::select(ADAPTIVE.to_vec())) {
         let config = config(&format!(r#"{{"type": "{name}", "floor": 0.01}}"#));
         let reversed: Vec<_> = arms.iter().rev().copied().collect();
-        let nobody = |arms| next_weights(&config, &AllocationInput { control_idx: None, ..rates(arms) }).unwrap();
+        let nobody = |arms| Question { control_idx: None, ..RATES }.next(&config, arms).unwrap();
         let (plain, other) = (nobody(&arms), nobody(&reversed));
         for (a, b) in plain.weights.as_slice().iter().zip(other.weights.as_slice().iter().rev()) {
             prop_assert!((a - b).abs() < 1e-7, "{plain:?} {other:?}");

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 #![expect(clippy::float_cmp, reason = "a draw is the same bits everywhere")]
 
-use podium_core::allocation::{Allocator, AllocatorConfig, Fixed};
-use podium_core::bucketing::{Arm, Seed, choose};
+use podium_core::allocation::{Allocator, AllocatorConfig, Fixed, SliceShare};
+use podium_core::bucketing::{Arm, Seed, UniformSlice, choose};
 use podium_core::experiment::{Definition, Experiment, Status};
 use podium_core::id::{ExperimentId, ExperimentKey};
 use podium_core::snapshot::{Flag, Slot, WeightsVersion};
@@ -19,6 +19,7 @@ const ALARM: f64 = 0.001;
 #[derive(Deserialize)]
 struct Vectors {
     traffic: Vec<Draw>,
+    slice: Vec<Draw>,
     group: Vec<Draw>,
     choice: Vec<Choice>,
 }
@@ -76,11 +77,20 @@ fn independence_p(table: [[usize; 2]; 2]) -> f64 {
 
 /// A running experiment `key` with two even variants.
 fn flag(key: &str, traffic: f64, slot: Option<(f64, f64)>) -> Flag {
-    let definition = r#"{"variants": [{"key": "control"}, {"key": "b"}], "primary_metric": "conversion"}"#;
-    let definition: Definition = serde_json::from_str(definition).unwrap();
-    assert_eq!(definition.allocator, AllocatorConfig::new(Allocator::Fixed(Fixed)));
+    let slot = slot.map(|(start, end)| Slot { group: "home".into(), start, end });
+    let weights = vec![("control".to_owned(), 0.5), ("b".to_owned(), 0.5)];
+    let weights = WeightsVersion { version: 1, salt: key.into(), traffic, slot, weights };
+    let fixed = AllocatorConfig::new(Allocator::Fixed(Fixed));
+    Flag::new(&experiment(key, &["control", "b"], fixed), &weights).unwrap()
+}
+
+/// A running experiment under an allocator.
+fn experiment(key: &str, variants: &[&str], allocator: AllocatorConfig) -> Experiment {
+    let variants: Vec<_> = variants.iter().map(|key| serde_json::json!({ "key": key })).collect();
+    let definition = serde_json::json!({ "variants": variants, "primary_metric": "conversion" });
+    let definition = Definition { allocator, ..serde_json::from_value(definition).unwrap() };
     let now = Timestamp::default();
-    let experiment = Experiment {
+    Experiment {
         id: ExperimentId(1),
         key: ExperimentKey::new(key).unwrap(),
         version: 1,
@@ -92,10 +102,16 @@ fn flag(key: &str, traffic: f64, slot: Option<(f64, f64)>) -> Flag {
         updated_at: now,
         started_at: Some(now),
         concluded_at: None,
-    };
-    let slot = slot.map(|(start, end)| Slot { group: "home".into(), start, end });
-    let weights = vec![("control".to_owned(), 0.5), ("b".to_owned(), 0.5)];
-    Flag::new(&experiment, &WeightsVersion { version: 1, salt: key.into(), traffic, slot, weights }).unwrap()
+    }
+}
+
+/// A running bandit with three variants, of which the last was taken out.
+fn bandit(allocator: &str, weights: [f64; 2]) -> Flag {
+    let variants = ["control", "b", "gone"];
+    let weights = variants.iter().zip([weights[0], weights[1], 0.0]);
+    let weights = weights.map(|(key, weight)| ((*key).to_owned(), weight)).collect();
+    let weights = WeightsVersion { version: 4, salt: "bandit".into(), traffic: 1.0, slot: None, weights };
+    Flag::new(&experiment("bandit", &variants, serde_json::from_str(allocator).unwrap()), &weights).unwrap()
 }
 
 fn variant(flag: &Flag, unit: &str) -> Option<usize> {
@@ -107,6 +123,9 @@ fn draws_and_choices_equal_those_of_the_python_package() {
     let vectors: Vectors = serde_json::from_str(include_str!("../../tests/vectors/bucketing.json")).unwrap();
     for draw in &vectors.traffic {
         assert_eq!(Seed::of_traffic(&draw.salt).draw(&draw.unit), draw.value, "{}", draw.unit);
+    }
+    for draw in &vectors.slice {
+        assert_eq!(Seed::of_slice(&draw.salt).draw(&draw.unit), draw.value, "{}", draw.unit);
     }
     for draw in &vectors.group {
         assert_eq!(Seed::of_group(&draw.salt).draw(&draw.unit), draw.value, "{}", draw.unit);
@@ -203,4 +222,29 @@ fn moved_weights_move_only_who_must() {
     // At least the difference of the weights has to move; relative changes of two weights move a little more.
     let share = moved as f64 / 200_000.0;
     assert!(0.1 < share && share < 0.17, "{share}");
+}
+
+#[test]
+fn a_uniform_slice_is_even_whatever_the_weights_and_touches_nobody_else() {
+    let plain = bandit(r#"{"type": "thompson"}"#, [0.9, 0.1]);
+    let sliced = r#"{"type": "thompson", "uniform_slice": 0.2}"#;
+    let (before, after) = (bandit(sliced, [0.9, 0.1]), bandit(sliced, [0.3, 0.7]));
+    let slice = UniformSlice::new("bandit", SliceShare::new(0.2).unwrap());
+    let (mut n_inside, mut counts) = (0, [0; 2]);
+    for id in ids() {
+        let (was, is) = (before.decide(&id, None), after.decide(&id, None));
+        if !slice.contains(&id) {
+            assert_eq!(was, plain.decide(&id, None), "{id} is outside");
+            continue;
+        }
+        let assignment = was.assignment.unwrap();
+        assert_eq!(assignment.propensity, 0.5, "{id}");
+        assert_eq!(was, is, "{id} does not follow the weights");
+        counts[usize::from(assignment.variant_idx)] += 1;
+        n_inside += 1;
+    }
+    for (counts, shares) in [(counts, [0.5, 0.5]), ([n_inside, N_IDS - n_inside], [0.2, 0.8])] {
+        let p = chi_squared_p(&counts, &shares);
+        assert!(ALARM < p, "{counts:?} at {shares:?}, p = {p}");
+    }
 }

@@ -1,10 +1,10 @@
 //! What is folded from the log, and can be made again from it.
 
+use crate::create_by_key;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, double_null, integer, integer_null, string, text,
 };
-use sea_orm_migration::sea_orm::DbBackend;
 
 /// Creates `unit_stat`, `variant_stat` and `bookmark`.
 #[derive(DeriveMigrationName, Debug)]
@@ -24,17 +24,6 @@ impl MigrationTrait for Migration {
         }
         Ok(())
     }
-}
-
-/// Creates a table that is only ever found by its key. SQLite then keeps its rows in the key's own tree, so that a
-/// row that changes is one page and not two.
-async fn create_by_key(manager: &SchemaManager<'_>, table: TableCreateStatement) -> Result<(), DbErr> {
-    if manager.get_database_backend() == DbBackend::Sqlite {
-        let sql = format!("{} WITHOUT ROWID", table.to_string(SqliteQueryBuilder));
-        manager.get_connection().execute_unprepared(&sql).await?;
-        return Ok(());
-    }
-    manager.create_table(table).await
 }
 
 /// One row for each unit of an experiment: its first assignment, its first exposure, its accumulators.

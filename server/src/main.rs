@@ -12,6 +12,7 @@ mod engine;
 mod ingest;
 mod links;
 mod problem;
+mod progress;
 mod report_page;
 mod secrets;
 mod store;

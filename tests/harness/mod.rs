@@ -2,6 +2,7 @@
 //! shop sends.
 
 mod book;
+mod children;
 mod cluster;
 mod engine;
 pub(crate) mod events;
@@ -28,7 +29,7 @@ pub(crate) use http::{Answer, Client};
 pub(crate) use mail::{Mail, MailServer};
 pub(crate) use messages::email;
 pub(crate) use plugins::Built;
-pub(crate) use podium::{Podium, signal};
+pub(crate) use podium::signal;
 pub(crate) use random::Random;
 pub(crate) use receiver::{Posted, Receiver, Reply};
 pub(crate) use report::Report;

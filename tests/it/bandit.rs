@@ -16,6 +16,7 @@ const EVEN: f64 = 1.0 / 3.0;
 pub(crate) fn promises(book: &mut Book) {
     book.both_alone(named!(weights_move_within_two_seconds_of_the_rewards));
     book.both_alone(named!(floors_hold_in_every_weights_version));
+    book.both_alone(named!(a_uniform_slice_stays_even_while_weights_move));
     book.both_alone(named!(an_added_variant_is_explored_and_a_removed_one_gets_nothing));
 }
 
@@ -164,6 +165,45 @@ pub(crate) fn floors_hold_in_every_weights_version(engine: Engine) {
         assert!(last["b"] <= leader + 1e-9, "nobody has more than the floors leave: {last:?}");
         shop.act(key, "pause").expect(200);
     }
+}
+
+pub(crate) fn a_uniform_slice_stays_even_while_weights_move(engine: Engine) {
+    let shop = Shop::open(engine);
+    let mut definition = definition("sliced");
+    definition["allocator"] = json!({"type": "thompson", "uniform_slice": 0.5, "half_life_days": 14});
+    shop.run(&definition);
+    let mut stream = Stream::new(&shop, "sliced");
+    let mut n_seen = 0;
+    while stream.version() < 8 {
+        let buys = |decision: &&Decision| {
+            n_seen += 1;
+            n_seen % if decision.split() == Some("b") { 2 } else { 20 } == 0
+        };
+        let rewards: Vec<Value> = stream.tick().iter().filter(buys).map(reward).collect();
+        shop.log(&rewards);
+    }
+    let weights = weights_of(&shop.experiment("sliced")["weights"]);
+    assert!(weights["b"] > 0.5, "the better variant leads: {weights:?}");
+    let newcomers: Vec<String> = (0..4_000).map(|unit| format!("newcomer-{unit}")).collect();
+    let decisions = shop.decide_all(&newcomers, "sliced");
+    let is_even = |decision: &&Decision| decision.propensity.is_some_and(|p| (p - EVEN).abs() < 1e-12);
+    let of = |variant: &str, decisions: &[&Decision]| {
+        decisions.iter().filter(|decision| decision.split() == Some(variant)).count()
+    };
+    // Five standard deviations each.
+    let (inside, outside): (Vec<_>, Vec<_>) = decisions.iter().partition(is_even);
+    assert!(inside.len().abs_diff(2_000) < 160, "half of them: {}", inside.len());
+    for variant in ["control", "b", "c"] {
+        assert!(of(variant, &inside).abs_diff(inside.len() / 3) < 110, "{variant} is even inside");
+    }
+    assert!(of("b", &outside) * 5 > outside.len() * 2, "the others follow the weights");
+    let change = |allocator: Value| {
+        let body = json!({ "allocator": allocator });
+        shop.admin.edit("PATCH", "/api/v1/experiments/sliced", "*", Some(&body))
+    };
+    change(json!({"half_life_days": null, "window_days": 7})).expect(200);
+    let refused = change(json!({"uniform_slice": 0.1})).problem(409);
+    assert_eq!(refused.slug, "needs-new-version", "its units keep what they are");
 }
 
 pub(crate) fn an_added_variant_is_explored_and_a_removed_one_gets_nothing(engine: Engine) {

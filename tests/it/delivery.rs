@@ -1,14 +1,12 @@
 //! What each class of provider promises, kept while server and adapter are killed at every step of a message's way.
 
 use crate::harness::{
-    Book, Engine, MailServer, Podium, Profile, Random, Receiver, Reply, Shop, eventually, experiment, named,
-    profile, soon,
+    Book, Engine, MailServer, Profile, Random, Receiver, Reply, Shop, eventually, experiment, named, profile,
+    soon,
 };
 use crate::messages::{with_desk, with_mail};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub(crate) fn promises(book: &mut Book) {
@@ -43,6 +41,7 @@ fn send_through_crashes(
     plugin: &str,
     request: impl Fn(usize) -> Value,
 ) -> BTreeMap<String, Value> {
+    let adapter = shop.plugin(plugin)["sha256"].as_str().unwrap().to_owned();
     let mut random = Random::new(11);
     let mut messages = BTreeMap::new();
     let mut asked = 0;
@@ -51,25 +50,32 @@ fn send_through_crashes(
         let nth = if place.ends_with("queued") { 1 } else { 1 + random.below(3 * n_requests) };
         shop.podium.restart_to_crash(&format!("{place}:{nth}"));
         shop.admin = shop.podium.client("admin");
-        // What comes with a request needs one.
-        let is_reached = !place.ends_with("queued") || asked < n_requests;
-        if asked < n_requests {
+        // What comes with a request needs a new one.
+        let mut is_reached = !place.ends_with("queued");
+        while asked < n_requests {
             let body = request(asked).to_string();
             let key = format!("request-{asked}");
             let headers = [("Idempotency-Key", key.as_str())];
-            // The same request again, if the server has ended before it answered.
-            if let Ok(answer) =
-                shop.admin.try_call("POST", "/api/v1/messages", &headers, Some(body.as_bytes()))
-            {
-                keep(&mut messages, &answer.expect(202)["data"]);
-                asked += 1;
+            let asking = shop.admin.try_call("POST", "/api/v1/messages", &headers, Some(body.as_bytes()));
+            let Ok(answer) = asking else {
+                // The server has ended before it answered: the same request again.
+                is_reached = true;
+                break;
+            };
+            // It may have been queued before such an end.
+            is_reached |= answer.header("idempotency-replayed").is_none();
+            keep(&mut messages, &answer.expect(202)["data"]);
+            asked += 1;
+            if is_reached {
+                break;
             }
         }
         if round % 3 == 2 {
-            kill_child(&shop.podium, plugin);
+            shop.podium.kill_children(&adapter);
         }
         if is_reached {
-            soon("it has come to the place and ended", || (!shop.podium.is_running()).then_some(()));
+            let what = format!("it has come to {place} {nth} times and ended");
+            soon(&what, || (!shop.podium.is_running()).then_some(()));
         }
     }
     shop.restart();
@@ -82,21 +88,19 @@ fn send_through_crashes(
         let again = shop.send_messages(&format!("request-{number}"), &request(number));
         keep(&mut messages, &json!(again));
     }
-    assert_eq!(messages.len(), n_requests * PER_REQUEST);
-    let is_done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let (podium, is_done) = (&shop.podium, &is_done);
-        scope.spawn(move || {
-            for _ in 0..3 {
-                std::thread::sleep(Duration::from_millis(300));
-                if !is_done.load(Ordering::SeqCst) {
-                    kill_child(podium, plugin);
-                }
-            }
-        });
-        eventually("everything has come to its end", ALL_WITHIN, || shop.all_messages_ended());
-        is_done.store(true, Ordering::SeqCst);
+    let n_all = n_requests * PER_REQUEST;
+    assert_eq!(messages.len(), n_all);
+    // The adapter is killed while it is busy: when so many messages are left.
+    let mut kills_at = [1, 2, 3].map(|quarters| (n_all * quarters / 4) as u64).to_vec();
+    let mut n_killed = 0;
+    eventually("everything has come to its end", ALL_WITHIN, || {
+        let n_left = shop.metric("podium_outbox_pending")?;
+        if kills_at.pop_if(|kill_at| n_left <= *kill_at).is_some() {
+            n_killed += shop.podium.kill_children(&adapter);
+        }
+        (n_left == 0).then_some(())
     });
+    assert_ne!(n_killed, 0, "no adapter was killed");
     let mut ended = BTreeMap::new();
     let mut cursor = String::new();
     loop {
@@ -113,13 +117,6 @@ fn keep(messages: &mut BTreeMap<String, Value>, list: &Value) {
     for message in list.as_array().unwrap() {
         messages.insert(message["id"].as_str().unwrap().to_owned(), message.clone());
     }
-}
-
-/// Kills the processes that host a plugin.
-fn kill_child(podium: &Podium, plugin: &str) {
-    let pattern = format!("plugin-host.*{plugin}");
-    let parent = podium.pid().to_string();
-    let _ = Command::new("pkill").args(["-9", "-P", &parent, "-f", &pattern]).status();
 }
 
 /// How many messages are in each state.
@@ -156,7 +153,7 @@ pub(crate) fn keyed_messages_arrive_once_through_every_crash(engine: Engine) {
     let mut shop = with_desk(engine, &receiver);
     shop.run(&experiment("blast", &["a", "b"]));
     let request = |number| json!({"channel": "desk", "flag": "blast", "to": to(number, |n| json!(format!("desk-{n}")))});
-    let messages = send_through_crashes((&mut shop, n_requests(engine)), "webhook", request);
+    let messages = send_through_crashes((&mut shop, n_requests(engine)), "com.example.webhook", request);
     let n_all = n_requests(engine) * PER_REQUEST;
     assert_eq!(states(&messages), BTreeMap::from([("sent".to_owned(), n_all)]));
     let mut keys: HashMap<String, HashSet<String>> = HashMap::new();
@@ -203,7 +200,7 @@ pub(crate) fn marketing_mail_arrives_at_most_once_through_every_crash(engine: En
     let server = MailServer::new(|n| n % 397 == 200);
     let mut shop = with_mail(engine, &server);
     blast(&shop);
-    let messages = send_through_crashes((&mut shop, n_requests(engine)), "channel_email", |number| {
+    let messages = send_through_crashes((&mut shop, n_requests(engine)), "podium.email", |number| {
         mail(number, "marketing")
     });
     let states = states(&messages);
@@ -225,7 +222,7 @@ pub(crate) fn mail_that_is_waited_for_arrives_through_every_crash(engine: Engine
     let server = MailServer::new(|n| n % 397 == 200);
     let mut shop = with_mail(engine, &server);
     blast(&shop);
-    let messages = send_through_crashes((&mut shop, n_requests(engine)), "channel_email", |number| {
+    let messages = send_through_crashes((&mut shop, n_requests(engine)), "podium.email", |number| {
         mail(number, "transactional")
     });
     let n_all = n_requests(engine) * PER_REQUEST;

@@ -34,10 +34,14 @@ fn check(shop: &Shop, flag: &str, decision: &Decision) {
 
 pub(crate) fn every_logged_decision_is_explained_and_agrees(engine: Engine) {
     let mut shop = Shop::open(engine);
-    let flags = ["sticky", "rebalance", "per_decision"];
+    let flags = ["sticky", "rebalance", "per_decision", "sliced"];
     for flag in flags {
         let mut definition = experiment(flag, &["control", "b", "c"]);
-        definition["stickiness"] = json!(flag);
+        if flag == "sliced" {
+            definition["allocator"] = json!({"type": "thompson", "uniform_slice": 0.5});
+        } else {
+            definition["stickiness"] = json!(flag);
+        }
         definition["variants"][1]["weight"] = json!(2.5);
         definition["traffic"] = json!(0.8);
         shop.run(&definition);

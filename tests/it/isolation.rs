@@ -38,12 +38,6 @@ fn shopper(number: usize, coupon: &str) -> [Value; 2] {
     [viewed(&unit, "banner", "b", history()), told]
 }
 
-fn status(shop: &Shop) -> Value {
-    let listed = shop.admin.get("/api/v1/plugins").expect(200);
-    let plugins = listed["data"].as_array().unwrap();
-    plugins.iter().find(|plugin| plugin["plugin"] == PLUGIN).unwrap_or_else(|| panic!("{listed}")).clone()
-}
-
 #[track_caller]
 fn check(shop: &Shop, crash: i64, conversion: i64) {
     let report = shop.report("banner");
@@ -75,7 +69,7 @@ pub(crate) fn what_ends_a_plugin_costs_one_event_of_one_metric_and_no_decision(e
         (quiet, deciding.join().unwrap())
     });
     check(&shop, 3 + 7 * 30, 7 + 7 * 30);
-    assert_eq!(status(&shop)["state"], "running", "{}", status(&shop));
+    assert_eq!(shop.plugin(PLUGIN)["state"], "running", "{}", shop.plugin(PLUGIN));
     println!(
         "p99 of decisions: {:?} in the quiet, {:?} among crashes ({} of them)",
         p99(quiet),
@@ -109,15 +103,15 @@ fn p99(mut latencies: Vec<Duration>) -> Duration {
 pub(crate) fn figures_are_those_of_a_run_in_which_no_child_was_killed(engine: Engine) {
     let (mut shop, _folder) = open(engine);
     let is_done = AtomicBool::new(false);
-    let plugin = status(&shop);
+    let plugin = shop.plugin(PLUGIN);
     let library = plugin["sha256"].as_str().unwrap();
     let n_killed = std::thread::scope(|scope| {
-        let (is_done, server) = (&is_done, shop.podium.pid());
+        let (is_done, podium) = (&is_done, &shop.podium);
         let killing = scope.spawn(move || {
             let mut n_killed = 0;
             while !is_done.load(Ordering::Relaxed) && n_killed < 4 {
                 std::thread::sleep(Duration::from_millis(60));
-                n_killed += kill_child(server, library);
+                n_killed += podium.kill_children(library);
             }
             n_killed
         });
@@ -144,7 +138,7 @@ fn nobody_waits_while_a_plugin_hangs_over_its_settings() {
         while !registering.is_finished() {
             let slowest = latencies(&shop, 20).into_iter().max().unwrap();
             assert!(slowest < Duration::from_secs(2), "a decision waited {slowest:?} for the plugin");
-            assert_eq!(status(&shop)["plugin"], PLUGIN);
+            assert_eq!(shop.plugin(PLUGIN)["plugin"], PLUGIN);
             n_decided += 20;
         }
         let refused = registering.join().unwrap();
@@ -155,9 +149,9 @@ fn nobody_waits_while_a_plugin_hangs_over_its_settings() {
 
 fn children_go_when_their_server_is_killed() {
     let (mut shop, _folder) = open(Engine::Sqlite);
-    let plugin = status(&shop);
+    let plugin = shop.plugin(PLUGIN);
     let library = plugin["sha256"].as_str().unwrap();
-    let children = children(shop.podium.pid(), library);
+    let children = shop.podium.children(library);
     assert_eq!(children.len(), 1, "{children:?}");
     // One that cannot do anything goes, too.
     for pid in &children {
@@ -171,34 +165,13 @@ fn children_go_when_their_server_is_killed() {
     soon("the children are gone", || children.iter().all(is_gone).then_some(()));
 }
 
-/// Kills the server's child that hosts a plugin; says how many there were.
-fn kill_child(server: u32, library: &str) -> usize {
-    let kill =
-        |pid: &String| std::process::Command::new("kill").args(["-9", pid]).status().unwrap().success();
-    children(server, library).iter().filter(|pid| kill(pid)).count()
-}
-
-/// The server's children that host a plugin.
-fn children(server: u32, library: &str) -> Vec<String> {
-    let mut children = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let read = |name| std::fs::read_to_string(entry.path().join(name)).unwrap_or_default();
-        let (stat, command) = (read("stat"), read("cmdline"));
-        let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
-        if parent == Some(server) && command.contains("plugin-host") && command.contains(library) {
-            children.push(entry.file_name().into_string().unwrap());
-        }
-    }
-    children
-}
-
 pub(crate) fn after_five_crashes_figures_wait_until_the_plugin_is_released(engine: Engine) {
     let (mut shop, _folder) = open(engine);
     for number in 0..5 {
         shop.log(&shopper(number, "SEGV"));
     }
     shop.log(&shopper(10, "fine"));
-    assert_eq!(status(&shop)["state"], "quarantined", "{}", status(&shop));
+    assert_eq!(shop.plugin(PLUGIN)["state"], "quarantined", "{}", shop.plugin(PLUGIN));
     assert_eq!(shop.decide("ann", "banner").reason, "SPLIT");
     // For other metrics all count; this one's figures wait.
     assert_eq!(shop.report("banner").figure("conversion", "b").numerator, 6);
@@ -209,7 +182,7 @@ pub(crate) fn after_five_crashes_figures_wait_until_the_plugin_is_released(engin
     soon("the figures are there", || {
         (shop.report("banner").figure("fixture_crash", "b").numerator == 1).then_some(())
     });
-    assert_eq!(status(&shop)["state"], "running");
+    assert_eq!(shop.plugin(PLUGIN)["state"], "running");
     shop.admin.post("/api/v1/plugins/nobody/release", &Value::Null).expect(404);
     shop.log(&shopper(11, "fine"));
     check(&shop, 2, 7);

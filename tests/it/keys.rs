@@ -18,7 +18,7 @@ enum Scope {
     Admin,
 }
 
-const ROUTES: [(&str, &str, Scope); 27] = [
+const ROUTES: [(&str, &str, Scope); 28] = [
     ("POST", "/api/v1/decide", Scope::Publishable),
     ("POST", "/api/v1/events", Scope::Publishable),
     ("GET", "/api/v1/events?status=rejected", Scope::Server),
@@ -30,6 +30,7 @@ const ROUTES: [(&str, &str, Scope); 27] = [
     ("GET", "/api/v1/experiments/banner/history", Scope::Server),
     ("GET", "/api/v1/decisions/019abcde-0000-7000-8000-000000000000/explain", Scope::Server),
     ("GET", "/api/v1/metrics", Scope::Server),
+    ("POST", "/api/v1/plan", Scope::Server),
     ("POST", "/api/v1/experiments", Scope::Admin),
     ("PATCH", "/api/v1/experiments/banner", Scope::Admin),
     ("POST", "/api/v1/experiments/banner/start", Scope::Admin),

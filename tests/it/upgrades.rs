@@ -2,8 +2,8 @@
 
 mod world;
 
-use self::world::{PLUGIN, World, arg, done, edition, libraries, podium, refused, status, text};
-use crate::harness::events::{history, order, viewed};
+use self::world::{PLUGIN, World, arg, done, edition, libraries, podium, refused, text};
+use crate::harness::events::{history, order, page, viewed};
 use crate::harness::{Book, Built, Engine, Folder, Shop, experiment, named, soon};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -73,7 +73,7 @@ fn a_folder_without_a_list_gets_one_of_all_that_is_there() {
     assert!(said.contains("not listed: text.so: not-a-library: "), "{said}");
     let shop = Shop::with_plugins(Engine::Sqlite, vec![plugins.path().to_owned()]);
     for plugin in [PLUGIN, "com.example.fixture-crash"] {
-        assert_eq!(status(&shop, plugin)["locked"], true);
+        assert_eq!(shop.plugin(plugin)["locked"], true);
     }
 }
 
@@ -116,13 +116,21 @@ impl Drop for Over<'_> {
 fn run_load(world: &World, meanwhile: impl Fn(usize)) -> (Figures, usize) {
     const N_ORDERS: usize = 3_000;
     const N_MESSAGES: usize = 400;
+    const DECISIONS_PER_PAGE: usize = 100;
     let shop = &world.shop;
     let is_over = AtomicBool::new(false);
     let n_times = std::thread::scope(|scope| {
         let over = Over(&is_over);
         let deciding = scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
-                assert_eq!(shop.decide("visitor", "banner").reason, "SPLIT");
+            for number in 0.. {
+                for _ in 0..DECISIONS_PER_PAGE {
+                    assert_eq!(shop.decide("visitor", "banner").reason, "SPLIT");
+                }
+                // Is answered when all of these are written: faster than that, decisions would fill the queue.
+                shop.log(&[page("visitor", history() + number)]);
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
             }
         });
         let sending = scope.spawn(|| {
@@ -340,7 +348,7 @@ fn nobody_is_ready_without_what_is_required() {
         shop.log(&[seen, bad]);
     }
     let id = "com.example.fixture-crash";
-    assert_eq!(status(&shop, id)["state"], "quarantined");
+    assert_eq!(shop.plugin(id)["state"], "quarantined");
     assert_eq!(shop.admin.get("/readyz").expect(503)["required_plugins_down"], json!([id]));
     assert_eq!(shop.admin.post(&format!("/api/v1/plugins/{id}/release"), &Value::Null).status, 204);
     assert_eq!(shop.admin.get("/readyz").status, 200);

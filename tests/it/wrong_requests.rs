@@ -97,6 +97,9 @@ fn wrong_fields() -> Vec<Case> {
         (with("/allocator", json!({"type": "thompson", "floor": 0.6})), BAD, None, "/allocator*"),
         (with("/allocator", json!({"type": "thompson", "floor": -1})), BAD, None, "/allocator*"),
         (with("/allocator", json!({"type": "top_two", "beta": 2})), BAD, None, "/allocator*"),
+        (with("/allocator", json!({"type": "ucb1", "window_days": 0})), BAD, None, "/allocator*"),
+        (with("/allocator", json!({"type": "fixed", "half_life_days": 7})), BAD, None, "/allocator*"),
+        (with("/allocator", json!({"type": "thompson", "uniform_slice": 0.6})), BAD, None, "/allocator*"),
     ]
 }
 
@@ -374,6 +377,7 @@ pub(crate) fn a_body_that_cannot_be_read_is_a_problem(engine: Engine) {
         ("POST", "/api/v1/events"),
         ("POST", "/api/v1/keys"),
         ("POST", "/api/v1/webhooks"),
+        ("POST", "/api/v1/plan"),
         ("POST", "/api/v1/messages"),
         ("POST", "/api/v1/suppressions"),
         ("PUT", "/api/v1/channels/mail"),

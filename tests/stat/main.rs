@@ -7,6 +7,12 @@
 #![expect(clippy::unwrap_used, reason = "a simulation that cannot be built should stop")]
 #![expect(clippy::print_stdout, reason = "the figures are what one runs this for")]
 
+mod adaptive;
 mod bandits;
+mod coverage;
+mod delivery;
+mod drift;
 mod earning;
 mod estimate;
+mod shop;
+mod winners;

@@ -20,6 +20,7 @@ UNITS = ["u-1", "a", "", "ümlaut", "0f8fad5b-d9cb-469f-a165-70867728950e", "x" 
 CASES = [("checkout", {"control": 0.5, "banner": 0.5}), ("hero-v2", {"a": 0.7, "b": 0.2, "c": 0.1}), ("s", {"on": 1.0, "off": 0.0})]
 vectors = {
     "traffic": [{"salt": salt, "unit": unit, "draw": draw(f"{salt}#traffic", unit)} for salt, _ in CASES for unit in UNITS],
+    "slice": [{"salt": salt, "unit": unit, "draw": draw(f"{salt}#slice", unit)} for salt, _ in CASES for unit in UNITS],
     "group": [{"group": "home", "unit": unit, "draw": draw("home#group", unit)} for unit in UNITS],
     "choice": [{"salt": salt, "weights": weights, "unit": unit, "variant": choose(salt, unit, weights)} for salt, weights in CASES for unit in UNITS],
 }

@@ -7,6 +7,8 @@ use crate::probability::Probability;
 use super::epsilon_greedy::EpsilonGreedy;
 use super::fixed::Fixed;
 use super::floors::Floors;
+use super::memory::{Days, Memory};
+use super::slice::SliceShare;
 use super::thompson::Thompson;
 use super::top_two::{BetaOutOfRange, TopTwo};
 use super::ucb1::Ucb1;
@@ -31,8 +33,9 @@ pub enum Allocator {
 ///
 /// In JSON it is one flat object, in which `type` alone is required:
 /// `{"type": "thompson", "floor": 0.01, "control_floor": 0.1, "min_units": 100, "min_nonzero": 5, "min_strata": 2}`,
-/// with `beta` for `top_two` and `epsilon` for `epsilon_greedy`. Unknown fields, and fields of another
-/// type, are refused.
+/// with `beta` for `top_two` and `epsilon` for `epsilon_greedy`, and `half_life_days` or `window_days` where the past
+/// counts for less, and `uniform_slice` where a share of the units is kept from the allocator. Unknown fields, and
+/// fields of another type, are refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "ConfigRecord", into = "ConfigRecord")]
 pub struct AllocatorConfig {
@@ -42,6 +45,10 @@ pub struct AllocatorConfig {
     pub floors: Floors,
     /// How long weights stay even.
     pub exploration: ExplorationMinimum,
+    /// How long the past counts.
+    pub memory: Memory,
+    /// The share of units that are assigned evenly, whatever the weights. It stays as it is while the experiment runs.
+    pub uniform_slice: Option<SliceShare>,
 }
 
 /// What each variant must have before the allocator may prefer one.
@@ -64,7 +71,13 @@ impl Default for ExplorationMinimum {
 impl AllocatorConfig {
     /// The allocator with the limits that hold by default.
     pub fn new(allocator: Allocator) -> Self {
-        Self { allocator, floors: Floors::default(), exploration: ExplorationMinimum::default() }
+        Self {
+            allocator,
+            floors: Floors::default(),
+            exploration: ExplorationMinimum::default(),
+            memory: Memory::default(),
+            uniform_slice: None,
+        }
     }
 }
 
@@ -102,6 +115,9 @@ pub enum NotAllocatorConfig {
     /// `beta` of top-two.
     #[error(transparent)]
     Beta(#[from] BetaOutOfRange),
+    /// Two ways to forget.
+    #[error("`half_life_days` and `window_days` are two ways to forget: give one of them")]
+    TwoMemories,
 }
 
 /// The configuration as it is written.
@@ -123,6 +139,12 @@ struct ConfigRecord {
     min_nonzero: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     min_strata: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    half_life_days: Option<Days>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    window_days: Option<Days>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uniform_slice: Option<SliceShare>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +170,15 @@ impl ConfigRecord {
         })
     }
 
+    fn memory(&self) -> Result<Memory, NotAllocatorConfig> {
+        match (self.half_life_days, self.window_days) {
+            (None, None) => Ok(Memory::Everything),
+            (Some(half_life), None) => Ok(Memory::HalfLife(half_life)),
+            (None, Some(window)) => Ok(Memory::Window(window)),
+            (Some(_), Some(_)) => Err(NotAllocatorConfig::TwoMemories),
+        }
+    }
+
     /// The first field that has no meaning for this allocator.
     fn foreign_field(&self) -> Option<&'static str> {
         let fixed = self.r#type == AllocatorType::Fixed;
@@ -159,6 +190,9 @@ impl ConfigRecord {
             ("min_units", self.min_units.is_some() && fixed),
             ("min_nonzero", self.min_nonzero.is_some() && fixed),
             ("min_strata", self.min_strata.is_some() && fixed),
+            ("half_life_days", self.half_life_days.is_some() && fixed),
+            ("window_days", self.window_days.is_some() && fixed),
+            ("uniform_slice", self.uniform_slice.is_some() && fixed),
         ]
         .into_iter()
         .find_map(|(field, foreign)| foreign.then_some(field))
@@ -182,6 +216,8 @@ impl TryFrom<ConfigRecord> for AllocatorConfig {
                 nonzero: record.min_nonzero.unwrap_or(defaults.nonzero),
                 strata: record.min_strata.unwrap_or(defaults.strata),
             },
+            memory: record.memory()?,
+            uniform_slice: record.uniform_slice,
         })
     }
 }
@@ -198,7 +234,15 @@ impl From<AllocatorConfig> for ConfigRecord {
             min_units: Some(exploration.units),
             min_nonzero: Some(exploration.nonzero),
             min_strata: Some(exploration.strata),
+            half_life_days: None,
+            window_days: None,
+            uniform_slice: config.uniform_slice,
         };
+        match config.memory {
+            Memory::Everything => {}
+            Memory::HalfLife(half_life) => record.half_life_days = Some(half_life),
+            Memory::Window(window) => record.window_days = Some(window),
+        }
         match config.allocator {
             Allocator::Fixed(_) => {
                 record = Self {
@@ -255,6 +299,25 @@ mod tests {
     }
 
     #[test]
+    fn a_uniform_slice_is_read() {
+        let config = parse(r#"{"type": "top_two", "uniform_slice": 0.1}"#).unwrap();
+        assert_eq!(config.uniform_slice, SliceShare::new(0.1).ok());
+        assert_eq!(parse(&serde_json::to_string(&config).unwrap()).unwrap(), config);
+    }
+
+    #[test]
+    fn how_long_the_past_counts_is_read() {
+        for (field, memory) in [
+            ("half_life_days", Memory::HalfLife(Days::new(3.5).unwrap())),
+            ("window_days", Memory::Window(Days::new(3.5).unwrap())),
+        ] {
+            let config = parse(&format!(r#"{{"type": "ucb1", "{field}": 3.5}}"#)).unwrap();
+            assert_eq!(config.memory, memory);
+            assert_eq!(parse(&serde_json::to_string(&config).unwrap()).unwrap(), config);
+        }
+    }
+
+    #[test]
     fn wrong_fields_are_named() {
         #[track_caller]
         fn check(json: &str, expected: &str) {
@@ -266,6 +329,17 @@ mod tests {
         check(r#"{"type": "top_two", "beta": 0.4}"#, "beta is 0.4");
         check(r#"{"type": "thompson", "floor": 1.5}"#, "1.5 is not a probability");
         check(r#"{"type": "thompson", "flor": 0.1}"#, "unknown field `flor`");
+        check(
+            r#"{"type": "fixed", "half_life_days": 7}"#,
+            "`half_life_days` is no field of allocator `fixed`",
+        );
+        check(
+            r#"{"type": "fixed", "uniform_slice": 0.1}"#,
+            "`uniform_slice` is no field of allocator `fixed`",
+        );
+        check(r#"{"type": "ucb1", "uniform_slice": 0.6}"#, "a uniform slice of 0.6 is not possible");
+        check(r#"{"type": "thompson", "window_days": 0}"#, "0 is no span of days");
+        check(r#"{"type": "thompson", "window_days": 7, "half_life_days": 7}"#, "give one of them");
         check(r#"{"type": "softmax"}"#, "unknown variant `softmax`");
         check(r"{}", "missing field `type`");
     }

@@ -1,5 +1,6 @@
 //! Who is still explored, and what the others may be allocated.
 
+use crate::metric::VariantSums;
 use crate::probability::Probability;
 
 use super::config::ExplorationMinimum;
@@ -20,15 +21,17 @@ impl Exploration {
     ///
     /// The variants that could be assigned under the most weights versions are the first ones: as long as one
     /// of them lacks its minimum, weights are even. A variant that came later holds up nobody.
-    pub(super) fn of(arms: &[ArmState], minimum: ExplorationMinimum) -> Self {
+    ///
+    /// - `totals`: the sums over all units of each variant, however long ago: what is forgotten was explored.
+    pub(super) fn of(arms: &[ArmState], totals: &[VariantSums], minimum: ExplorationMinimum) -> Self {
         let strata_max = arms.iter().map(|arm| arm.strata).max().unwrap_or(0);
-        let reached = |arm: &ArmState| {
-            i64::from(minimum.units) <= arm.sums.n
-                && i64::from(minimum.nonzero) <= arm.sums.n_nonzero
+        let reached = |(arm, total): &(&ArmState, &VariantSums)| {
+            i64::from(minimum.units) <= total.n
+                && i64::from(minimum.nonzero) <= total.n_nonzero
                 && minimum.strata <= arm.strata
         };
-        if arms.iter().all(|arm| arm.strata < strata_max || reached(arm)) {
-            let established = arms.iter().enumerate().filter(|(_, arm)| reached(arm));
+        if arms.iter().zip(totals).all(|arm| arm.0.strata < strata_max || reached(&arm)) {
+            let established = arms.iter().zip(totals).enumerate().filter(|(_, arm)| reached(arm));
             Self::Newcomers { established: established.map(|(arm_idx, _)| arm_idx).collect() }
         } else {
             Self::Everyone

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::inference::moments::Moments;
 use crate::metric::{Direction, MetricKind, VariantSums};
-use crate::posterior::{Comparison, NoPosteriors, Posteriors};
+use crate::posterior::{Comparison, NoPosteriors, Posteriors, check};
 use crate::probability::Probability;
 
 use super::config::{Allocator, AllocatorConfig};
+use super::drift::{ArmStratum, without_drift};
 use super::exploration::{Exploration, place};
 use super::fixed::Fixed;
 use super::floors::{even_above, level};
@@ -25,13 +27,13 @@ pub struct AllocationInput<'a> {
     pub control_idx: Option<usize>,
     /// The active variants, 1 to [`VARIANTS_MAX`](crate::posterior::VARIANTS_MAX).
     pub arms: &'a [ArmState],
+    /// The matured units of these, in any order.
+    pub strata: &'a [ArmStratum],
 }
 
 /// What is known of one active variant.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ArmState {
-    /// The sums over its units whose reward has matured.
-    pub sums: VariantSums,
     /// Weights versions so far under which it could be assigned. A variant with fewer than another came later.
     pub strata: u32,
     /// Its registered share, for a fixed split; shares need not sum to 1.
@@ -91,13 +93,14 @@ pub enum AllocationError {
     Shares(#[from] NotWeights),
 }
 
-/// Computes the next weights, and what is believed, from the matured sums of the active variants.
+/// Computes the next weights, and what is believed, from the matured sums of the active variants in each stratum.
 ///
+/// - What is believed is free of a level that moves for all variants, and forgets as configured.
 /// - A fixed split keeps the registered shares.
 /// - Otherwise weights are even until each of the first variants has its exploration minimum, then the
 ///   allocator's above the floors. A variant that came later gets the even share, taken proportionally from
 ///   the others, until it has its own minimum.
-/// - Every weight is at least its floor. Under Thompson and top-two no variant gets more than the one most
+/// - Every weight is at least its floor, and above zero: a weight of zero says that a variant was taken out. Under Thompson and top-two no variant gets more than the one most
 ///   likely to be best, unless a floor or a newcomer's even share is more.
 ///
 /// # Errors
@@ -109,8 +112,12 @@ pub fn next_weights(
     input: &AllocationInput<'_>,
 ) -> Result<WeightsVersionDraft, AllocationError> {
     let even = Weights::uniform(input.arms.len())?;
-    let sums: Vec<VariantSums> = input.arms.iter().map(|arm| arm.sums).collect();
-    let posteriors = match Posteriors::from_sums(input.kind, input.direction, &sums) {
+    let totals = input.totals();
+    for (arm_idx, total) in totals.iter().enumerate() {
+        check(input.kind, arm_idx, total)?;
+    }
+    let known = without_drift(input.kind, config.memory, input.strata, input.arms.len());
+    let posteriors = match Posteriors::from_moments(input.kind, input.direction, &known) {
         Ok(posteriors) => Some(posteriors),
         Err(NoPosteriors::NoScale { .. }) => None,
         Err(error) => return Err(error.into()),
@@ -123,10 +130,13 @@ pub fn next_weights(
         (Fixed::weights(input.arms)?, Phase::Fixed)
     } else {
         let floors = config.floors.resolve(input.arms.len(), input.control_idx)?;
-        match (Exploration::of(input.arms, config.exploration), &compared) {
-            (Exploration::Newcomers { established }, Some(compared)) => {
-                (Allocation { config, input, established, floors }.weights(compared)?, Phase::Allocating)
-            }
+        match (Exploration::of(input.arms, &totals, config.exploration), &compared) {
+            (Exploration::Newcomers { established }, Some(compared)) => (
+                Allocation { config, input, known: &known, established, floors }
+                    .weights(compared)?
+                    .all_positive(),
+                Phase::Allocating,
+            ),
             _ => (even_above(&floors, even)?, Phase::Exploring),
         }
     };
@@ -138,6 +148,8 @@ pub fn next_weights(
 struct Allocation<'a> {
     config: &'a AllocatorConfig,
     input: &'a AllocationInput<'a>,
+    /// What is known of each of the arms.
+    known: &'a [Moments],
     /// The variants that have it, ascending.
     established: Vec<usize>,
     floors: Vec<Probability>,
@@ -164,9 +176,9 @@ impl Allocation<'_> {
             Allocator::TopTwo(top_two) => (top_two.weights(comparison, posteriors), true),
             Allocator::EpsilonGreedy(epsilon_greedy) => (epsilon_greedy.weights(posteriors), false),
             Allocator::Ucb1(Ucb1) => {
-                let sums: Vec<_> =
-                    self.established.iter().map(|&variant_idx| self.input.arms[variant_idx].sums).collect();
-                (Ucb1::weights(self.input.kind, self.input.direction, &sums), false)
+                let known: Vec<_> =
+                    self.established.iter().map(|&variant_idx| self.known[variant_idx]).collect();
+                (Ucb1::weights(self.input.kind, self.input.direction, &known), false)
             }
         };
         let weights = place(&inner, &self.established, &self.floors)?;
@@ -177,6 +189,17 @@ impl Allocation<'_> {
             }
             _ => weights,
         })
+    }
+}
+
+impl AllocationInput<'_> {
+    /// The sums of each variant over all strata.
+    fn totals(&self) -> Vec<VariantSums> {
+        let mut totals = vec![VariantSums::default(); self.arms.len()];
+        for stratum in self.strata {
+            totals.iter_mut().zip(&stratum.sums).for_each(|(total, sums)| total.merge(sums));
+        }
+        totals
     }
 }
 

@@ -1,6 +1,7 @@
 //! UCB1 as weights.
 
-use crate::metric::{Direction, MetricKind, VariantSums};
+use crate::inference::moments::Moments;
+use crate::metric::{Direction, MetricKind};
 use crate::posterior::unit_sd;
 
 use super::epsilon_greedy::highest;
@@ -23,34 +24,31 @@ use super::weights::Weights;
 pub struct Ucb1;
 
 impl Ucb1 {
-    pub(super) fn weights(kind: MetricKind, direction: Direction, sums: &[VariantSums]) -> Weights {
-        let pooled = sums.iter().fold(VariantSums::default(), |mut pooled, sum| {
-            pooled.merge(sum);
-            pooled
-        });
+    pub(super) fn weights(kind: MetricKind, direction: Direction, known: &[Moments]) -> Weights {
+        let pooled = known.iter().fold(Moments::default(), |pooled, moments| pooled.merged(moments));
         let width = 2.0 * bound_sd(kind, &pooled);
-        let log_units = (pooled.n.max(1) as f64).ln();
+        let log_units = pooled.n.max(1.0).ln();
         let sign = match direction {
             Direction::Increase => 1.0,
             Direction::Decrease => -1.0,
         };
-        let index = |sum: &VariantSums| {
-            let denominator = match kind {
-                MetricKind::Proportion | MetricKind::Mean => sum.n as f64,
-                MetricKind::Ratio => sum.d as f64,
+        let index = |moments: &Moments| {
+            let value = match kind {
+                MetricKind::Proportion | MetricKind::Mean => moments.y,
+                MetricKind::Ratio => moments.y / moments.d,
             };
-            if sum.n < 1 || denominator <= 0.0 {
+            if moments.n <= 0.0 || !value.is_finite() {
                 return f64::INFINITY;
             }
-            sign * sum.y as f64 / denominator + width * (2.0 * log_units / sum.n as f64).sqrt()
+            sign * value + width * (2.0 * log_units / moments.n).sqrt()
         };
-        let indices: Vec<f64> = sums.iter().map(index).collect();
+        let indices: Vec<f64> = known.iter().map(index).collect();
         Weights::trusted(highest(&indices))
     }
 }
 
 /// The standard deviation of one unit, as the bound needs it, in the metric's unit.
-fn bound_sd(kind: MetricKind, pooled: &VariantSums) -> f64 {
+fn bound_sd(kind: MetricKind, pooled: &Moments) -> f64 {
     match kind {
         MetricKind::Proportion => 0.5,
         MetricKind::Mean | MetricKind::Ratio => unit_sd(kind, pooled).unwrap_or(0.0),

@@ -141,6 +141,12 @@ impl Weights {
         self.0.len()
     }
 
+    /// Gives those that have nothing so little that it changes nothing.
+    pub(super) fn all_positive(self) -> Self {
+        const LEAST: f64 = 1e-300;
+        Self(self.0.into_iter().map(|weight| weight.max(LEAST)).collect())
+    }
+
     /// Takes weights that are known to be such.
     pub(super) fn trusted(weights: Vec<f64>) -> Self {
         debug_assert!(Self::new(weights.clone()).is_ok(), "{weights:?}");

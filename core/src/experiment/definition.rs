@@ -113,8 +113,8 @@ pub struct Definition {
     /// How weights follow from what is learned; the variants' weights as they are if absent.
     #[serde(default = "fixed_split")]
     pub allocator: AllocatorConfig,
-    /// How many units are assigned under one weights version before the next, 10 to 1,000,000. A version also
-    /// ends after a day, and lives a second at least.
+    /// How many units are assigned under one weights version before the next, 10 to 1,000,000; more once they are
+    /// less than a hundredth of all so far. A version also ends after a day, and lives a second at least.
     #[serde(default = "units_per_version")]
     pub units_per_version: u32,
     /// What becomes of a unit's variant when weights move.

@@ -25,7 +25,7 @@ pub struct MetricChoice {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
     /// The quantile of the values that are not zero above which a unit's value counts as the one at it,
-    /// `0.5 <= cap <= 1`; 1 caps nothing. 0.999 if absent. Proportions are never capped.
+    /// `0.5 <= cap <= 1`; 1 caps nothing. The metric's own if absent. Proportions are never capped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cap: Option<f64>,
     /// How far back before its first exposure a unit's own past makes its value less noisy, in seconds; 0 for not at
@@ -34,8 +34,6 @@ pub struct MetricChoice {
     pub history_s: Option<i64>,
 }
 
-/// The quantile above which values are capped, where none is given.
-const CAP: f64 = 0.999;
 /// How far back the past of a unit counts, where nothing is said: 14 days, in seconds.
 const HISTORY_S: i64 = 14 * 86_400;
 
@@ -54,8 +52,10 @@ impl MetricChoice {
     }
 
     /// The quantile above which values are capped; 1 where nothing is.
-    pub fn cap_quantile(&self) -> f64 {
-        self.cap.unwrap_or(CAP)
+    ///
+    /// - `own`: what the metric's author recommends.
+    pub fn cap_quantile(&self, own: Option<f64>) -> f64 {
+        self.cap.or(own).unwrap_or(1.0)
     }
 
     /// How far back the past of a unit counts, in seconds; 0 for not at all.

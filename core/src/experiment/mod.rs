@@ -12,6 +12,7 @@ pub use lifecycle::{Action, IllegalTransition, Status};
 pub use metric_choice::MetricChoice;
 pub use variant::Variant;
 
+use crate::bucketing::UniformSlice;
 use crate::id::{ExperimentId, ExperimentKey, FlagKey, VariantKey};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,12 @@ impl Experiment {
             (None, 1) => self.key.to_string(),
             (None, version) => format!("{}-v{version}", self.key),
         }
+    }
+
+    /// The units that are assigned evenly whatever the weights, if there are such.
+    pub fn uniform_slice(&self) -> Option<UniformSlice> {
+        let share = self.definition.allocator.uniform_slice?;
+        Some(UniformSlice::new(&self.salt(), share))
     }
 
     /// The position of the variant that `key` names.

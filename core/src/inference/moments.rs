@@ -121,6 +121,11 @@ impl Moments {
         Cell { n: self.n, n_nonzero: self.n_nonzero, mean: self.y, squares: self.yy }
     }
 
+    /// The denominators alone.
+    pub fn denominators(&self) -> Cell {
+        Cell { n: self.n, n_nonzero: self.n_nonzero, mean: self.d, squares: self.dd }
+    }
+
     /// The values (y − R d) / D, whose mean over all units is how far a ratio is from R, by the delta method.
     ///
     /// - `ratio`: R, the ratio that others are compared with.
@@ -144,7 +149,7 @@ impl Moments {
 }
 
 /// Σ (a − ā)(b − b̄) from Σ a, Σ b and Σ ab over n units, without the cancellation of Σab − ΣaΣb/n.
-fn around(n: i128, (a, b): (i128, i128), ab: i128) -> f64 {
+pub(super) fn around(n: i128, (a, b): (i128, i128), ab: i128) -> f64 {
     let (near_a, rest_a) = (a.div_euclid(n), a.rem_euclid(n));
     let (near_b, rest_b) = (b.div_euclid(n), b.rem_euclid(n));
     // Around the whole numbers next to the means: exact, since the result fits even if a term wraps.

@@ -39,6 +39,33 @@ pub struct HistorySums {
     pub yy: i128,
 }
 
+/// A unit with one of the largest values of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TailUnit {
+    /// Position of its stratum among those of the metric; none if its window has not passed, so that it is in no sum.
+    pub stratum_idx: Option<usize>,
+    /// Position of its variant.
+    pub variant_idx: usize,
+    /// Its numerator, not zero.
+    pub numerator: i64,
+    /// Its denominator.
+    pub denominator: i64,
+    /// What it did before its first exposure.
+    pub past: Past,
+}
+
+/// What a unit did before its first exposure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Past {
+    /// It is not known whether the unit is in the history of its stratum.
+    #[default]
+    Unknown,
+    /// The unit has no history.
+    Empty,
+    /// The unit is in the history of its stratum, with this x.
+    Was(i64),
+}
+
 /// One stratum, ready to be compared: one value a unit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stratum {
@@ -52,6 +79,11 @@ impl MetricStratum {
     /// The numerators, for proportions and means.
     pub fn numerators(&self) -> Stratum {
         self.with_cells(Moments::numerators)
+    }
+
+    /// The denominators, for ratios.
+    pub fn denominators(&self) -> Stratum {
+        self.with_cells(Moments::denominators)
     }
 
     /// The linearized values, for ratios: see [`Moments::linearized`].
@@ -69,6 +101,11 @@ impl Stratum {
     /// The units of one variant; none for an index that names no variant.
     pub fn cell(&self, variant_idx: usize) -> Cell {
         self.cells.get(variant_idx).copied().unwrap_or_default()
+    }
+
+    /// The probability of one variant; none where it is not known or 0.
+    pub fn share(&self, variant_idx: usize) -> Option<f64> {
+        self.shares.as_ref()?.get(variant_idx).copied().filter(|share| 0.0 < *share)
     }
 
     /// Units over all variants.

@@ -83,12 +83,12 @@ pub struct VariantSums {
 impl VariantSums {
     /// Adds one unit.
     pub fn add(&mut self, value: UnitValue) {
-        self.accumulate(value, 1);
+        self.count((value.numerator, value.denominator), 1);
     }
 
     /// Takes one unit back that was added before.
     pub fn remove(&mut self, value: UnitValue) {
-        self.accumulate(value, -1);
+        self.count((value.numerator, value.denominator), -1);
     }
 
     /// Adds the units of `other`.
@@ -107,8 +107,9 @@ impl VariantSums {
         *self == Self::default()
     }
 
-    fn accumulate(&mut self, value: UnitValue, sign: i64) {
-        let (y, d) = (i128::from(value.numerator), i128::from(value.denominator));
+    /// Adds (`sign` 1) or takes back (`sign` −1) a unit with two numbers, whatever they stand for.
+    pub(crate) fn count(&mut self, (y, d): (i64, i64), sign: i64) {
+        let (y, d) = (i128::from(y), i128::from(d));
         let signed = i128::from(sign);
         self.n += sign;
         self.n_nonzero += if y == 0 { 0 } else { sign };

@@ -16,7 +16,7 @@ use statrs::function::gamma::ln_gamma;
 const STIRLING_MIN: f64 = 10.0;
 
 /// `ln Γ(a) − [(a − ½) ln a − a + ½ ln 2π]` for `a >= 10`.
-fn stirling_remainder(a: f64) -> f64 {
+pub(crate) fn stirling_remainder(a: f64) -> f64 {
     let r = 1.0 / (a * a);
     (1.0 / 12.0
         - r * (1.0 / 360.0

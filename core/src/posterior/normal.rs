@@ -69,7 +69,7 @@ fn standard_density(z: f64) -> f64 {
 }
 
 /// The quantile of the standard normal distribution; infinite at 0 and 1.
-pub(super) fn standard_quantile(p: f64) -> f64 {
+pub(crate) fn standard_quantile(p: f64) -> f64 {
     let tail = p.min(1.0 - p);
     let z = SQRT_2 * erfc_inv(2.0 * tail);
     // The library's inverse is good to 1e-11; one step of Newton's method doubles the digits.

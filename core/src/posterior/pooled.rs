@@ -1,5 +1,6 @@
 //! From sums to posteriors, under a prior that is worth one unit and is taken from all variants together.
 
+use crate::inference::moments::Moments;
 use crate::metric::{Direction, MetricKind, VariantSums};
 
 use super::{Beta, Normal, Posterior, StudentT};
@@ -18,7 +19,7 @@ pub struct Posteriors {
 }
 
 /// Why nothing can be believed yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoPosteriors {
     /// Too few or too many variants.
@@ -32,10 +33,10 @@ pub enum NoPosteriors {
         "the metric has no scale yet: {n_units} units in all variants, with a denominator of {denominator}"
     )]
     NoScale {
-        /// Units over all variants.
-        n_units: i64,
+        /// Units over all variants; not whole where the past counts for less.
+        n_units: f64,
         /// Σ d over all variants.
-        denominator: i128,
+        denominator: f64,
     },
     /// Sums that no data gives.
     #[error(
@@ -94,16 +95,47 @@ impl Posteriors {
         direction: Direction,
         sums: &[VariantSums],
     ) -> Result<Self, NoPosteriors> {
-        if !(1..=VARIANTS_MAX).contains(&sums.len()) {
-            return Err(NoPosteriors::VariantCount { n_variants: sums.len() });
-        }
         for (variant_idx, sum) in sums.iter().enumerate() {
             check(kind, variant_idx, sum)?;
         }
+        let pooled = sums.iter().fold(VariantSums::default(), |mut pooled, sum| {
+            pooled.merge(sum);
+            pooled
+        });
+        let moments: Vec<Moments> = sums.iter().map(Moments::of).collect();
+        Self::of(kind, direction, &moments, &Moments::of(&pooled))
+    }
+
+    /// Computes what is believed after these moments, one for each variant: as [`Posteriors::from_sums`], for units
+    /// that need not count as a whole one each.
+    ///
+    /// - `moments`: `n >= 0`, denominators `>= 0`, sums of squares `>= 0`; proportions `0 <= y <= 1`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Posteriors::from_sums`]; that moments contradict each other is not looked for.
+    pub fn from_moments(
+        kind: MetricKind,
+        direction: Direction,
+        moments: &[Moments],
+    ) -> Result<Self, NoPosteriors> {
+        let pooled = moments.iter().fold(Moments::default(), |pooled, moments| pooled.merged(moments));
+        Self::of(kind, direction, moments, &pooled)
+    }
+
+    fn of(
+        kind: MetricKind,
+        direction: Direction,
+        moments: &[Moments],
+        pooled: &Moments,
+    ) -> Result<Self, NoPosteriors> {
+        if !(1..=VARIANTS_MAX).contains(&moments.len()) {
+            return Err(NoPosteriors::VariantCount { n_variants: moments.len() });
+        }
         let posteriors = match kind {
-            MetricKind::Proportion => sums.iter().map(rate).collect(),
-            MetricKind::Mean => means(sums)?,
-            MetricKind::Ratio => ratios(sums)?,
+            MetricKind::Proportion => moments.iter().map(rate).collect(),
+            MetricKind::Mean => means(moments, pooled)?,
+            MetricKind::Ratio => ratios(moments, pooled)?,
         };
         Ok(Self { direction, posteriors })
     }
@@ -131,23 +163,22 @@ impl Posteriors {
 
 /// The standard deviation of one unit's value (ratios: of its linearised value), over all these units, in the
 /// metric's unit; none where they do not tell it.
-pub(crate) fn unit_sd(kind: MetricKind, pooled: &VariantSums) -> Option<f64> {
-    if pooled.n < 2 {
+pub(crate) fn unit_sd(kind: MetricKind, pooled: &Moments) -> Option<f64> {
+    if pooled.n < 2.0 {
         return None;
     }
-    let n = pooled.n as f64;
     match kind {
-        MetricKind::Proportion | MetricKind::Mean => Some((squared_deviations(pooled) / (n - 1.0)).sqrt()),
-        MetricKind::Ratio if pooled.d <= 0 => None,
+        MetricKind::Proportion | MetricKind::Mean => Some((pooled.yy / (pooled.n - 1.0)).sqrt()),
+        MetricKind::Ratio if pooled.d <= 0.0 => None,
         MetricKind::Ratio => {
-            let denominator = pooled.d as f64;
-            let variance = squared_residuals(pooled, pooled.y as f64 / denominator) / (n - 1.0);
-            Some(variance.sqrt() * n / denominator)
+            let variance = squared_residuals(pooled, pooled.y / pooled.d) / (pooled.n - 1.0);
+            Some(variance.sqrt() / pooled.d)
         }
     }
 }
 
-fn check(kind: MetricKind, variant_idx: usize, sum: &VariantSums) -> Result<(), NoPosteriors> {
+/// Whether data can have these sums.
+pub(crate) fn check(kind: MetricKind, variant_idx: usize, sum: &VariantSums) -> Result<(), NoPosteriors> {
     let counts = 0 <= sum.n && 0 <= sum.d && 0 <= sum.yy && 0 <= sum.dd;
     let possible = match kind {
         MetricKind::Proportion => counts && (0..=i128::from(sum.n)).contains(&sum.y),
@@ -162,81 +193,59 @@ fn check(kind: MetricKind, variant_idx: usize, sum: &VariantSums) -> Result<(), 
     }
 }
 
-fn total(sums: &[VariantSums]) -> VariantSums {
-    sums.iter().fold(VariantSums::default(), |mut total, sum| {
-        total.merge(sum);
-        total
-    })
+fn rate(moments: &Moments) -> Posterior {
+    let successes = whole(moments.n * moments.y);
+    Posterior::Beta(Beta::from_counts(successes, moments.n - successes))
 }
 
-fn rate(sum: &VariantSums) -> Posterior {
-    Posterior::Beta(Beta::from_counts(sum.y as f64, (i128::from(sum.n) - sum.y) as f64))
+/// The whole number that rounding has moved; others stay as they are.
+fn whole(count: f64) -> f64 {
+    let nearest = count.round();
+    if (count - nearest).abs() <= ROUNDING * nearest { nearest } else { count }
 }
 
-fn means(sums: &[VariantSums]) -> Result<Vec<Posterior>, NoPosteriors> {
-    let pooled = total(sums);
-    if pooled.n < 2 {
-        return Err(NoPosteriors::NoScale { n_units: pooled.n, denominator: pooled.d });
+fn means(moments: &[Moments], pooled: &Moments) -> Result<Vec<Posterior>, NoPosteriors> {
+    if pooled.n < 2.0 {
+        return Err(NoPosteriors::NoScale { n_units: pooled.n, denominator: pooled.n * pooled.d });
     }
-    let n_pooled = pooled.n as f64;
-    let prior_mean = pooled.y as f64 / n_pooled;
-    let prior_variance = squared_deviations(&pooled) / (n_pooled - 1.0);
-    Ok(sums.iter().map(|sum| mean(sum, prior_mean, prior_variance)).collect())
+    let prior_variance = pooled.yy / (pooled.n - 1.0);
+    Ok(moments.iter().map(|moments| mean(moments, pooled.y, prior_variance)).collect())
 }
 
-fn mean(sum: &VariantSums, prior_mean: f64, prior_variance: f64) -> Posterior {
-    let n = sum.n as f64;
+fn mean(moments: &Moments, prior_mean: f64, prior_variance: f64) -> Posterior {
+    let n = moments.n;
     let weight = 1.0 + n;
-    let location = (prior_mean + sum.y as f64) / weight;
-    let distance = if sum.n == 0 { 0.0 } else { sum.y as f64 / n - prior_mean };
-    let squares = prior_variance + squared_deviations(sum) + n / weight * distance * distance;
+    let distance = if n <= 0.0 { 0.0 } else { moments.y - prior_mean };
+    let location = prior_mean + n / weight * distance;
+    let squares = prior_variance + moments.yy + n / weight * distance * distance;
     let scale = squares.sqrt() / weight;
     StudentT::new(weight, location, scale).map_or(Posterior::Point(location), Posterior::StudentT)
 }
 
-/// Σ (y − ȳ)², without the cancellation of Σy² − (Σy)²/n.
-fn squared_deviations(sum: &VariantSums) -> f64 {
-    if sum.n == 0 {
-        return 0.0;
+fn ratios(moments: &[Moments], pooled: &Moments) -> Result<Vec<Posterior>, NoPosteriors> {
+    if pooled.n < 2.0 || pooled.d <= 0.0 {
+        return Err(NoPosteriors::NoScale { n_units: pooled.n, denominator: pooled.n * pooled.d });
     }
-    let n = i128::from(sum.n);
-    let near = sum.y.div_euclid(n);
-    let rest = sum.y.rem_euclid(n);
-    // Around the whole number next to the mean: exact, since the result fits even if a term wraps.
-    let around = sum
-        .yy
-        .wrapping_sub(near.wrapping_mul(sum.y).wrapping_mul(2))
-        .wrapping_add(near.wrapping_mul(near).wrapping_mul(n));
-    let squares = match around.checked_mul(n) {
-        Some(scaled) => (scaled - rest * rest) as f64 / n as f64,
-        None => around as f64 - rest as f64 * rest as f64 / n as f64,
-    };
-    squares.max(0.0)
-}
-
-fn ratios(sums: &[VariantSums]) -> Result<Vec<Posterior>, NoPosteriors> {
-    let pooled = total(sums);
-    if pooled.n < 2 || pooled.d == 0 {
-        return Err(NoPosteriors::NoScale { n_units: pooled.n, denominator: pooled.d });
-    }
-    let n_pooled = pooled.n as f64;
-    let prior_ratio = pooled.y as f64 / pooled.d as f64;
-    let prior_denominator = pooled.d as f64 / n_pooled;
-    let prior_variance = squared_residuals(&pooled, prior_ratio) / (n_pooled - 1.0);
-    let posterior = |sum: &VariantSums| {
-        let denominator = prior_denominator + sum.d as f64;
-        let location = (prior_ratio * prior_denominator + sum.y as f64) / denominator;
-        let pull = (prior_ratio - location) * prior_denominator;
-        let squares = prior_variance + squared_residuals(sum, location) + pull * pull;
+    let prior_ratio = pooled.y / pooled.d;
+    let prior_variance = squared_residuals(pooled, prior_ratio) / (pooled.n - 1.0);
+    let posterior = |moments: &Moments| {
+        let denominator = pooled.d + moments.n * moments.d;
+        let location = (prior_ratio * pooled.d + moments.n * moments.y) / denominator;
+        let pull = (prior_ratio - location) * pooled.d;
+        let squares = prior_variance + squared_residuals(moments, location) + pull * pull;
         Normal::new(location, squares.sqrt() / denominator)
             .map_or(Posterior::Point(location), Posterior::Normal)
     };
-    Ok(sums.iter().map(posterior).collect())
+    Ok(moments.iter().map(posterior).collect())
 }
 
 /// Σ (y − R·d)².
-fn squared_residuals(sum: &VariantSums, ratio: f64) -> f64 {
-    let (yy, yd, dd) = (sum.yy as f64, sum.yd as f64, sum.dd as f64);
-    let squares = yy - 2.0 * ratio * yd + ratio * ratio * dd;
-    if squares <= ROUNDING * (yy + ratio * ratio * dd) { 0.0 } else { squares }
+fn squared_residuals(moments: &Moments, ratio: f64) -> f64 {
+    let off = moments.y - ratio * moments.d;
+    let around = moments.yy - 2.0 * ratio * moments.yd + ratio * ratio * moments.dd;
+    let squares = around + moments.n * off * off;
+    let of_what = moments.yy
+        + moments.n * moments.y * moments.y
+        + ratio * ratio * (moments.dd + moments.n * moments.d * moments.d);
+    if squares <= ROUNDING * of_what { 0.0 } else { squares }
 }

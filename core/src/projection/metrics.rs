@@ -1,8 +1,11 @@
 //! The metrics in use, and which of them read which event.
 
+use super::event::StoredEvent;
 use super::rows::{MetricSpec, ORDER_ID};
 use crate::id::MetricId;
+use crate::time::Timestamp;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Position of a metric among those in use.
 pub(super) type MetricIdx = u32;
@@ -67,6 +70,22 @@ impl Metrics {
     /// Those that read events with this name.
     pub(super) fn readers(&self, event_name: &str) -> &[Reader] {
         self.readers.get(event_name).map_or(&[], Vec::as_slice)
+    }
+
+    /// For each metric that reads one of `events`, when the newest of these happened, to the minute.
+    pub(super) fn newest(&self, events: &[Arc<StoredEvent>]) -> HashMap<MetricId, Timestamp> {
+        const MINUTE_US: i64 = 60_000_000;
+        let mut newest: HashMap<MetricId, Timestamp> = HashMap::new();
+        for event in events {
+            let micros = event.time.as_micros();
+            let minute = Timestamp::from_micros(micros - micros.rem_euclid(MINUTE_US));
+            for (metric, _) in
+                self.readers(&event.name).iter().filter_map(|reader| self.get(reader.metric_idx))
+            {
+                newest.entry(*metric).and_modify(|at| *at = minute.max(*at)).or_insert(minute);
+            }
+        }
+        newest
     }
 
     /// Those of which some event is grouped by this property.

@@ -9,11 +9,13 @@
 //! [`Projector::forget`] if writing failed.
 
 mod event;
+mod history;
 mod metrics;
 mod pending;
 mod placing;
 mod projector;
 mod rows;
+mod tail;
 mod tracked;
 mod unit;
 mod units;
@@ -22,8 +24,10 @@ mod units;
 mod tests;
 
 pub use event::{DECISION, OrderBook, Sighting, StoredEvent, Trust};
+pub use history::history_sums;
 pub use projector::{Changes, Projector};
 pub use rows::{MetricSpec, ORDER_ID, Row};
+pub use tail::{TailKey, TailRow};
 pub use tracked::{MetricSlot, StatKey, Tracked, TrackedMetric, bucket_width_us};
 pub use unit::{Accumulators, Exposure, Placement, Stratum, UnitMetric};
 

@@ -7,6 +7,7 @@ use super::tracked::Tracked;
 use super::unit::{Accumulators, Placement, UnitMetric};
 use super::units::{UnitIdx, Units};
 use crate::id::ExperimentId;
+use crate::metric::UnitValue;
 use std::collections::HashMap;
 
 /// The experiments whose figures are kept.
@@ -29,6 +30,21 @@ struct Place {
     placement_idx: usize,
     /// Position among the experiment's metrics.
     metric_idx: usize,
+    span: Span,
+}
+
+/// Whether a value is of what came after a unit's first exposure or before it.
+#[derive(Clone, Copy)]
+enum Span {
+    Window,
+    History,
+}
+
+impl Asked {
+    fn ask(&mut self, sums: &Accumulators, place: Place) {
+        self.sums.extend_from_slice(sums.as_slice());
+        self.places.push(place);
+    }
 }
 
 impl Experiments {
@@ -65,7 +81,7 @@ impl Experiments {
             let mut placements = Vec::with_capacity(state.seen.len());
             for (experiment, seen) in &state.seen {
                 let Some((tracked, positions)) = self.0.get(experiment) else { continue };
-                let Some(mut placement) = tracked.place(seen) else { continue };
+                let Some(mut placement) = tracked.place(&state.id, seen) else { continue };
                 if let Some(exposure) = placement.exposure {
                     placement.metrics.reserve_exact(positions.len());
                     for (metric, position) in tracked.metrics.iter().zip(positions) {
@@ -77,15 +93,20 @@ impl Experiments {
                             let k = metrics.get(metric_idx).map_or(0, |(_, spec)| spec.k);
                             let counted = state.sums(metric_idx, exposure.at, until);
                             sums = counted.unwrap_or_else(|| Accumulators::zeros(k));
-                            asked.sums.extend_from_slice(sums.as_slice());
-                            asked.places.push(Place {
+                            let place = Place {
                                 unit: *unit,
                                 touched_idx,
                                 placement_idx: placements.len(),
                                 metric_idx: placement.metrics.len(),
-                            });
+                                span: Span::Window,
+                            };
+                            asked.ask(&sums, place);
+                            let from = exposure.at.plus_seconds(-metric.history_s);
+                            if let Some(before) = state.sums_of_some(metric_idx, from, exposure.at) {
+                                asked.ask(&before, Place { span: Span::History, ..place });
+                            }
                         }
-                        placement.metrics.push(UnitMetric { sums, value: None });
+                        placement.metrics.push(UnitMetric { sums, value: None, history: None });
                     }
                 }
                 placements.push(placement);
@@ -105,11 +126,12 @@ impl Experiments {
     ) -> Changes {
         let mut changes = Changes::default();
         for (unit, before) in touched.iter().zip(before) {
-            let after = units.get(*unit).map_or(&[][..], |state| &state.placements);
+            let Some(state) = units.get(*unit) else { continue };
+            let after = &state.placements;
             let gone = before.iter().filter(|old| !after.iter().any(|new| new.experiment == old.experiment));
             for old in gone {
                 if let Some(tracked) = self.get(old.experiment) {
-                    tracked.recount(Some(old), None, &mut changes.sums);
+                    tracked.recount(&state.id, Some(old), None, &mut changes);
                 }
             }
             for (placement_idx, new) in after.iter().enumerate() {
@@ -117,7 +139,7 @@ impl Experiments {
                 if let Some(tracked) = self.get(new.experiment)
                     && old != Some(new)
                 {
-                    tracked.recount(old, Some(new), &mut changes.sums);
+                    tracked.recount(&state.id, old, Some(new), &mut changes);
                     changes.placed.push((*unit, placement_idx));
                 }
             }
@@ -150,7 +172,11 @@ fn evaluate(
             let experiment = placement.experiment;
             let Some(unit_metric) = placement.metrics.get_mut(place.metric_idx) else { continue };
             if let Some(values) = &values {
-                unit_metric.value = values.get(idx).copied().flatten();
+                let value = values.get(idx).copied().flatten();
+                match place.span {
+                    Span::Window => unit_metric.value = value,
+                    Span::History => unit_metric.history = value.map(UnitValue::numerator),
+                }
             } else {
                 let old = before.get(place.touched_idx).into_iter().flatten();
                 let mut old = old.filter(|old| old.experiment == experiment);

@@ -6,11 +6,13 @@ use super::metrics::Metrics;
 use super::pending::Pending;
 use super::placing::Experiments;
 use super::rows::{Group, MetricSpec, ORDER_ID};
+use super::tail::{TailKey, TailRow};
 use super::tracked::{StatKey, Tracked};
 use super::unit::Placement;
 use super::units::{UnitIdx, Units};
 use crate::id::{ExperimentId, MetricId};
 use crate::metric::VariantSums;
+use crate::time::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -28,6 +30,10 @@ pub struct Projector {
 pub struct Changes {
     /// What to add to the sums of variants.
     pub sums: HashMap<StatKey, VariantSums>,
+    /// Units in the tails of metrics that are new or count elsewhere than before; `None` takes one away.
+    pub tail: Vec<(TailKey, Option<TailRow>)>,
+    /// The time of the newest event that each metric reads, to the minute.
+    pub newest: HashMap<MetricId, Timestamp>,
     /// Placements that are new or other than before, by position among their unit's.
     pub(super) placed: Vec<(UnitIdx, usize)>,
     pub(super) touched: Vec<UnitIdx>,
@@ -149,7 +155,8 @@ impl Projector {
         }
         pending.observe(&mut self.units, engine);
         let before = self.experiments.place(&touched, (&self.metrics, &mut self.units), engine);
-        self.experiments.compare(touched, before, &self.units)
+        let changes = self.experiments.compare(touched, before, &self.units);
+        Changes { newest: self.metrics.newest(events), ..changes }
     }
 
     /// Placements that are new or other than before, each with its unit. Valid until the next call that changes

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::id::{ExperimentId, MetricId};
+use crate::inference::strata::HistorySums;
 use crate::metric::extract::Cell;
 use crate::metric::fields::FieldSpec;
 use crate::metric::{UnitValue, VariantSums};
@@ -15,6 +16,7 @@ const EXPERIMENT: ExperimentId = ExperimentId(7);
 const NET_AOV: MetricId = MetricId(1);
 const DISTINCT: MetricId = MetricId(2);
 const WINDOW_S: i64 = 40;
+const HISTORY_S: i64 = 15;
 
 fn specs() -> [(MetricId, MetricSpec); 2] {
     let net_aov = r#"{"columns":[{"name":"amount","type":"money"}],"events":[
@@ -49,12 +51,18 @@ impl MetricEngine for Engine {
     }
 }
 
+fn tracked_metric(metric: MetricId) -> TrackedMetric {
+    TrackedMetric { metric, window_s: WINDOW_S, history_s: HISTORY_S, has_tail: true }
+}
+
 /// A store in memory around a projector, as the server has one around a database.
 struct World {
     projector: Projector,
     log: Vec<StoredEvent>,
     sums: HashMap<StatKey, VariantSums>,
     placements: BTreeMap<Box<str>, Placement>,
+    tail: BTreeMap<TailKey, TailRow>,
+    newest: BTreeMap<MetricId, Timestamp>,
 }
 
 impl World {
@@ -62,14 +70,16 @@ impl World {
         let mut projector = Projector::default();
         projector.track(Tracked {
             experiment: EXPERIMENT,
-            metrics: [NET_AOV, DISTINCT].map(|metric| TrackedMetric { metric, window_s: WINDOW_S }).into(),
+            metrics: [NET_AOV, DISTINCT].map(tracked_metric).into(),
             adaptive: false,
+            uniform_slice: None,
             removed_at: vec![None, None],
         });
         for (metric, spec) in specs() {
             projector.know(metric, spec);
         }
-        Self { projector, log: Vec::new(), sums: HashMap::new(), placements: BTreeMap::new() }
+        let (log, sums, placements) = (Vec::new(), HashMap::new(), BTreeMap::new());
+        Self { projector, log, sums, placements, tail: BTreeMap::new(), newest: BTreeMap::new() }
     }
 
     fn orders<'a>(&self, events: impl Iterator<Item = &'a StoredEvent>) -> OrderBook {
@@ -102,58 +112,111 @@ impl World {
             self.sums.entry(*key).or_default().merge(sums);
         }
         self.sums.retain(|_, sums| !sums.is_empty());
+        for (key, row) in &changes.tail {
+            match row {
+                Some(row) => self.tail.insert(key.clone(), *row),
+                None => Some(self.tail.remove(key).expect("what is taken away was there")),
+            };
+        }
+        for (metric, at) in &changes.newest {
+            self.newest.entry(*metric).and_modify(|newest| *newest = (*at).max(*newest)).or_insert(*at);
+        }
         let placements = self.projector.placements(&changes);
         self.placements.extend(placements.map(|(unit, placement)| (unit.into(), placement.clone())));
         self.log.extend(fresh.iter().map(|event| StoredEvent::clone(event)));
     }
 }
 
+/// What a world has in the end.
+#[derive(Debug, Default, PartialEq)]
+struct State {
+    sums: BTreeMap<(String, u16), VariantSums>,
+    /// Metric, numerator, unit, variant, denominator and what was before.
+    tail: BTreeSet<(u16, i64, String, u16, i64, Option<i64>)>,
+    newest: BTreeMap<MetricId, Timestamp>,
+}
+
 /// The state the slow way: looks at every event again for every unit.
-fn oracle(events: &[StoredEvent]) -> BTreeMap<(String, u16), VariantSums> {
-    let mut sums: BTreeMap<(String, u16), VariantSums> = BTreeMap::new();
+fn oracle(events: &[StoredEvent]) -> State {
+    let mut state = State::default();
     let events: BTreeMap<_, _> = events.iter().map(|event| (event.message_id.clone(), event)).collect();
     let events: Vec<_> = events.into_values().collect();
+    for event in &events {
+        let metrics: &[_] = match &*event.name {
+            "Order Completed" | "Order Refunded" => &[NET_AOV],
+            "Product Viewed" => &[DISTINCT],
+            _ => &[],
+        };
+        for metric in metrics {
+            let newest = state.newest.entry(*metric).or_insert(Timestamp::from_micros(0));
+            *newest = (*newest).max(Timestamp::from_micros(event.time.as_micros() / 60_000_000 * 60_000_000));
+        }
+    }
     let units: BTreeSet<_> = events.iter().map(|event| event.unit.clone()).collect();
+    let mut add = |slot: &str, variant_idx: u16, y: i64, d: i64| {
+        state.sums.entry((slot.into(), variant_idx)).or_default().count((y, d), 1);
+    };
     for unit in units {
         let seen: Vec<_> = events.iter().filter(|e| e.unit == unit && e.sighting.is_some()).collect();
         let variants: BTreeSet<_> = seen.iter().filter_map(|e| e.sighting.map(|s| s.variant_idx)).collect();
         let Some(from) = seen.iter().map(|event| event.time).min() else { continue };
         if variants.len() > 1 {
-            sums.entry(("quarantine".into(), 0)).or_default().add(UnitValue::ONE);
+            add("quarantine", 0, 1, 1);
             continue;
         }
         let variant_idx = *variants.first().unwrap();
-        let inside = |time: Timestamp| from <= time && time < from.plus_seconds(WINDOW_S);
-        let (mut amount, mut n_orders) = (0_i64, 0_i64);
-        let order_ids: BTreeSet<_> = events.iter().filter_map(|event| event.order_id.clone()).collect();
-        for order_id in order_ids {
-            let about: Vec<_> = events.iter().filter(|e| e.order_id.as_ref() == Some(&order_id)).collect();
-            let counting = about.iter().filter(|e| &*e.name == "Order Completed").min_by_key(|e| e.rank());
-            let cancelled = about.iter().any(|e| &*e.name == "Order Cancelled");
-            let Some(order) = counting.filter(|o| o.unit == unit && inside(o.time) && !cancelled) else {
-                continue;
-            };
-            let revenue = cents(&order.body, "revenue");
-            let mut refunds: Vec<_> = about.iter().filter(|e| &*e.name == "Order Refunded").collect();
-            refunds.sort_by_key(|e| e.rank());
-            let taken: i64 = refunds.iter().map(|e| cents(&e.body, "total")).sum();
-            amount += revenue - taken.min(revenue);
-            n_orders += 1;
+        add("exposures", variant_idx, 1, 1);
+        let window = (from, from.plus_seconds(WINDOW_S));
+        let history = (from.plus_seconds(-HISTORY_S), from);
+        for (metric_idx, name, of) in
+            [(0, "aov", orders_of as fn(&[&StoredEvent], &str, _) -> _), (1, "distinct", views_of)]
+        {
+            let (y, d, _) = of(&events, &unit, window);
+            add(name, variant_idx, y, d);
+            let (x, _, n_rows) = of(&events, &unit, history);
+            if 0 < n_rows {
+                add(&format!("{name} before"), variant_idx, x, y);
+            }
+            if y != 0 {
+                let before = (0 < n_rows).then_some(x);
+                state.tail.insert((metric_idx, y, unit.to_string(), variant_idx, d, before));
+            }
         }
-        let mut viewed: Vec<_> =
-            events.iter().filter(|e| e.unit == unit && &*e.name == "Product Viewed").collect();
-        viewed.sort_by_key(|event| event.rank());
-        let mut products = BTreeSet::new();
-        viewed.retain(|event| products.insert(&event.body));
-        let distinct = viewed.iter().filter(|event| inside(event.time)).count();
-        let value = |y: i64, d: i64| UnitValue::from_f64(y as f64, d as f64).unwrap();
-        sums.entry(("exposures".into(), variant_idx)).or_default().add(UnitValue::ONE);
-        sums.entry(("aov".into(), variant_idx)).or_default().add(value(amount, n_orders));
-        sums.entry(("distinct".into(), variant_idx))
-            .or_default()
-            .add(value(i64::try_from(distinct).unwrap(), 1));
     }
-    sums
+    state
+}
+
+/// Amount, count, and how many orders stand in a span of time.
+fn orders_of(events: &[&StoredEvent], unit: &str, span: (Timestamp, Timestamp)) -> (i64, i64, i64) {
+    let (mut amount, mut n_orders) = (0, 0);
+    let order_ids: BTreeSet<_> = events.iter().filter_map(|event| event.order_id.clone()).collect();
+    for order_id in order_ids {
+        let about: Vec<_> = events.iter().filter(|e| e.order_id.as_ref() == Some(&order_id)).collect();
+        let counting = about.iter().filter(|e| &*e.name == "Order Completed").min_by_key(|e| e.rank());
+        let cancelled = about.iter().any(|e| &*e.name == "Order Cancelled");
+        let inside = |order: &&&&StoredEvent| span.0 <= order.time && order.time < span.1;
+        let Some(order) = counting.filter(inside).filter(|o| *o.unit == *unit && !cancelled) else {
+            continue;
+        };
+        let revenue = cents(&order.body, "revenue");
+        let refunds = about.iter().filter(|e| &*e.name == "Order Refunded");
+        let taken: i64 = refunds.map(|e| cents(&e.body, "total")).sum();
+        amount += revenue - taken.min(revenue);
+        n_orders += 1;
+    }
+    (amount, n_orders, n_orders)
+}
+
+/// How many products were first viewed in a span of time.
+fn views_of(events: &[&StoredEvent], unit: &str, span: (Timestamp, Timestamp)) -> (i64, i64, i64) {
+    let mut viewed: Vec<_> =
+        events.iter().filter(|e| *e.unit == *unit && &*e.name == "Product Viewed").collect();
+    viewed.sort_by_key(|event| event.rank());
+    let mut products = BTreeSet::new();
+    viewed.retain(|event| products.insert(&event.body));
+    let distinct = viewed.iter().filter(|event| span.0 <= event.time && event.time < span.1).count();
+    let distinct = i64::try_from(distinct).unwrap();
+    (distinct, 1, distinct)
 }
 
 fn cents(body: &str, name: &str) -> i64 {
@@ -169,15 +232,27 @@ fn by_slot(sums: &HashMap<StatKey, VariantSums>) -> BTreeMap<(String, u16), Vari
             MetricSlot::Quarantine => "quarantine",
             MetricSlot::Metric(0) => "aov",
             MetricSlot::Metric(_) => "distinct",
+            MetricSlot::History(0) => "aov before",
+            MetricSlot::History(_) => "distinct before",
         };
         by_slot.entry((slot.into(), key.variant_idx)).or_default().merge(sums);
     }
     by_slot
 }
 
+impl World {
+    fn state(&self) -> State {
+        let tail = self.tail.iter().map(|(key, row)| {
+            let (metric_idx, numerator, unit) = (key.metric_idx, key.numerator, key.unit.to_string());
+            (metric_idx, numerator, unit, row.variant_idx, row.denominator, row.history)
+        });
+        State { sums: by_slot(&self.sums), tail: tail.collect(), newest: self.newest.clone() }
+    }
+}
+
 /// Few units, orders and instants, so that everything collides with everything.
 fn event() -> impl Strategy<Value = StoredEvent> {
-    (0..12_u16, 0..4_u8, 0..60_i64, 0..5_u8, 0..9_u8, any::<bool>()).prop_map(
+    (0..12_u16, 0..4_u8, 30..90_i64, 0..5_u8, 0..9_u8, any::<bool>()).prop_map(
         |(id, unit, second, order, kind, from_server)| {
             let order_id: Box<str> = format!("o{order}").into();
             let amount = 10 * (i64::from(order) + 1);
@@ -236,7 +311,7 @@ proptest! {
             }
         }
         world.send(&batch);
-        prop_assert_eq!(by_slot(&world.sums), oracle(&events));
+        prop_assert_eq!(world.state(), oracle(&events));
     }
 }
 
@@ -281,6 +356,40 @@ impl MetricEngine for Half {
 }
 
 #[test]
+fn what_came_before_exposure_stands_beside_what_came_after_however_late_it_is_told() {
+    let event = |id: &str, second: i64, cents: i64| StoredEvent {
+        message_id: id.into(),
+        name: if cents == 0 { "Experiment Viewed" } else { "Order Completed" }.into(),
+        unit: "u".into(),
+        order_id: (cents != 0).then(|| id.into()),
+        trust: Trust::Server,
+        time: Timestamp::from_micros(second * 1_000_000),
+        sighting: (cents == 0).then_some(Sighting {
+            experiment: EXPERIMENT,
+            variant_idx: 0,
+            exposed: true,
+            version: None,
+            propensity: None,
+        }),
+        body: format!(r#"{{"properties": {{"revenue": {cents}e-2}}}}"#).into(),
+    };
+    let mut world = World::new();
+    let history = |world: &World| {
+        let mut rows = world.sums.iter().filter(|(key, _)| key.slot == MetricSlot::History(0));
+        rows.next().map(|(_, row)| history_sums(row))
+    };
+    world.send(&[event("seen", 20, 0), event("after", 25, 500), event("long before", 4, 900)]);
+    assert_eq!(history(&world), None, "nothing in the 15 seconds before");
+    world.send(&[event("before", 19, 300)]);
+    let expected = HistorySums { n: 1, x: 300, y: 500, xx: 90_000, xy: 150_000, yy: 250_000 };
+    assert_eq!(history(&world), Some(expected));
+    // Seen earlier than was known: what was before is after, and what was long before is not.
+    world.send(&[event("seen too", 10, 0)]);
+    let expected = HistorySums { n: 1, x: 900, y: 800, xx: 810_000, xy: 720_000, yy: 640_000 };
+    assert_eq!(history(&world), Some(expected));
+}
+
+#[test]
 fn figures_of_a_metric_that_is_away_stay_as_they_are_and_others_go_on() {
     let event = |id: &str, name: &str, second: i64, properties: &str| StoredEvent {
         message_id: id.into(),
@@ -301,6 +410,7 @@ fn figures_of_a_metric_that_is_away_stay_as_they_are_and_others_go_on() {
     let mut world = World::new();
     world.send(&[
         event("seen", "Experiment Viewed", 0, ""),
+        event("o0", "Order Completed", -1, r#""revenue": 4.00"#),
         event("o1", "Order Completed", 1, r#""revenue": 10.00"#),
     ]);
     let later = [
@@ -313,5 +423,8 @@ fn figures_of_a_metric_that_is_away_stay_as_they_are_and_others_go_on() {
     let slots = by_slot(&world.sums);
     let (aov, distinct) = (slots[&("aov".to_owned(), 0)], slots[&("distinct".to_owned(), 0)]);
     assert_eq!((aov.n, aov.y, aov.d), (1, 1_000, 1));
+    let before = slots[&("aov before".to_owned(), 0)];
+    assert_eq!((before.n, before.y, before.d), (1, 400, 1_000));
+    assert!(changes.tail.iter().all(|(key, _)| key.metric_idx == 1), "{:?}", changes.tail);
     assert_eq!((distinct.n, distinct.y), (1, 1));
 }

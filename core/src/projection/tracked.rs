@@ -1,11 +1,16 @@
 //! Experiments as projection sees them, and the keys of what it keeps.
 
+use super::history;
+use super::projector::Changes;
+use super::tail::{TailKey, TailRow};
 use super::unit::{Exposure, Placement, Seen, Stratum};
+use crate::bucketing::UniformSlice;
 use crate::id::{ExperimentId, MetricId};
 use crate::metric::{UnitValue, VariantSums};
 use crate::snapshot::Assignment;
 use crate::time::Timestamp;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// An experiment whose figures are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +21,8 @@ pub struct Tracked {
     pub metrics: Vec<TrackedMetric>,
     /// Whether weights move, so that units are grouped by weights version and not by day.
     pub adaptive: bool,
+    /// The units that are assigned evenly all the same, so that they are grouped by day.
+    pub uniform_slice: Option<UniformSlice>,
     /// For each variant, when it was taken out.
     pub removed_at: Vec<Option<Timestamp>>,
 }
@@ -27,6 +34,10 @@ pub struct TrackedMetric {
     pub metric: MetricId,
     /// How long after first exposure events count, in seconds.
     pub window_s: i64,
+    /// How long before first exposure they count as history, in seconds; 0 if none is kept.
+    pub history_s: i64,
+    /// Whether the largest values are kept one by one.
+    pub has_tail: bool,
 }
 
 /// What a row of variant statistics counts.
@@ -38,6 +49,8 @@ pub enum MetricSlot {
     Quarantine,
     /// The values of the experiment's metric at this position.
     Metric(u16),
+    /// What came before exposure of units that have a history, by the same metric: see [`history_sums`](super::history_sums).
+    History(u16),
 }
 
 /// Names one row of variant statistics.
@@ -73,9 +86,9 @@ pub fn bucket_width_us(window_s: i64) -> i64 {
 
 impl Tracked {
     /// Where a unit stands in this experiment; `None` if it was neither assigned nor exposed.
-    pub(super) fn place(&self, seen: &[Seen]) -> Option<Placement> {
+    pub(super) fn place(&self, unit: &str, seen: &[Seen]) -> Option<Placement> {
         let assignment = self.assignment(seen);
-        let exposure = self.exposure(seen);
+        let exposure = self.exposure(unit, seen);
         let is_placed = assignment.is_some() || exposure.is_some();
         is_placed.then(|| Placement {
             experiment: self.experiment,
@@ -93,15 +106,15 @@ impl Tracked {
         Some(Assignment { variant_idx, version, propensity })
     }
 
-    fn exposure(&self, seen: &[Seen]) -> Option<Exposure> {
+    fn exposure(&self, unit: &str, seen: &[Seen]) -> Option<Exposure> {
         let shown = || seen.iter().filter_map(|seen| seen.exposed_at.map(|at| (at, seen)));
         let (at, first) = shown().min_by_key(|(at, seen)| (*at, seen.variant_idx))?;
         let ended = self.removed_at(first.variant_idx);
         let in_two = shown().any(|(at, seen)| {
             seen.variant_idx != first.variant_idx && ended.is_none_or(|removed_at| at < removed_at)
         });
-        let version =
-            first.assigned.filter(|_| self.adaptive).map(|(_, version, _)| Stratum::Version(version));
+        let by_weights = self.adaptive && !self.uniform_slice.is_some_and(|slice| slice.contains(unit));
+        let version = first.assigned.filter(|_| by_weights).map(|(_, version, _)| Stratum::Version(version));
         let ours = first.assigned.map(|(_, _, propensity)| propensity);
         let imported = first.imported.map(|(_, propensity)| propensity);
         Some(Exposure {
@@ -116,28 +129,47 @@ impl Tracked {
         self.removed_at.get(usize::from(variant_idx)).copied().flatten()
     }
 
-    /// Counts a placement in the sums instead of the one before.
-    pub(super) fn recount(&self, old: Option<&Placement>, new: Option<&Placement>, sums: &mut Sums) {
+    /// Counts a unit's placement instead of the one before.
+    pub(super) fn recount(
+        &self,
+        unit: &Arc<str>,
+        old: Option<&Placement>,
+        new: Option<&Placement>,
+        changes: &mut Changes,
+    ) {
         let exposure = |placement: Option<&Placement>| placement.and_then(|placement| placement.exposure);
         if exposure(old) != exposure(new) {
-            self.count_exposure(old, VariantSums::remove, sums);
-            self.count_exposure(new, VariantSums::add, sums);
+            self.count_exposure(old, VariantSums::remove, &mut changes.sums);
+            self.count_exposure(new, VariantSums::add, &mut changes.sums);
         }
-        let value = |placement: Option<&Placement>, metric_idx: usize| {
-            let value = placement?.metrics.get(metric_idx)?.value?;
-            Some((self.metric_key(placement?.exposure?, metric_idx)?, value))
-        };
         for metric_idx in 0..self.metrics.len() {
-            let (old, new) = (value(old, metric_idx), value(new, metric_idx));
-            if old != new {
-                if let Some((key, value)) = old {
-                    sums.entry(key).or_default().remove(value);
-                }
-                if let Some((key, value)) = new {
-                    sums.entry(key).or_default().add(value);
-                }
+            let (old, new) = (self.counted(old, metric_idx), self.counted(new, metric_idx));
+            if old == new {
+                continue;
+            }
+            if let Some(old) = &old {
+                old.count(&mut changes.sums, -1);
+            }
+            if let Some(new) = &new {
+                new.count(&mut changes.sums, 1);
+            }
+            if self.metrics.get(metric_idx).is_some_and(|metric| metric.has_tail) {
+                let row = |counted: Option<Counted>| counted.and_then(|counted| counted.tail_row(unit));
+                let (old, new) = (row(old), row(new));
+                let stays = |(key, _): &(TailKey, TailRow)| new.as_ref().is_some_and(|(new, _)| new == key);
+                let gone = old.as_ref().filter(|old| !stays(old)).map(|(key, _)| (key.clone(), None));
+                changes.tail.extend(gone);
+                let is_new = old != new;
+                changes.tail.extend(new.filter(|_| is_new).map(|(key, row)| (key, Some(row))));
             }
         }
+    }
+
+    /// What a placement says of a metric; `None` where the unit counts for none of its variants.
+    fn counted(&self, placement: Option<&Placement>, metric_idx: usize) -> Option<Counted> {
+        let metric = placement?.metrics.get(metric_idx)?;
+        let key = self.metric_key(placement?.exposure?, metric_idx)?;
+        Some(Counted { key, metric_idx: metric_idx as u16, value: metric.value?, history: metric.history })
     }
 
     fn count_exposure(
@@ -167,9 +199,64 @@ impl Tracked {
     }
 }
 
+/// One unit in the figures of a metric.
+#[derive(PartialEq)]
+struct Counted {
+    key: StatKey,
+    metric_idx: u16,
+    value: UnitValue,
+    history: Option<i64>,
+}
+
+impl Counted {
+    /// Adds it (`sign` 1) or takes it back (`sign` −1).
+    fn count(&self, sums: &mut Sums, sign: i64) {
+        let (y, d) = (self.value.numerator(), self.value.denominator());
+        sums.entry(self.key).or_default().count((y, d), sign);
+        if let Some(x) = self.history {
+            let key = StatKey { slot: MetricSlot::History(self.metric_idx), ..self.key };
+            history::count(sums.entry(key).or_default(), (x, y), sign);
+        }
+    }
+
+    fn tail_row(&self, unit: &Arc<str>) -> Option<(TailKey, TailRow)> {
+        let (numerator, denominator) = (self.value.numerator(), self.value.denominator());
+        let StatKey { experiment, stratum, bucket, variant_idx, .. } = self.key;
+        let key = TailKey { experiment, metric_idx: self.metric_idx, numerator, unit: Arc::clone(unit) };
+        let row = TailRow { stratum, bucket, variant_idx, denominator, history: self.history };
+        (numerator != 0).then_some((key, row))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allocation::SliceShare;
+
+    #[test]
+    fn units_in_the_slice_are_grouped_by_day_and_the_others_by_version() {
+        let slice = UniformSlice::new("salt", SliceShare::new(0.5).unwrap());
+        let tracked = Tracked {
+            experiment: ExperimentId(1),
+            metrics: Vec::new(),
+            adaptive: true,
+            uniform_slice: Some(slice),
+            removed_at: vec![None; 2],
+        };
+        let at = Timestamp::from_micros(3 * 86_400_000_000);
+        let seen =
+            Seen { variant_idx: 1, exposed_at: Some(at), assigned: Some((at, 7, 0.5)), imported: None };
+        let mut n_inside = 0;
+        for unit in (0..100).map(|unit_idx| format!("visitor-{unit_idx}")) {
+            let placement = tracked.place(&unit, &[seen]).unwrap();
+            let is_inside = slice.contains(&unit);
+            let expected = if is_inside { Stratum::Day(3) } else { Stratum::Version(7) };
+            assert_eq!(placement.exposure.unwrap().stratum, expected, "{unit}");
+            assert_eq!(placement.assignment.unwrap().version, 7, "{unit} keeps what it got");
+            n_inside += usize::from(is_inside);
+        }
+        assert!((30..70).contains(&n_inside), "{n_inside}");
+    }
 
     #[test]
     fn buckets_are_a_small_part_of_the_window() {

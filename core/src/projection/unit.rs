@@ -46,6 +46,8 @@ pub struct UnitMetric {
     pub sums: Accumulators,
     /// The unit's value; `None` if the metric could not tell.
     pub value: Option<UnitValue>,
+    /// The numerator over the span before its first exposure; `None` if nothing counted there.
+    pub history: Option<i64>,
 }
 
 /// The sums of a metric's contributions, k of them.
@@ -76,7 +78,8 @@ impl Accumulators {
 /// The units within which weights were constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stratum {
-    /// The UTC day of first exposure, in days since 1970: for a fixed split and for assignments made elsewhere.
+    /// The UTC day of first exposure, in days since 1970: for a fixed split, for the uniform slice of an allocator, and
+    /// for assignments made elsewhere.
     Day(i32),
     /// A weights version.
     Version(u32),
@@ -138,18 +141,19 @@ impl MetricRows {
         }
     }
 
-    /// Adds up what counts in `from <= time < until`.
-    fn sums(&self, from: Timestamp, until: Timestamp) -> Accumulators {
-        let mut sums = Accumulators::zeros(self.k);
+    /// Adds up what counts in `from <= time < until`, and says how many rows do.
+    fn sums(&self, from: Timestamp, until: Timestamp) -> (Accumulators, usize) {
+        let (mut sums, mut n_rows) = (Accumulators::zeros(self.k), 0);
         let within = from.as_micros()..until.as_micros();
         for row in self.rows.chunks_exact(ROW_HEAD + self.k) {
             if let [_, time, contribution @ ..] = row
                 && within.contains(time)
             {
                 sums.add(contribution);
+                n_rows += 1;
             }
         }
-        sums
+        (sums, n_rows)
     }
 }
 
@@ -241,6 +245,26 @@ impl UnitState {
         from: Timestamp,
         until: Timestamp,
     ) -> Option<Accumulators> {
+        self.sums_and_rows(metric_idx, from, until).map(|(sums, _)| sums)
+    }
+
+    /// The same where something counts in that very span.
+    pub(super) fn sums_of_some(
+        &self,
+        metric_idx: MetricIdx,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Option<Accumulators> {
+        let found = self.sums_and_rows(metric_idx, from, until);
+        found.filter(|(_, n_rows)| 0 < *n_rows).map(|(sums, _)| sums)
+    }
+
+    fn sums_and_rows(
+        &self,
+        metric_idx: MetricIdx,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Option<(Accumulators, usize)> {
         self.rows.iter().find(|rows| rows.metric_idx == metric_idx).map(|rows| rows.sums(from, until))
     }
 }

@@ -1,14 +1,18 @@
 //! From sums to the report.
 
 use super::compare::{Compared, ComparedVariant};
+use super::decided::Decided;
 use super::estimate::{Estimate, LEVEL, Range, fraction};
-use super::figures::{Gain, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary};
-use super::health;
+use super::figures::{
+    Factors, Gain, Interval, Lift, MetricReport, Monthly, Outlook, Report, VariantReport, VariantSummary,
+};
 use super::input::{MetricFigures, ReportInput, Role};
+use super::prepared::Prepared;
 use super::sentence::{self, Telling};
 use super::state::{State, standing};
 use super::verdict::Verdict;
-use crate::experiment::Variant;
+use super::{discoveries, health, novelty, outlook};
+use crate::experiment::{Status, Variant};
 use crate::id::VariantKey;
 use crate::metric::{MetricKind, ValueUnit};
 use crate::quotient::quotient;
@@ -18,22 +22,62 @@ impl Report {
     pub fn of(input: &ReportInput<'_>) -> Self {
         let experiment = input.experiment;
         let definition = &experiment.definition;
-        let compared: Vec<_> = input.metrics.iter().map(|metric| Compared::of(definition, metric)).collect();
         let run_s = match (input.first_exposed_at, input.watermark.at.or(input.last_exposed_at)) {
             (Some(first), Some(last)) => (last.as_micros() - first.as_micros()).max(0) / 1_000_000,
             _ => 0,
         };
-        let primary = compared.first();
-        let standing = primary.map(|primary| standing(primary, run_s, experiment.status, &input.rules));
+        let control_idx = definition.control_idx();
+        let prepared: Vec<_> = input.metrics.iter().map(|metric| Prepared::of(metric, control_idx)).collect();
+        let compared = input.metrics.iter().zip(&prepared);
+        let compared: Vec<_> =
+            compared.map(|(metric, prepared)| Compared::of(definition, metric, &prepared.sums)).collect();
+        let planned_units = outlook::planned_units(input, compared.first());
+        let decide = |(metric, (prepared, compared)): (&MetricFigures, (&Prepared, Compared))| {
+            let decided = Decided::of(input, metric, (prepared, &compared), planned_units);
+            (compared, decided)
+        };
+        let mut decided: Vec<_> =
+            input.metrics.iter().zip(prepared.iter().zip(compared)).map(decide).collect();
+        discoveries::announce(input, &mut decided);
         let metrics: Vec<_> = input
             .metrics
             .iter()
-            .zip(&compared)
-            .map(|(metric, compared)| MetricReport::of(input, metric, compared))
+            .zip(prepared.iter().zip(&decided))
+            .map(|(metric, (prepared, (compared, decided)))| {
+                MetricReport::of(input, metric, prepared, (compared, decided))
+            })
             .collect();
         let variants = summaries(input);
-        let health = health::health(input, &compared, run_s);
-        let telling = Telling { input, variants: &variants, metrics: &metrics, run_s };
+        let sample_ratio = health::sample_ratio(input);
+        let verdict = Verdict::of(input, &decided, run_s, sample_ratio);
+        let matured_units: u64 = input.exposures.iter().map(|exposures| exposures.matured).sum();
+        let primary = decided.first();
+        let outlook = primary.map_or_else(Outlook::default, |(compared, decided)| {
+            Outlook::of(input, (compared, decided), (planned_units, run_s), &verdict)
+        });
+        let standing = primary.map(|(compared, decided)| {
+            let is_served =
+                |key: &&VariantKey| variants.iter().any(|variant| variant.key == **key && !variant.removed);
+            let harms = verdict.harming().iter().any(is_served);
+            let is_over = outlook.is_over(decided, matured_units);
+            let ended = matches!(experiment.status, Status::Concluded | Status::Archived);
+            standing((compared, &verdict), run_s, &input.rules, (harms, is_over, ended))
+        });
+        let monthly = Monthly::of(input, &metrics, (&verdict, &outlook));
+        let novelty = primary.zip(prepared.first()).and_then(|((compared, decided), prepared)| {
+            novelty::warning(input, prepared, (compared, decided))
+        });
+        let mut health = health::health(input, &decided, (run_s, sample_ratio));
+        health.warnings.extend(novelty);
+        let telling = Telling {
+            input,
+            variants: &variants,
+            metrics: &metrics,
+            run_s,
+            verdict: &verdict,
+            outlook,
+            monthly: monthly.as_ref(),
+        };
         let sentence = sentence::sentence(&telling, standing.as_ref());
         let state = standing.map_or(State::Collecting, |standing| standing.state);
         let leader_idx = standing.and_then(|standing| standing.front_idx).filter(|_| state == State::Leading);
@@ -46,8 +90,10 @@ impl Report {
             status: experiment.status,
             state,
             leader: leader_idx.map(|leader_idx| definition.variants[leader_idx].key.clone()),
-            verdict: Verdict::default(),
+            verdict,
             sentence,
+            outlook,
+            monthly,
             unit: definition.unit,
             allocator: definition.allocator.allocator.name().to_owned(),
             currency: definition.currency,
@@ -91,15 +137,34 @@ fn summaries(input: &ReportInput<'_>) -> Vec<VariantSummary> {
 }
 
 impl MetricReport {
-    fn of(input: &ReportInput<'_>, metric: &MetricFigures, compared: &Compared) -> Self {
+    fn of(
+        input: &ReportInput<'_>,
+        metric: &MetricFigures,
+        prepared: &Prepared,
+        (compared, decided): (&Compared, &Decided),
+    ) -> Self {
         let definition = &input.experiment.definition;
         let control_idx = definition.control_idx();
         let control = compared.variants.get(control_idx).and_then(|control| control.estimate);
         let variants = definition.variants.iter().zip(&compared.variants).enumerate();
+        let period_values = prepared.period_values(metric.kind);
         let report = |(variant_idx, (variant, compared)): (usize, (&Variant, &ComparedVariant))| {
             let control = control.filter(|_| variant_idx != control_idx);
-            let enough = input.rules.are_met_by(&compared.matured);
-            VariantReport { enough, ..VariantReport::of(variant.key.clone(), metric.kind, compared, control) }
+            VariantReport {
+                enough: input.rules.are_met_by(&compared.matured),
+                sequence: decided.sequences.get(variant_idx).copied().flatten(),
+                capped_value: prepared.cap.and_then(|_| {
+                    let (numerator, denominator) = fraction(metric.kind, &compared.capped);
+                    quotient(numerator, denominator)
+                }),
+                period_value: period_values.get(variant_idx).copied().flatten(),
+                corrected: if definition.is_adaptive() {
+                    prepared.corrected(metric.kind, variant_idx)
+                } else {
+                    None
+                },
+                ..VariantReport::of(variant.key.clone(), metric.kind, compared, control)
+            }
         };
         Self {
             metric: metric.choice.metric.clone(),
@@ -113,6 +178,10 @@ impl MetricReport {
             available: metric.available,
             unreadable_units: metric.unreadable_units,
             gain: Gain::of(input, metric, compared),
+            gain_over_control: Gain::over_control(input, metric, compared),
+            cap: prepared.cap,
+            history: prepared.history,
+            factors: if metric.role == Role::Primary { Factors::of(definition, prepared) } else { None },
             variants: variants.map(report).collect(),
         }
     }
@@ -141,6 +210,10 @@ impl VariantReport {
             expected_loss: compared.expected_loss,
             chance_to_beat_control: compared.chance_to_beat_control.map(f64::from),
             lift,
+            sequence: None,
+            capped_value: None,
+            period_value: None,
+            corrected: None,
         }
     }
 }

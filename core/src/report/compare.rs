@@ -26,6 +26,8 @@ pub(super) struct Compared {
 pub(super) struct ComparedVariant {
     pub(super) observed: VariantSums,
     pub(super) matured: VariantSums,
+    /// The matured sums with the largest values cut off: what all inference sees.
+    pub(super) capped: VariantSums,
     /// Whether it may still be served, and so can be the best one.
     pub(super) competes: bool,
     pub(super) estimate: Option<Estimate>,
@@ -40,7 +42,7 @@ impl Compared {
     ///
     /// The chance to be best is one among the variants that may still be served and have a matured unit, as the
     /// allocator sees it; a removed variant has none, but keeps its interval and its chance to beat the control.
-    pub(super) fn of(definition: &Definition, metric: &MetricFigures) -> Self {
+    pub(super) fn of(definition: &Definition, metric: &MetricFigures, capped: &[VariantSums]) -> Self {
         let fixed = matches!(definition.allocator.allocator, Allocator::Fixed(_));
         let variants = definition.variants.iter().enumerate().map(|(variant_idx, variant)| {
             let figures = metric.variants.get(variant_idx).copied().unwrap_or_default();
@@ -48,8 +50,9 @@ impl Compared {
             ComparedVariant {
                 observed: figures.observed,
                 matured: figures.matured,
+                capped: capped.get(variant_idx).copied().unwrap_or_default(),
                 competes: variant.is_active() && served,
-                estimate: Estimate::of(metric.kind, &figures.matured),
+                estimate: Estimate::of(metric.kind, &capped.get(variant_idx).copied().unwrap_or_default()),
                 interval: None,
                 chance_best: None,
                 expected_loss: None,
@@ -116,7 +119,7 @@ impl Compared {
 
     fn posteriors(&self, metric: &MetricFigures, variant_idxs: &[usize]) -> Result<Posteriors, NoPosteriors> {
         let sums: Vec<_> =
-            variant_idxs.iter().map(|&variant_idx| self.variants[variant_idx].matured).collect();
+            variant_idxs.iter().map(|&variant_idx| self.variants[variant_idx].capped).collect();
         Posteriors::from_sums(metric.kind, metric.direction, &sums)
     }
 }

@@ -1,6 +1,7 @@
 //! What a report is made of.
 
 use crate::experiment::{Experiment, MetricChoice};
+use crate::inference::strata::{MetricStratum, TailUnit};
 use crate::metric::{Direction, MetricKind, ValueUnit, VariantSums};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,11 @@ pub struct ReportInput<'a> {
     pub watermark: Watermark,
     /// Units exposed to each variant.
     pub exposures: Vec<Exposures>,
+    /// The same stratum by stratum, in the order of time.
+    pub exposure_strata: Vec<ExposureStratum>,
+    /// Units first exposed on each UTC day, over all variants: the day, in days since 1970, and how many. In the
+    /// order of time; a day without units is not in it.
+    pub daily_units: Vec<(i64, u64)>,
     /// Units that each variant would have got, had the units of every stratum been split equally among the variants
     /// that were in the test then.
     pub equal_units: Vec<f64>,
@@ -52,6 +58,17 @@ pub struct Exposures {
     pub observed: u64,
     /// Those whose window for the primary metric has passed.
     pub matured: u64,
+}
+
+/// The exposed units of one stratum, matured or not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExposureStratum {
+    /// When its first unit was exposed (to within a bucket).
+    pub began_at: Timestamp,
+    /// The probability of each variant under the stratum's weights, as in [`MetricStratum::shares`].
+    pub shares: Option<Vec<f64>>,
+    /// The units of each variant; those in quarantine are in none.
+    pub units: Vec<u64>,
 }
 
 /// The weights in force.
@@ -109,6 +126,20 @@ pub struct MetricFigures {
     pub unreadable_units: u64,
     /// The sums of each variant.
     pub variants: Vec<VariantFigures>,
+    /// The matured units stratum by stratum, in the order of time; their sums over strata are the matured sums of
+    /// `variants`.
+    pub strata: Vec<MetricStratum>,
+    /// The largest values of units, matured or not, from the largest down: as many as
+    /// `cap_quantile` needs. Empty where nothing is capped, and where they are too many to read.
+    pub tail: Vec<TailUnit>,
+    /// The quantile of the values that are not zero above which values are capped: the experiment's, else the metric's
+    /// own; 1 where nothing is.
+    pub cap_quantile: f64,
+    /// Exposed units whose numerator is not zero, matured or not.
+    pub n_nonzero: u64,
+    /// When the newest event happened that the metric reads, of any unit of the project, to the minute. None if there
+    /// was none since the metric is in use.
+    pub last_event_at: Option<Timestamp>,
 }
 
 /// The sums of one variant for one metric.

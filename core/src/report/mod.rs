@@ -13,11 +13,17 @@
 
 mod assemble;
 mod compare;
+mod decided;
+mod discoveries;
 mod estimate;
+mod factors;
 mod figures;
 mod gain;
 mod health;
 mod input;
+mod novelty;
+mod outlook;
+mod prepared;
 mod sentence;
 mod state;
 mod verdict;
@@ -26,10 +32,12 @@ pub mod wording;
 pub use crate::quotient::quotient;
 pub use estimate::{LEVEL, Method};
 pub use figures::{
-    Gain, Health, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary, Warning, WarningCode,
+    Cap, Corrected, Effect, Factors, Gain, Health, History, Interval, Lift, MetricReport, Monthly, Outlook,
+    Report, SampleRatio, Sequence, VariantReport, VariantSummary, Warning, WarningCode,
 };
 pub use input::{
-    CurrentWeights, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures, Watermark,
+    CurrentWeights, ExposureStratum, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures,
+    Watermark,
 };
 pub use state::State;
 pub use verdict::{Breach, Verdict, Withheld};

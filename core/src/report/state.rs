@@ -2,15 +2,14 @@
 
 use super::compare::{Compared, ComparedVariant};
 use super::input::Rules;
-use crate::experiment::Status;
+use super::verdict::Verdict;
 use crate::metric::VariantSums;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How far the evidence goes.
 ///
-/// A report says `collecting`, `leading` or `inconclusive`. `winner` and `harmful` are verdicts, which need an
-/// interval that holds however often one looks.
+/// `winner` and `harmful` are verdicts, by intervals that hold however often one looks; `leading` is a belief.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -21,9 +20,9 @@ pub enum State {
     Leading,
     /// One variant is better than every other.
     Winner,
-    /// One variant is worse than the control.
+    /// One variant that may still be served is worse than the control, or in breach of a guardrail.
     Harmful,
-    /// It ended, and nothing stood out.
+    /// It ended and nothing stood out, no difference that matters is left, or it ran half as long again as planned.
     Inconclusive,
 }
 
@@ -71,15 +70,44 @@ pub(super) struct Standing {
 }
 
 /// Decides the state from the comparison of the primary metric.
-pub(super) fn standing(compared: &Compared, run_s: i64, status: Status, rules: &Rules) -> Standing {
+///
+/// - `harms`: whether a variant that may still be served does harm.
+/// - `is_over`: whether nothing worth having is left to be found.
+/// - `ended`: whether a person or the schedule ended it.
+pub(super) fn standing(
+    (compared, verdict): (&Compared, &Verdict),
+    run_s: i64,
+    rules: &Rules,
+    (harms, is_over, ended): (bool, bool, bool),
+) -> Standing {
     let lack = lack(compared, run_s, rules);
-    let ended = matches!(status, Status::Concluded | Status::Archived);
-    let open = if ended { State::Inconclusive } else { State::Collecting };
     let front_idx = compared.front_idx().filter(|_| lack.is_none());
     let leads = front_idx
         .and_then(|front_idx| compared.variants[front_idx].chance_best)
         .is_some_and(|chance| rules.leading_chance <= chance.get());
-    Standing { state: if leads { State::Leading } else { open }, front_idx, lack }
+    let state = if verdict.winner.is_some() {
+        State::Winner
+    } else if harms {
+        State::Harmful
+    } else if is_over && lack.is_none() {
+        State::Inconclusive
+    } else if leads {
+        State::Leading
+    } else if ended {
+        State::Inconclusive
+    } else {
+        State::Collecting
+    };
+    Standing { state, front_idx, lack }
+}
+
+/// Whether some variant that competes has too few matured units or rewards.
+pub(super) fn has_too_few(compared: &Compared, rules: &Rules) -> bool {
+    compared
+        .variants
+        .iter()
+        .filter(|variant| variant.competes)
+        .any(|variant| !rules.are_met_by(&variant.matured))
 }
 
 fn lack(compared: &Compared, run_s: i64, rules: &Rules) -> Option<Lack> {

@@ -1,6 +1,12 @@
 //! What the data decides.
 
+use super::compare::Compared;
+use super::decided::Decided;
+use super::figures::SampleRatio;
+use super::input::{ReportInput, Role};
+use super::{health, state};
 use crate::id::VariantKey;
+use crate::inference::evidence::Pair;
 use serde::{Deserialize, Serialize};
 
 /// What the data decides, at an error that holds however often one looks: with all variants equal, at most 5 % of
@@ -61,6 +67,47 @@ impl Withheld {
 }
 
 impl Verdict {
+    /// Puts together what the metrics decide.
+    pub(super) fn of(
+        input: &ReportInput<'_>,
+        metrics: &[(Compared, Decided)],
+        run_s: i64,
+        sample_ratio: Option<SampleRatio>,
+    ) -> Self {
+        let variants = &input.experiment.definition.variants;
+        let key = |variant_idx: &usize| variants.get(*variant_idx).map(|variant| variant.key.clone());
+        let keys = |idxs: &[usize]| idxs.iter().filter_map(key).collect();
+        let mut verdict = Self::default();
+        let is_imbalanced = sample_ratio.is_some_and(|sample_ratio| sample_ratio.flagged);
+        let guardrails =
+            input.metrics.iter().zip(metrics).filter(|(metric, _)| metric.role == Role::Guardrail);
+        for (metric, (_, decided)) in guardrails.filter(|_| !is_imbalanced) {
+            let breaching = decided.breaching.iter().filter_map(key);
+            let metric = &metric.choice.metric;
+            verdict.breaches.extend(breaching.map(|variant| Breach { variant, metric: metric.clone() }));
+        }
+        let Some((compared, primary)) = metrics.first() else {
+            verdict.withheld.push(Withheld::Metric);
+            return verdict;
+        };
+        let too_few = !primary.is_ready || state::has_too_few(compared, &input.rules);
+        let reasons = [
+            (!compared.usable, Withheld::Metric),
+            (compared.usable && too_few, Withheld::TooFew),
+            (run_s < input.rules.run_s_min, Withheld::ShortRun),
+            (is_imbalanced, Withheld::SampleRatio),
+            (health::is_in_quarantine(input), Withheld::Quarantine),
+        ];
+        verdict.withheld =
+            reasons.into_iter().filter_map(|(holds, reason)| holds.then_some(reason)).collect();
+        if verdict.withheld.is_empty() {
+            verdict.winner = primary.verdicts.winner_idx.as_ref().and_then(key);
+            verdict.better = keys(&primary.which(Pair::is_better));
+            verdict.harmful = keys(&primary.which(Pair::is_worse));
+        }
+        verdict
+    }
+
     /// Variants that do harm: worse than the control, or in breach of a guardrail; each once.
     pub fn harming(&self) -> Vec<&VariantKey> {
         let mut harming: Vec<&VariantKey> = Vec::new();

@@ -3,6 +3,7 @@
 use crate::experiment::UnitKind;
 use crate::metric::{MetricKind, ValueUnit};
 use crate::money::Currency;
+use crate::time::Timestamp;
 
 use super::figures::MetricReport;
 
@@ -93,6 +94,24 @@ impl Style {
         }
     }
 
+    /// A sum that is an estimate, to three digits and whole major units, with a minus where it is below zero: `€12,400`.
+    pub fn round_amount(self, value: f64) -> String {
+        let per_major = match self {
+            Self::Money(currency) => currency.minor_per_major(),
+            Self::Percent | Self::Milliseconds | Self::Number => 1.0,
+        };
+        let major = value / per_major;
+        let step = 10_f64.powf((major.abs().max(1.0).log10().floor() - 2.0).max(0.0));
+        let amount = grouped(&format!("{:.0}", (major.abs() / step).round() * step));
+        match self {
+            Self::Money(currency) => prefixed(major < 0.0 && amount != "0", currency, &amount),
+            Self::Percent | Self::Milliseconds | Self::Number if major < 0.0 && amount != "0" => {
+                format!("{MINUS}{amount}")
+            }
+            Self::Percent | Self::Milliseconds | Self::Number => amount,
+        }
+    }
+
     /// A sum: exact, in major units for money.
     pub fn total(self, numerator: i128) -> String {
         match self {
@@ -128,6 +147,11 @@ pub fn percent(share: f64) -> String {
     format!("{}%", decimal(percent, decimals))
 }
 
+/// A relative difference with one decimal, and a sign only below zero: `3.1%`, `−0.4%`.
+pub fn plain_percent(share: f64) -> String {
+    format!("{}%", decimal(share * 100.0, 1))
+}
+
 /// A relative difference with its sign and one decimal: `+3.1%`, `−0.4%`.
 pub fn signed_percent(share: f64) -> String {
     with_sign(share, &format!("{}%", decimal(share.abs() * 100.0, 1)))
@@ -154,6 +178,12 @@ pub fn span(seconds: i64) -> String {
         _ => (seconds.to_string(), "seconds"),
     };
     format!("{n} {word}")
+}
+
+/// A UTC day, given in days since 1970: `2026-11-27`.
+pub fn day(day: i64) -> String {
+    let begins = Timestamp::from_micros(day.saturating_mul(86_400_000_000)).to_string();
+    begins.split('T').next().unwrap_or_default().to_owned()
 }
 
 /// An amount, given in minor units: to the minor unit, and finer below one major unit.

@@ -3,7 +3,8 @@
 use rand::{Rng, RngExt};
 
 use crate::allocation::{
-    AllocationError, AllocationInput, AllocatorConfig, ArmState, Weights, WeightsVersionDraft, next_weights,
+    AllocationError, AllocationInput, AllocatorConfig, ArmState, ArmStratum, Weights, WeightsVersionDraft,
+    next_weights,
 };
 use crate::metric::{Direction, MetricKind, ValueOutOfRange, VariantSums};
 
@@ -19,6 +20,7 @@ pub struct Simulation {
     variants: Vec<Variant>,
     strata: Vec<Stratum>,
     n_units: u64,
+    units_a_day: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ struct Variant {
 /// What happened under one weights version.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stratum {
+    /// Units that came before.
+    pub units_before: u64,
     /// The variants that could be assigned, ascending.
     pub variant_idxs: Vec<usize>,
     /// Their weights, and what was believed of them.
@@ -96,6 +100,7 @@ impl Simulation {
             variants,
             strata: Vec::new(),
             n_units: 0,
+            units_a_day: f64::INFINITY,
         }
     }
 
@@ -109,6 +114,19 @@ impl Simulation {
     #[must_use]
     pub fn with_control(self, control_idx: Option<usize>) -> Self {
         Self { control_idx, ..self }
+    }
+
+    /// Lets time pass: so many units come each day; by default all of them on one day.
+    #[must_use]
+    pub fn with_units_a_day(self, units_a_day: u32) -> Self {
+        Self { units_a_day: f64::from(units_a_day), ..self }
+    }
+
+    /// Has other shoppers see a variant from now on; an index that names none changes nothing.
+    pub fn change(&mut self, variant_idx: usize, shoppers: Shoppers) {
+        if let Some(variant) = self.variants.get_mut(variant_idx) {
+            variant.shoppers = shoppers;
+        }
     }
 
     /// Adds a variant, which can be assigned from the next weights version on; returns its index.
@@ -140,6 +158,7 @@ impl Simulation {
         let variant_idxs: Vec<usize> =
             (0..self.variants.len()).filter(|&idx| self.variants[idx].active).collect();
         let draft = self.next_draft(&variant_idxs)?;
+        let units_before = self.n_units;
         let mut sums = vec![VariantSums::default(); variant_idxs.len()];
         for _ in 0..n_units {
             let arrival =
@@ -157,7 +176,7 @@ impl Simulation {
             variant.strata += 1;
         }
         let stratum_idx = self.strata.len();
-        self.strata.push(Stratum { variant_idxs, draft, sums });
+        self.strata.push(Stratum { units_before, variant_idxs, draft, sums });
         Ok(&self.strata[stratum_idx])
     }
 
@@ -192,17 +211,27 @@ impl Simulation {
     }
 
     fn next_draft(&self, variant_idxs: &[usize]) -> Result<WeightsVersionDraft, AllocationError> {
-        let arm = |&variant_idx: &usize| {
-            let variant = &self.variants[variant_idx];
-            ArmState { sums: variant.sums, strata: variant.strata, share: 1.0 }
-        };
+        let arm = |&variant_idx: &usize| ArmState { strata: self.variants[variant_idx].strata, share: 1.0 };
         let arms: Vec<ArmState> = variant_idxs.iter().map(arm).collect();
+        let strata: Vec<ArmStratum> =
+            self.strata.iter().map(|stratum| self.known(stratum, variant_idxs)).collect();
         let control_idx =
             self.control_idx.and_then(|control_idx| variant_idxs.binary_search(&control_idx).ok());
+        let (kind, direction) = (self.kind, self.direction);
         next_weights(
             &self.config,
-            &AllocationInput { kind: self.kind, direction: self.direction, control_idx, arms: &arms },
+            &AllocationInput { kind, direction, control_idx, arms: &arms, strata: &strata },
         )
+    }
+
+    /// What a stratum tells of these variants by now.
+    fn known(&self, stratum: &Stratum, variant_idxs: &[usize]) -> ArmStratum {
+        let sums = |variant_idx: &usize| {
+            let position = stratum.variant_idxs.binary_search(variant_idx);
+            position.map_or_else(|_| VariantSums::default(), |position| stratum.sums[position])
+        };
+        let age_days = (self.n_units - stratum.units_before) as f64 / self.units_a_day;
+        ArmStratum { age_days, sums: variant_idxs.iter().map(sums).collect() }
     }
 
     /// What happened under each weights version so far.
@@ -234,7 +263,7 @@ impl Simulation {
     }
 
     /// What serving the truly best active variant to every unit would have brought beyond what the served
-    /// variants bring on average.
+    /// variants bring on average; for shoppers as they are now.
     pub fn regret(&self) -> f64 {
         let sign = match self.direction {
             Direction::Increase => 1.0,
@@ -280,7 +309,7 @@ mod tests {
         let mut simulation = simulation();
         simulation.run(3000, 500, &mut Xoshiro256PlusPlus::seed_from_u64(42), draw).unwrap();
         let counts = [0, 1, 2].map(|variant_idx| simulation.sums(variant_idx));
-        assert_eq!(counts.map(|sums| (sums.n, sums.y)), [(498, 8), (449, 11), (2053, 123)]);
+        assert_eq!(counts.map(|sums| (sums.n, sums.y)), [(498, 8), (448, 11), (2054, 123)]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod messages;
 pub(crate) mod openapi;
 pub(crate) mod operations;
 mod page;
+pub(crate) mod plan;
 pub(crate) mod plugins;
 pub(crate) mod reports;
 mod request;
@@ -104,6 +105,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/keys", "GET, POST").get(keys::list).post(keys::create))
         .service(resource("/api/v1/keys/{id}", "DELETE").delete(keys::revoke))
         .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics))
+        .service(resource("/api/v1/plan", "POST").post(plan::plan))
         .service(resource("/api/v1/plugins", "GET").get(plugins::list))
         .service(resource("/api/v1/plugins/reload", "POST").post(plugins::reload))
         .service(resource("/api/v1/plugins/{id}/rollback", "POST").post(plugins::rollback))

@@ -327,6 +327,9 @@ fn breaking(before: &Definition, after: &Definition) -> Option<String> {
     if before.allocator.allocator.name() != after.allocator.allocator.name() {
         return Some("/allocator/type".to_owned());
     }
+    if before.allocator.uniform_slice != after.allocator.uniform_slice {
+        return Some("/allocator/uniform_slice".to_owned());
+    }
     let (fixed, wanted) = (serde_json::to_value(fixed).ok()?, serde_json::to_value(wanted).ok()?);
     let (fixed, wanted) = (fixed.as_object()?, wanted.as_object()?);
     let names = fixed.keys().chain(wanted.keys());

@@ -117,7 +117,15 @@ fn recompute(
     }
     let place = Seed::of_traffic(&weights.salt).draw(unit);
     steps.push(format!("its place in traffic is {place:.6}; below {} is in", weights.traffic));
+    let slice = experiment.definition.allocator.uniform_slice;
+    let is_in_slice = slice.is_some_and(|share| {
+        let place = Seed::of_slice(&weights.salt).draw(unit);
+        let share = share.get();
+        steps.push(format!("its place for the uniform slice is {place:.6}; below {share} weights are even"));
+        place < share
+    });
     for (key, weight) in weights.weights.iter().filter(|(_, weight)| *weight > 0.0) {
+        let weight = if is_in_slice { 1.0 } else { *weight };
         let score = -Seed::of_variant(&weights.salt, key).draw(unit).ln() / weight;
         steps.push(format!("`{key}` has weight {weight} and score {score:.6}; the smallest score is chosen"));
     }

@@ -5,6 +5,7 @@ mod decide;
 mod edit;
 mod explain;
 pub(crate) mod history;
+mod plan;
 mod plugins;
 mod register;
 mod report;
@@ -19,6 +20,7 @@ pub(crate) use conclude::Wish;
 pub(crate) use conclude::check_reason;
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError, Undo};
+pub(crate) use plan::{Plan, PlanRequest, three_days};
 pub(crate) use plugins::NotDone;
 pub(crate) use register::RegisterError;
 pub(crate) use report::ReportError;
@@ -71,7 +73,12 @@ impl Published {
         let choice = &experiment.definition.primary_metric;
         let info = self.registry.find(&choice.metric).filter(|info| self.registry.is_up(&info.id))?;
         let direction = choice.direction.unwrap_or_else(|| engine::direction(info));
-        Some(Primary { kind: engine::kind(info), direction, window_s: window_s(choice, Some(info)) })
+        Some(Primary {
+            kind: engine::kind(info),
+            direction,
+            window_s: window_s(choice, Some(info)),
+            cap_quantile: track::cap_quantile(choice, Some(info)),
+        })
     }
 }
 

@@ -6,8 +6,13 @@ use crate::delivery::RenderError;
 use crate::engine::{MetricUnusable, instantiate};
 use crate::store::weights::StoredWeights;
 use crate::store::{StoreError, experiments, weights};
-use podium_core::experiment::{Definition, Experiment, Fault, Status};
+use podium_core::experiment::{Definition, Experiment, Fault, MetricChoice, Status};
 use podium_core::id::{ExperimentId, ExperimentKey};
+use podium_core::money::Currency;
+
+/// The three figures of an order. None says by itself who earns more, so whoever asks for money sees all of them.
+const MONEY: [&str; 2] = ["revenue_per_visitor", "aov"];
+const BUYING: &str = "conversion";
 
 /// Why an experiment was not registered.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +61,7 @@ impl App {
         by: &Actor,
     ) -> Result<Experiment, RegisterError> {
         let _editing = self.edits.lock().await;
-        let definition = self.checked_draft(definition).await?;
+        let definition = self.with_money(self.checked_draft(definition).await?).await;
         if experiments::find(self.store.writer(), key.as_str(), None).await?.is_some() {
             return Err(RegisterError::KeyTaken(key.to_string()));
         }
@@ -71,7 +76,7 @@ impl App {
         by: &Actor,
     ) -> Result<Experiment, RegisterError> {
         let _editing = self.edits.lock().await;
-        let definition = self.checked_draft(definition).await?;
+        let definition = self.with_money(self.checked_draft(definition).await?).await;
         self.insert((former.key.clone(), former.version + 1), definition, by).await
     }
 
@@ -132,18 +137,37 @@ impl App {
         Ok(experiment)
     }
 
+    /// Puts order value, revenue per visitor and conversion beside each other where one of the first two decides. What
+    /// is added counts the same amount over the same window, as far as it has such settings.
+    async fn with_money(&self, mut definition: Definition) -> Definition {
+        let primary = definition.primary_metric.clone();
+        if !MONEY.contains(&primary.metric.as_str()) {
+            return definition;
+        }
+        for id in MONEY.into_iter().chain([BUYING]) {
+            if definition.metrics().any(|choice| choice.metric == id) {
+                continue;
+            }
+            let same =
+                MetricChoice { metric: id.to_owned(), margin: None, direction: None, ..primary.clone() };
+            let plain = MetricChoice { config: serde_json::Map::new(), ..same.clone() };
+            for choice in [same, plain] {
+                if self.check_metric(&choice, definition.currency).await.is_ok() {
+                    definition.secondary_metrics.push(choice);
+                    break;
+                }
+            }
+        }
+        definition
+    }
+
     async fn check_metrics(&self, definition: &Definition) -> Result<(), RegisterError> {
         let secondary = |list: &'static str| move |idx: usize| format!("/{list}/{idx}");
         let pointers = std::iter::once("/primary_metric".to_owned())
             .chain((0..definition.secondary_metrics.len()).map(secondary("secondary_metrics")))
             .chain((0..definition.guardrail_metrics.len()).map(secondary("guardrail_metrics")));
         for (choice, pointer) in definition.metrics().zip(pointers) {
-            let config = serde_json::Value::Object(choice.config.clone()).to_string();
-            let made =
-                instantiate(&self.published.registry, &choice.metric, &config, definition.currency).await;
-            // To end an instance is a call, too.
-            let made = made.map(|made| drop(tokio::task::spawn_blocking(move || drop(made))));
-            if let Err(unusable) = made {
+            if let Err(unusable) = self.check_metric(choice, definition.currency).await {
                 let member = match unusable {
                     MetricUnusable::Create(podium_plugin_host::CreateError::UnknownMetric { .. }) => "metric",
                     _ => "config",
@@ -153,6 +177,14 @@ impl App {
             }
         }
         Ok(())
+    }
+
+    /// Tries whether a plugin offers the metric with these settings.
+    async fn check_metric(&self, choice: &MetricChoice, currency: Currency) -> Result<(), MetricUnusable> {
+        let config = serde_json::Value::Object(choice.config.clone()).to_string();
+        let made = instantiate(&self.published.registry, &choice.metric, &config, currency).await;
+        // To end an instance is a call, too.
+        made.map(|made| drop(tokio::task::spawn_blocking(move || drop(made))))
     }
 
     /// Has every content that is meant for a channel rendered by it.

@@ -5,11 +5,13 @@ use crate::engine;
 use crate::ingest::queue::NewMetric;
 use crate::ingest::rebuild;
 use crate::store::metrics::{MetricUse, STALE};
-use crate::store::{Store, StoreError, experiments, metrics, stats};
+use crate::store::{Store, StoreError, bookmark, experiments, log, metrics, stats};
 use podium_core::experiment::{Experiment, MetricChoice};
-use podium_core::id::MetricId;
+use podium_core::id::{ExperimentId, MetricId};
+use podium_core::metric::MetricKind;
 use podium_core::projection::{Tracked, TrackedMetric};
-use podium_plugin_host::Registry;
+use podium_plugin_host::{MetricInfo, Registry};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// An experiment as projection sees it, with those of its metrics that are loaded.
@@ -26,13 +28,20 @@ pub(super) async fn tracked(
         let used = metric_use(experiment, choice);
         let revision = info.map_or(STALE, |info| i64::from(info.revision));
         let id = metrics::find_or_insert(store.writer(), &used, revision).await?;
-        tracked.push(TrackedMetric { metric: id, window_s: window_s(choice, info) });
+        let kind = info.map_or(MetricKind::Mean, engine::kind);
+        tracked.push(TrackedMetric {
+            metric: id,
+            window_s: window_s(choice, info),
+            history_s: history_s(choice, kind),
+            has_tail: cap_quantile(choice, info) < 1.0,
+        });
         loaded.extend(instance(registry, id, &used, experiment).await);
     }
     let tracked = Tracked {
         experiment: experiment.id,
         metrics: tracked,
         adaptive: definition.is_adaptive(),
+        uniform_slice: experiment.uniform_slice(),
         removed_at: definition.variants.iter().map(|variant| variant.removed_at).collect(),
     };
     Ok((tracked, loaded))
@@ -60,13 +69,17 @@ pub(crate) async fn renew_stale(store: &Store, registry: &Arc<Registry>) -> Resu
             stale.push((stored, revision));
         }
     }
-    let renews = stale.iter().any(|(_, revision)| *revision != STALE);
+    let is_current = bookmark::is_current(store.reader()).await?;
+    let renews = !is_current || stale.iter().any(|(_, revision)| *revision != STALE);
     if renews {
         let metrics: Vec<_> = stale.iter().map(|(stored, _)| stored.used.metric.as_str()).collect();
-        tracing::info!(metrics = metrics.join(", "), "metrics have other revisions; folding the log anew");
+        let (n_events, metrics) = (log::watermark(store.reader()).await?.0, metrics.join(", "));
+        if 0 < n_events {
+            tracing::info!(metrics, is_current, "figures are of another revision; folding the log anew");
+        }
         let tracked = tracked_metrics(store, registry).await?;
         let transaction = store.begin().await?;
-        stats::clear(&transaction).await?;
+        stats::clear(&transaction, &missing(&tracked)).await?;
         for (stored, revision) in &stale {
             // Only a plugin that was away may still die of the same rows.
             if stored.revision != STALE && *revision != STALE {
@@ -78,6 +91,7 @@ pub(crate) async fn renew_stale(store: &Store, registry: &Arc<Registry>) -> Resu
             tracing::error!("a metric went away in the middle; the figures stay as they were");
             return Ok(false);
         }
+        bookmark::note_current(&transaction).await?;
         transaction.commit().await?;
     }
     for (stored, revision) in stale {
@@ -86,8 +100,32 @@ pub(crate) async fn renew_stale(store: &Store, registry: &Arc<Registry>) -> Resu
     Ok(renews)
 }
 
+/// Metrics that are not loaded, each with its position in an experiment.
+fn missing(tracked: &[(Tracked, Vec<NewMetric>)]) -> Vec<(ExperimentId, u16)> {
+    let loaded: HashSet<MetricId> =
+        tracked.iter().flat_map(|(_, metrics)| metrics).map(|metric| metric.id).collect();
+    let of_experiment = |(tracked, _): &(Tracked, Vec<NewMetric>)| {
+        let metrics = tracked.metrics.iter().enumerate();
+        let missing = metrics.filter(|(_, metric)| !loaded.contains(&metric.metric));
+        missing.map(|(metric_idx, _)| (tracked.experiment, metric_idx as u16)).collect::<Vec<_>>()
+    };
+    tracked.iter().flat_map(of_experiment).collect()
+}
+
+/// How far back the past of a unit is kept, in seconds; 0 for not at all.
+pub(super) fn history_s(choice: &MetricChoice, kind: MetricKind) -> i64 {
+    if kind == MetricKind::Ratio { 0 } else { choice.history_span_s() }
+}
+
+/// The quantile above which values of a metric are capped; 1 where nothing is.
+pub(super) fn cap_quantile(choice: &MetricChoice, info: Option<&MetricInfo>) -> f64 {
+    let kind = info.map_or(MetricKind::Mean, engine::kind);
+    let own = info.and_then(|info| info.cap_quantile);
+    if kind == MetricKind::Proportion { 1.0 } else { choice.cap_quantile(own) }
+}
+
 /// What makes two uses of a metric the same.
-fn metric_use(experiment: &Experiment, choice: &MetricChoice) -> MetricUse {
+pub(super) fn metric_use(experiment: &Experiment, choice: &MetricChoice) -> MetricUse {
     let config = serde_json::Value::Object(choice.config.clone()).to_string();
     let currency = experiment.definition.currency.code().to_owned();
     MetricUse { metric: choice.metric.clone(), config, currency }

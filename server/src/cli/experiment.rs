@@ -1,10 +1,9 @@
 //! `podium experiment`.
 
 use super::client::Remote;
-use super::{CliError, say};
+use super::{CliError, read, say};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use std::io::Read;
 use std::process::ExitCode;
 
 /// List, read, register, start, pause, conclude, undo or archive experiments.
@@ -182,14 +181,4 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 fn pretty(body: &str) -> Result<String, CliError> {
     let value: Value = serde_json::from_str(body).map_err(CliError::from_display)?;
     serde_json::to_string_pretty(&value).map_err(CliError::from_display)
-}
-
-fn read(file: &str) -> Result<String, CliError> {
-    let failed = |error: std::io::Error| CliError(format!("cannot read {file}: {error}"));
-    if file == "-" {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(failed)?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(file).map_err(failed)
 }

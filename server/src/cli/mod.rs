@@ -5,13 +5,17 @@ mod config;
 mod demo;
 mod experiment;
 mod key;
+mod plan;
 mod plugin;
 mod rebuild;
+mod replay;
 mod report;
 mod serve;
+mod simulate;
+mod span;
 
 use clap::{Parser, Subcommand};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::ExitCode;
 
 /// Experiments and personalization for commerce.
@@ -32,6 +36,12 @@ enum Command {
     Experiment(experiment::ExperimentCommand),
     /// Print the report of an experiment.
     Report(report::ReportCommand),
+    /// Say how many units and days an experiment needs, or what they find.
+    Plan(plan::PlanCommand),
+    /// Run an experiment many times on shoppers whose true rates are stated.
+    Simulate(simulate::SimulateCommand),
+    /// Judge another policy on a log of what was shown at which probability.
+    Replay(replay::ReplayCommand),
     /// Make or list API keys, in the database itself.
     Key(key::KeyCommand),
     /// Write, check, try, install, upgrade, list and release plugins.
@@ -85,6 +95,9 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Demo(demo) => demo.run().await,
         Command::Experiment(command) => blocking(move || command.run()).await,
         Command::Report(command) => blocking(move || command.run()).await,
+        Command::Plan(command) => command.run(),
+        Command::Simulate(command) => blocking(move || command.run()).await,
+        Command::Replay(command) => blocking(move || command.run()).await,
         Command::Key(command) => command.run().await,
         Command::Plugin(command) => blocking(move || command.run()).await,
         Command::PluginCheck(alone) => Ok(alone.run()),
@@ -102,6 +115,17 @@ async fn blocking(
     work: impl FnOnce() -> Result<ExitCode, CliError> + Send + 'static,
 ) -> Result<ExitCode, CliError> {
     tokio::task::spawn_blocking(work).await.map_err(CliError::from_display)?
+}
+
+/// Reads a file, or standard input if it is `-`.
+fn read(file: &str) -> Result<String, CliError> {
+    let failed = |error: std::io::Error| CliError(format!("cannot read {file}: {error}"));
+    if file == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(failed)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).map_err(failed)
 }
 
 /// Says what went wrong, on standard error.

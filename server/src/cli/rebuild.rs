@@ -4,7 +4,7 @@ use super::config::Place;
 use super::{CliError, say, say_error};
 use crate::app;
 use crate::ingest::rebuild::{self, State};
-use crate::store::{StoreError, log};
+use crate::store::{StoreError, bookmark, log, stats};
 use crate::telemetry::{self, LogFormat};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -57,9 +57,10 @@ impl Rebuild {
             after
         } else {
             let transaction = store.begin().await.map_err(failed)?;
-            crate::store::stats::clear(&transaction).await.map_err(failed)?;
+            stats::clear(&transaction, &[]).await.map_err(failed)?;
             let state =
                 rebuild::replay(&store, tracked, Some(&transaction), progress).await.map_err(failed)?;
+            bookmark::note_current(&transaction).await.map_err(failed)?;
             transaction.commit().await.map_err(CliError::from_display)?;
             state
         };

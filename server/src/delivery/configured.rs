@@ -21,7 +21,7 @@ const RESUME_S: i64 = 60;
 const WEBHOOKS_MAX: usize = 32;
 /// So many messages in a row that the provider did not take, and the channel slows down.
 const FAILURES_MAX: u32 = 8;
-/// How long it then waits, in seconds; it doubles with every failure more.
+/// How long it then waits, in seconds; it doubles every time that it does not help.
 const BREAK_S: i64 = 1;
 const BREAK_S_MAX: i64 = 60;
 /// How long a channel waits if its provider says that there is too much, and not for how long, in seconds.
@@ -152,9 +152,10 @@ impl Configured {
 
     /// Messages that may be claimed now.
     pub(super) fn room(&self, now: Timestamp) -> usize {
-        let is_open = self.not_before.load(Ordering::Relaxed) <= now.as_micros();
         match &self.info {
-            Some(info) if self.is_push() && is_open && !self.is_paused() && self.instance.is_ok() => {
+            Some(info)
+                if self.is_push() && self.is_open(now) && !self.is_paused() && self.instance.is_ok() =>
+            {
                 info.parallel_max.saturating_sub(self.n_running.load(Ordering::Acquire)) * info.batch_max
             }
             _ => 0,
@@ -166,8 +167,12 @@ impl Configured {
         self.n_failures.store(0, Ordering::Relaxed);
     }
 
-    /// The provider did not take a message; after several in a row the channel slows down.
+    /// The provider did not take a message; after several in a row the channel slows down. Those that were under way
+    /// by then fail for the same reason, and count no more.
     pub(super) fn failed(&self, now: Timestamp) {
+        if !self.is_open(now) {
+            return;
+        }
         let n_failures = self.n_failures.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(over) = n_failures.checked_sub(FAILURES_MAX) {
             self.wait_until(now.plus_seconds((BREAK_S << over.min(10)).min(BREAK_S_MAX)));
@@ -179,7 +184,64 @@ impl Configured {
         self.wait_until(now.plus_seconds(after_s.unwrap_or(RATE_LIMITED_S)));
     }
 
+    fn is_open(&self, now: Timestamp) -> bool {
+        self.not_before.load(Ordering::Relaxed) <= now.as_micros()
+    }
+
     fn wait_until(&self, instant: Timestamp) {
         self.not_before.fetch_max(instant.as_micros(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use podium_core::id::ChannelKey;
+
+    fn channel() -> Configured {
+        let at = Timestamp::from_micros(0);
+        let stored = StoredChannel {
+            key: ChannelKey::new("desk").unwrap(),
+            channel: "webhook".to_owned(),
+            settings: serde_json::Map::new(),
+            revision: 1,
+            created_at: at,
+            updated_at: at,
+            paused_why: None,
+        };
+        Configured::new(stored, None, Err("nobody asks".to_owned()))
+    }
+
+    /// Has so many messages fail together at `now_s`; says how many seconds the channel then waits.
+    fn wait_after(channel: &Configured, n_failures: u32, now_s: i64) -> i64 {
+        let now = Timestamp::from_micros(0).plus_seconds(now_s);
+        for _ in 0..n_failures {
+            channel.failed(now);
+        }
+        (channel.not_before.load(Ordering::Relaxed) - now.as_micros()).max(0) / 1_000_000
+    }
+
+    #[test]
+    fn what_fails_together_slows_a_channel_down_once() {
+        let channel = channel();
+        assert_eq!(wait_after(&channel, FAILURES_MAX - 1, 100), 0);
+        // As if a plugin had crashed in many calls.
+        assert_eq!(wait_after(&channel, 100, 100), BREAK_S);
+    }
+
+    #[test]
+    fn a_channel_that_goes_on_failing_waits_ever_longer_until_it_works() {
+        let channel = channel();
+        let mut now_s = 100;
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            let wait_s = wait_after(&channel, FAILURES_MAX, now_s);
+            waits.push(wait_s);
+            now_s += wait_s;
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, BREAK_S_MAX, BREAK_S_MAX]);
+        channel.succeeded();
+        assert_eq!(wait_after(&channel, FAILURES_MAX - 1, now_s), 0);
+        assert_eq!(wait_after(&channel, 1, now_s), BREAK_S);
     }
 }

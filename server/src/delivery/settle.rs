@@ -8,7 +8,8 @@ use podium_plugin_host::{Outcome, OutcomeStatus, ProviderClass, Purpose};
 /// The first wait before a message is tried again, in seconds; it doubles with every claim.
 const RETRY_S: f64 = 30.0;
 const RETRY_S_MAX: f64 = 3_600.0;
-/// The same for one that did not leave at all.
+/// The same for one that did not leave at all: it was called back, or the provider refused our credentials, and then
+/// it is the channel that waits.
 const REQUEUE_S: f64 = 0.5;
 const REQUEUE_S_MAX: f64 = 30.0;
 /// The longest wait that a provider may ask for, in seconds.
@@ -76,7 +77,7 @@ fn may_send_again(message: &Message, class: ProviderClass, now: Timestamp) -> bo
 /// How long to wait. What a provider asks for is not undercut, and does not stop ours from growing.
 fn wait_s(message: &Message, outcome: &Outcome, jitter: f64) -> f64 {
     let doubled = |first: f64, n: i64, most: f64| (first * 2_f64.powi(n.clamp(0, 30) as i32)).min(most);
-    let ours = if outcome.status == OutcomeStatus::Cancelled {
+    let ours = if matches!(outcome.status, OutcomeStatus::Cancelled | OutcomeStatus::AuthFailed) {
         doubled(REQUEUE_S, message.epoch - 1, REQUEUE_S_MAX)
     } else {
         doubled(RETRY_S, message.epoch - 1, RETRY_S_MAX)
@@ -162,6 +163,15 @@ mod tests {
         assert_eq!(deferred(0), Next::Again { due_at: Timestamp::from_micros(30_000_000) });
         let expired = Next::End { state: MessageState::Failed, reason: "expired".into(), provider_id: None };
         assert_eq!(deferred(86_390), expired);
+    }
+
+    #[test]
+    fn where_the_channel_waits_the_message_need_not() {
+        let message = message(Purpose::Marketing);
+        for status in [OutcomeStatus::Cancelled, OutcomeStatus::AuthFailed] {
+            let next = after(status, ProviderClass::Blind, &message, 0);
+            assert_eq!(next, Next::Again { due_at: Timestamp::from_micros(500_000) }, "{status:?}");
+        }
     }
 
     #[test]

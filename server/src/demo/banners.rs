@@ -5,9 +5,9 @@
 
 use super::events::Ordered;
 use super::extract;
-use super::progress::Progress;
 use super::shop::{DemoError, Shop, list, text};
 use super::{DOLLARS, Page};
+use crate::progress::Progress;
 use jiff::Timestamp;
 use podium_core::report::wording::count;
 use rand::rngs::Xoshiro256PlusPlus;

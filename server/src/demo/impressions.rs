@@ -4,10 +4,11 @@ use super::Page;
 use super::events::{Clicked, Viewed};
 use super::expected;
 use super::extract::{self, Impression, ImpressionLog, Policy};
-use super::progress::Progress;
 use super::shop::{DemoError, EVENTS_IN_BATCH, Shop, list, text};
+use crate::progress::Progress;
 use podium_core::allocation::{Allocator, AllocatorConfig, ExplorationMinimum, Thompson};
-use podium_core::replay::{Accepted, LoggedRow, ObservedRate, Replay};
+use podium_core::metric::{MetricKind, UnitValue};
+use podium_core::replay::{Accepted, LoggedRow, ObservedRate, Replay, ReplayError};
 use podium_core::report::wording::{count, percent};
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -132,12 +133,17 @@ fn replayed(log: &ImpressionLog, seed: u64) -> Result<(Replay, Vec<AcceptedImpre
     // With the minimum of 100 units an item, all of the few rows that count would be exploration.
     let exploration = ExplorationMinimum { units: 0, nonzero: 0, strata: 0 };
     let config = AllocatorConfig { exploration, ..AllocatorConfig::new(Allocator::Thompson(Thompson)) };
-    let mut replay = Replay::new(config, log.n_items, VERSION_ROWS)?;
+    let policy =
+        podium_core::replay::Policy::learning(config, MetricKind::Proportion, log.n_items, VERSION_ROWS)?;
+    let mut replay = Replay::new(policy, log.n_items);
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut rows = Vec::new();
     for shown in &log.impressions {
-        let row = LoggedRow { variant_idx: shown.item, rewarded: shown.clicked };
-        rows.extend(replay.offer(row, &mut rng)?.map(|accepted| (shown, accepted)));
+        let value =
+            UnitValue::from_f64(f64::from(u8::from(shown.clicked)), 1.0).map_err(ReplayError::from)?;
+        let propensity = 1.0 / log.n_items as f64;
+        let row = LoggedRow { context_idx: 0, variant_idx: shown.item, propensity, value };
+        rows.extend(replay.offer(&row, &mut rng)?.map(|accepted| (shown, accepted)));
     }
     Ok((replay, rows))
 }

@@ -7,7 +7,6 @@ mod extract;
 mod impressions;
 mod mail;
 mod orders;
-mod progress;
 mod shop;
 
 pub(crate) use mail::MailTo;

@@ -3,9 +3,9 @@
 use super::events::{Ordered, Viewed};
 use super::expected;
 use super::extract::{self, Customer};
-use super::progress::Progress;
 use super::shop::{DemoError, EVENTS_IN_BATCH, Shop, UNITS_MAX, text};
 use super::{DOLLARS, Page};
+use crate::progress::Progress;
 use podium_core::report::wording::count;
 use serde_json::{Value, json};
 

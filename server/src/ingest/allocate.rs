@@ -1,24 +1,25 @@
-//! When weights move: a version ends after its units, or after a day, and the next follows from what has matured.
+//! When weights move: a version ends when it is due, and the next follows from what has matured.
 
 use crate::app::Published;
 use crate::catalog::Catalog;
 use crate::store::weights::{self, StoredWeights};
-use crate::store::{Store, StoreError};
-use podium_core::allocation::{AllocationInput, ArmState, next_weights};
-use podium_core::experiment::{Experiment, Status, Variant};
+use crate::store::{Store, StoreError, tail};
+use podium_core::allocation::{AllocationInput, ArmState, ArmStratum, VersionAge, next_weights};
+use podium_core::experiment::{Experiment, Status};
 use podium_core::id::ExperimentId;
+use podium_core::inference::cap::{cap_value, lower, n_tail};
 use podium_core::metric::{Direction, MetricKind, VariantSums};
-use podium_core::projection::{MetricSlot, StatKey, Stratum, bucket_width_us};
+use podium_core::projection::{MetricSlot, StatKey, Stratum, TailRow, bucket_width_us};
 use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-/// The longest a version lives, in seconds: a day.
-const VERSION_S_MAX: i64 = 86_400;
-/// The shortest, in seconds.
-const VERSION_S_MIN: i64 = 1;
+/// The most units of a tail that are read.
+const TAIL_MAX: usize = 20_000;
+/// Microseconds in a day.
+const DAY_US: f64 = 86_400e6;
 
 /// Sums of variants, by key.
 pub(crate) type Totals = BTreeMap<StatKey, VariantSums>;
@@ -46,6 +47,8 @@ pub(crate) struct Primary {
     pub(crate) direction: Direction,
     /// The attribution window, in seconds.
     pub(crate) window_s: i64,
+    /// The quantile above which values are capped; 1 where nothing is.
+    pub(crate) cap_quantile: f64,
 }
 
 impl Allocations {
@@ -91,8 +94,20 @@ impl Allocations {
         {
             entry.insert(current);
         }
-        let current = self.current.get(&experiment.id);
-        Ok(current.and_then(|current| current.next(experiment, primary, totals, now)))
+        let Some(current) = self.current.get(&experiment.id) else { return Ok(None) };
+        if !current.has_ended(experiment, totals, now) {
+            return Ok(None);
+        }
+        let ripe = ripe(totals, experiment.id, 0, primary.window_s, now);
+        let active = active(experiment);
+        let mut strata = Strata::of(ripe, &active, now);
+        let n_nonzero = n_nonzero(totals, experiment.id);
+        let needed = n_tail(n_nonzero, primary.cap_quantile);
+        if (1..=TAIL_MAX).contains(&needed) {
+            let largest = tail::largest(store.reader(), (experiment.id, 0), needed as u64).await?;
+            strata.cap(&largest, n_nonzero, primary.cap_quantile);
+        }
+        Ok(current.next(experiment, primary, &strata.sums, now))
     }
 
     /// Writes new weights and has decisions made on them.
@@ -137,29 +152,30 @@ impl Current {
         Ok(Some(Self { weights: newest.weights.clone(), created_at: newest.created_at, since }))
     }
 
+    fn has_ended(&self, experiment: &Experiment, totals: &Totals, now: Timestamp) -> bool {
+        let lived_us = now.as_micros().saturating_sub(self.created_at.as_micros());
+        let units = units_under(totals, experiment.id, self.weights.version);
+        let ends = |units_so_far: u64| {
+            let age = VersionAge { seconds: lived_us as f64 / 1e6, units, units_so_far };
+            age.has_ended(experiment.definition.units_per_version)
+        };
+        // All units are counted only where it depends on them.
+        ends(units) && ends(units_so_far(totals, experiment.id))
+    }
+
     fn next(
         &self,
         experiment: &Experiment,
         primary: Primary,
-        totals: &Totals,
+        strata: &[ArmStratum],
         now: Timestamp,
     ) -> Option<StoredWeights> {
         let version = self.weights.version;
-        let at_least = self.created_at.plus_seconds(VERSION_S_MIN) <= now;
-        let at_most = now < self.created_at.plus_seconds(VERSION_S_MAX);
-        let n_units = units_under(totals, experiment.id, version);
-        if !at_least || (at_most && n_units < i64::from(experiment.definition.units_per_version)) {
-            return None;
-        }
         let definition = &experiment.definition;
-        let sums = matured(totals, experiment.id, 0, primary.window_s, now);
-        let active: Vec<usize> = (0..definition.variants.len())
-            .filter(|variant_idx| definition.variants.get(*variant_idx).is_some_and(Variant::is_active))
-            .collect();
+        let active = active(experiment);
         let arms: Vec<ArmState> = active
             .iter()
             .map(|variant_idx| ArmState {
-                sums: sums.get(&(*variant_idx as u16)).copied().unwrap_or_default(),
                 strata: version + 1 - self.since.get(*variant_idx).copied().unwrap_or(version).min(version),
                 share: definition.variants.get(*variant_idx).map_or(0.0, |variant| variant.weight),
             })
@@ -170,6 +186,7 @@ impl Current {
             direction: primary.direction,
             control_idx: active.iter().position(|variant_idx| *variant_idx == control),
             arms: &arms,
+            strata,
         };
         let draft = next_weights(&definition.allocator, &input)
             .inspect_err(|error| tracing::error!(experiment.key = %experiment.key, %error, "no weights"))
@@ -188,48 +205,108 @@ impl Current {
     }
 }
 
-/// How many units were exposed under a weights version.
-fn units_under(totals: &Totals, experiment: ExperimentId, version: u32) -> i64 {
-    let stratum = Stratum::Version(version);
-    let from = StatKey {
-        experiment,
-        slot: MetricSlot::Exposures,
-        stratum,
-        bucket: Timestamp::from_micros(i64::MIN),
-        variant_idx: 0,
-    };
-    let rows = totals.range(from..).take_while(|(key, _)| {
-        key.experiment == experiment && key.slot == MetricSlot::Exposures && key.stratum == stratum
-    });
-    rows.map(|(_, sums)| sums.n).sum()
+/// The positions of the variants that may still be assigned.
+fn active(experiment: &Experiment) -> Vec<usize> {
+    let variants = experiment.definition.variants.iter().enumerate();
+    variants.filter(|(_, variant)| variant.is_active()).map(|(variant_idx, _)| variant_idx).collect()
 }
 
-/// The sums of each variant over units whose window has passed, for the metric at `metric_idx`.
-pub(crate) fn matured(
+/// Sums by stratum and day, of the variants that are active and in their order.
+struct Strata<'a> {
+    active: &'a [usize],
+    places: HashMap<(Stratum, i64), usize>,
+    /// The buckets whose window has passed.
+    ripe: HashSet<(Stratum, Timestamp)>,
+    sums: Vec<ArmStratum>,
+}
+
+impl<'a> Strata<'a> {
+    fn of<'b>(
+        rows: impl Iterator<Item = (&'b StatKey, &'b VariantSums)>,
+        active: &'a [usize],
+        now: Timestamp,
+    ) -> Self {
+        let mut strata = Self { active, places: HashMap::new(), ripe: HashSet::new(), sums: Vec::new() };
+        for (key, sums) in rows {
+            strata.ripe.insert((key.stratum, key.bucket));
+            let place = *strata.places.entry((key.stratum, key.bucket.day())).or_insert_with(|| {
+                let age_us = now.as_micros().saturating_sub(key.bucket.as_micros());
+                let none = vec![VariantSums::default(); active.len()];
+                strata.sums.push(ArmStratum { age_days: age_us as f64 / DAY_US, sums: none });
+                strata.sums.len() - 1
+            });
+            if let Some(of_variant) = strata.arm(place, key.variant_idx) {
+                of_variant.merge(sums);
+            }
+        }
+        strata
+    }
+
+    /// Lets the largest values count as the one at the quantile.
+    fn cap(&mut self, largest: &[(i64, TailRow)], n_nonzero: u64, quantile: f64) {
+        let numerators = largest.iter().map(|(numerator, _)| *numerator).collect();
+        let Ok(Some(value)) = cap_value(numerators, n_nonzero, quantile) else { return };
+        for (numerator, row) in largest.iter().filter(|(numerator, _)| value < *numerator) {
+            let place = self.places.get(&(row.stratum, row.bucket.day())).copied();
+            let is_ripe = self.ripe.contains(&(row.stratum, row.bucket));
+            if let Some(place) = place.filter(|_| is_ripe)
+                && let Some(of_variant) = self.arm(place, row.variant_idx)
+            {
+                lower(of_variant, (*numerator, row.denominator), value);
+            }
+        }
+    }
+
+    fn arm(&mut self, place: usize, variant_idx: u16) -> Option<&mut VariantSums> {
+        let position = self.active.binary_search(&usize::from(variant_idx)).ok()?;
+        self.sums.get_mut(place)?.sums.get_mut(position)
+    }
+}
+
+/// How many units have a value of the primary metric that is not zero.
+fn n_nonzero(totals: &Totals, experiment: ExperimentId) -> u64 {
+    let rows = rows(totals, experiment, MetricSlot::Metric(0), Stratum::Day(i32::MIN));
+    rows.map(|(_, sums)| sums.n_nonzero.unsigned_abs()).sum()
+}
+
+/// How many units were exposed under a weights version.
+fn units_under(totals: &Totals, experiment: ExperimentId, version: u32) -> u64 {
+    let stratum = Stratum::Version(version);
+    let rows = rows(totals, experiment, MetricSlot::Exposures, stratum);
+    rows.take_while(|(key, _)| key.stratum == stratum).map(|(_, sums)| sums.n.unsigned_abs()).sum()
+}
+
+/// How many units were exposed so far.
+fn units_so_far(totals: &Totals, experiment: ExperimentId) -> u64 {
+    let rows = rows(totals, experiment, MetricSlot::Exposures, Stratum::Day(i32::MIN));
+    rows.map(|(_, sums)| sums.n.unsigned_abs()).sum()
+}
+
+/// What an experiment has in a slot from a stratum on, in the order of stratum and time.
+fn rows(
+    totals: &Totals,
+    experiment: ExperimentId,
+    slot: MetricSlot,
+    stratum: Stratum,
+) -> impl Iterator<Item = (&StatKey, &VariantSums)> {
+    let from =
+        StatKey { experiment, slot, stratum, bucket: Timestamp::from_micros(i64::MIN), variant_idx: 0 };
+    totals.range(from..).take_while(move |(key, _)| key.experiment == experiment && key.slot == slot)
+}
+
+/// The rows over units whose window has passed, for the metric at `metric_idx`, in the order of stratum and time.
+fn ripe(
     totals: &Totals,
     experiment: ExperimentId,
     metric_idx: u16,
     window_s: i64,
     now: Timestamp,
-) -> HashMap<u16, VariantSums> {
-    let slot = MetricSlot::Metric(metric_idx);
+) -> impl Iterator<Item = (&StatKey, &VariantSums)> {
     let width_us = bucket_width_us(window_s);
-    let from = StatKey {
-        experiment,
-        slot,
-        stratum: Stratum::Day(i32::MIN),
-        bucket: Timestamp::from_micros(i64::MIN),
-        variant_idx: 0,
+    let is_ripe = move |bucket: Timestamp| {
+        let ends = Timestamp::from_micros(bucket.as_micros().saturating_add(width_us));
+        ends.plus_seconds(window_s) <= now
     };
-    let mut by_variant: HashMap<u16, VariantSums> = HashMap::new();
-    for (key, sums) in
-        totals.range(from..).take_while(|(key, _)| key.experiment == experiment && key.slot == slot)
-    {
-        let ripe_at =
-            Timestamp::from_micros(key.bucket.as_micros().saturating_add(width_us)).plus_seconds(window_s);
-        if ripe_at <= now {
-            by_variant.entry(key.variant_idx).or_default().merge(sums);
-        }
-    }
-    by_variant
+    let rows = rows(totals, experiment, MetricSlot::Metric(metric_idx), Stratum::Day(i32::MIN));
+    rows.filter(move |(key, _)| is_ripe(key.bucket))
 }

@@ -6,10 +6,12 @@ use crate::engine::Engine;
 use crate::store::metrics::{self, STALE};
 use crate::store::outbox::Effects;
 use crate::store::rejected::RejectedEvent;
-use crate::store::{Store, StoreError, log, rejected, stats};
+use crate::store::{Store, StoreError, bookmark, log, rejected, stats, tail};
 use podium_core::id::MetricId;
 use podium_core::metric::VariantSums;
-use podium_core::projection::{Changes, DECISION, Placement, Projector, StatKey, StoredEvent};
+use podium_core::projection::{
+    Changes, DECISION, Placement, Projector, StatKey, StoredEvent, TailKey, TailRow,
+};
 use podium_core::time::Timestamp;
 use sea_orm::DatabaseConnection;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -21,6 +23,8 @@ pub(super) struct Fold {
     pub(super) projector: Projector,
     pub(super) engine: Engine,
     pub(super) totals: BTreeMap<StatKey, VariantSums>,
+    /// When the newest event happened that each metric reads.
+    pub(super) newest: BTreeMap<MetricId, Timestamp>,
     /// Whether events passed some metric by.
     pub(super) stale: bool,
     /// Told of every commit that changed sums.
@@ -65,12 +69,17 @@ impl Fold {
         let mut placements: Vec<_> = self.projector.placements(&changes).collect();
         // Neighbours share a page.
         placements.sort_unstable_by_key(|(unit, placement)| (placement.experiment, *unit));
+        let mut tail = changes.tail.clone();
+        tail.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let newest = self.newer(&changes);
         let missed = self.engine.take_missed();
         let fatal = self.engine.take_found();
         let written = Written {
             fresh: &fresh,
             placements: &placements,
             totals: &totals,
+            tail: &tail,
+            newest: &newest,
             missed: &missed,
             fatal: &fatal,
             effects: &flush.effects,
@@ -82,6 +91,7 @@ impl Fold {
                 for experiment in touched {
                     self.touched.touch(experiment);
                 }
+                self.newest.extend(newest);
                 self.stale |= !missed.is_empty();
                 Ok(receipts)
             }
@@ -128,6 +138,14 @@ impl Fold {
         };
         changes.sums.iter().map(total).collect()
     }
+
+    /// The metrics that read something newer than before.
+    pub(super) fn newer(&self, changes: &Changes) -> BTreeMap<MetricId, Timestamp> {
+        let is_newer = |(metric, at): &(&MetricId, &Timestamp)| {
+            self.newest.get(metric).is_none_or(|newest| newest < *at)
+        };
+        changes.newest.iter().filter(is_newer).map(|(metric, at)| (*metric, *at)).collect()
+    }
 }
 
 /// Takes the events out of a flush that the log does not have yet.
@@ -158,6 +176,8 @@ struct Written<'a> {
     fresh: &'a [Arc<StoredEvent>],
     placements: &'a [(&'a str, &'a Placement)],
     totals: &'a [(StatKey, VariantSums)],
+    tail: &'a [(TailKey, Option<TailRow>)],
+    newest: &'a BTreeMap<MetricId, Timestamp>,
     /// Metrics that its events passed by.
     missed: &'a BTreeSet<MetricId>,
     /// Rows that ended their plugin's process.
@@ -178,6 +198,8 @@ async fn commit(
     log::append(&transaction, written.fresh, now).await?;
     stats::place(&transaction, written.placements).await?;
     stats::put_sums(&transaction, written.totals).await?;
+    tail::put(&transaction, written.tail).await?;
+    bookmark::put_newest(&transaction, written.newest).await?;
     metrics::note_unreadable(&transaction, written.fatal).await?;
     for metric in written.missed {
         metrics::set_revision(&transaction, *metric, STALE).await?;

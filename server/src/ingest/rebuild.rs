@@ -2,10 +2,10 @@
 
 use super::flush::Fold;
 use super::queue::NewMetric;
-use crate::store::{Store, StoreError, log, metrics, stats};
+use crate::store::{Store, StoreError, bookmark, log, metrics, stats, tail};
 use podium_core::id::MetricId;
 use podium_core::metric::VariantSums;
-use podium_core::projection::{StatKey, Tracked};
+use podium_core::projection::{StatKey, TailKey, TailRow, Tracked};
 use sea_orm::DatabaseTransaction;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +18,8 @@ const PAGE: u32 = 4_096;
 pub(crate) struct State {
     /// Sums of variants.
     pub(crate) sums: BTreeMap<StatKey, VariantSums>,
+    /// The largest values.
+    pub(crate) tail: BTreeMap<TailKey, TailRow>,
     /// By experiment and unit.
     pub(crate) units: BTreeMap<(i64, Box<str>), u64>,
     /// Metrics that could not be called for all of it.
@@ -29,13 +31,15 @@ impl State {
     pub(crate) async fn read(store: &Store) -> Result<Self, StoreError> {
         let sums = stats::sums(store.reader(), None).await?;
         let sums = sums.into_iter().filter(|(_, sums)| !sums.is_empty()).collect();
-        Ok(Self { sums, units: stats::fingerprints(store.reader()).await?, missed: BTreeSet::new() })
+        let units = stats::fingerprints(store.reader()).await?;
+        Ok(Self { sums, tail: tail::all(store.reader()).await?, units, missed: BTreeSet::new() })
     }
 
     /// One line for all of it: equal states have equal digests.
     pub(crate) fn digest(&self) -> String {
         let mut hash = Sha256::new();
         self.sums.iter().for_each(|(key, sums)| hash.update(format!("{key:?}{sums:?}\n")));
+        self.tail.iter().for_each(|(key, row)| hash.update(format!("{key:?}{row:?}\n")));
         self.units.iter().for_each(|(unit, fingerprint)| hash.update(format!("{unit:?}{fingerprint}\n")));
         crate::auth::hex(&hash.finalize())
     }
@@ -78,8 +82,17 @@ pub(crate) async fn replay(
         if let Some(transaction) = into {
             stats::place(transaction, &placements).await?;
             stats::put_sums(transaction, &totals).await?;
+            tail::put(transaction, &changes.tail).await?;
+            bookmark::put_newest(transaction, &fold.newer(&changes)).await?;
         }
         fold.totals.extend(totals);
+        fold.newest.extend(fold.newer(&changes));
+        for (key, row) in &changes.tail {
+            match row {
+                Some(row) => state.tail.insert(key.clone(), *row),
+                None => state.tail.remove(key),
+            };
+        }
         for (unit, placement) in placements {
             state.units.insert((placement.experiment.0, unit.into()), stats::fingerprint(placement));
         }

@@ -7,7 +7,7 @@ use crate::app::{Published, track};
 use crate::clock;
 use crate::store::metrics::{self as stored_metrics, StoredMetric};
 use crate::store::outbox::Effects;
-use crate::store::{Store, StoreError, stats};
+use crate::store::{Store, StoreError, bookmark, stats};
 use podium_core::projection::StoredEvent;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,9 +44,11 @@ impl Writer {
     pub(crate) async fn new(store: Store, jobs: Jobs, published: Published) -> Result<Self, StoreError> {
         let mut fold = Fold { touched: Arc::clone(&published.touched), ..Fold::default() };
         fold.totals.extend(stats::sums(store.reader(), None).await?);
+        fold.newest = bookmark::newest(store.reader()).await?;
         fold.engine.skip(stored_metrics::unreadable(store.reader()).await?);
         let is_stale = |metric: &StoredMetric| metric.revision == stored_metrics::STALE;
-        fold.stale = stored_metrics::all(store.reader()).await?.iter().any(is_stale);
+        fold.stale = stored_metrics::all(store.reader()).await?.iter().any(is_stale)
+            || !bookmark::is_current(store.reader()).await?;
         Ok(Self { store, jobs, published, fold, allocations: Allocations::default(), backlog: Vec::new() })
     }
 
@@ -173,6 +175,7 @@ impl Writer {
         let registry = &self.published.registry;
         if track::renew_stale(&self.store, registry).await? {
             self.fold.totals = stats::sums(self.store.reader(), None).await?.into_iter().collect();
+            self.fold.newest = bookmark::newest(self.store.reader()).await?;
             self.fold.engine.skip(stored_metrics::unreadable(self.store.reader()).await?);
             self.fold.projector.forget_all();
             self.fold.touched.touch_all();
@@ -180,7 +183,8 @@ impl Writer {
         let waits = |metric: &StoredMetric| {
             metric.revision == stored_metrics::STALE && registry.find(&metric.used.metric).is_some()
         };
-        Ok(!stored_metrics::all(self.store.reader()).await?.iter().any(waits))
+        let waits = stored_metrics::all(self.store.reader()).await?.iter().any(waits);
+        Ok(!waits && bookmark::is_current(self.store.reader()).await?)
     }
 }
 

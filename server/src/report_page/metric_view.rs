@@ -3,7 +3,7 @@
 use super::interval_chart::IntervalChart;
 use podium_core::metric::{Direction, MetricKind};
 use podium_core::report::wording::{self, Style, Words};
-use podium_core::report::{Lift, MetricReport, Report, Role, VariantReport};
+use podium_core::report::{Effect, Gain, MetricReport, Report, Role, VariantReport};
 
 /// A figure as it is read, and as JSON writes it.
 pub(super) struct Cell {
@@ -33,6 +33,15 @@ pub(super) struct MetricView {
     /// What moving the traffic earned.
     pub(super) gain: Option<Cell>,
     pub(super) gain_ends: Option<Ends>,
+    /// What all units earned beyond what the control would have earned.
+    pub(super) over_control: Option<Cell>,
+    pub(super) over_control_ends: Option<Ends>,
+    /// How the figures were made less noisy.
+    pub(super) notes: Vec<String>,
+    /// Effects of factors, with their intervals.
+    pub(super) effects: Vec<EffectRow>,
+    /// Whether weights moved, and figures without their effect stand beside.
+    pub(super) any_corrected: bool,
     pub(super) rows: Vec<Row>,
 }
 
@@ -40,6 +49,13 @@ pub(super) struct MetricView {
 pub(super) struct Tag {
     pub(super) class: &'static str,
     pub(super) text: &'static str,
+}
+
+/// The effect of a level, or of two together.
+pub(super) struct EffectRow {
+    pub(super) levels: String,
+    pub(super) value: Cell,
+    pub(super) ends: Ends,
 }
 
 /// One variant.
@@ -59,6 +75,11 @@ pub(super) struct Row {
     pub(super) interval: Option<Ends>,
     pub(super) lift: Option<Cell>,
     pub(super) lift_ends: Option<Ends>,
+    /// Whether the interval of the lift holds at all looks.
+    pub(super) at_all_looks: bool,
+    pub(super) capped: Option<Cell>,
+    pub(super) corrected: Option<Cell>,
+    pub(super) corrected_ends: Option<Ends>,
     pub(super) beats_control: Option<Cell>,
     pub(super) chance: Option<Cell>,
     pub(super) chance_width: String,
@@ -103,10 +124,12 @@ impl MetricView {
             any_immature: metric.variants.iter().any(|variant| variant.matured_units != variant.units),
             early_note: rows.iter().any(|row| row.early).then(|| early_note(report, words)),
             gain: metric.gain.map(|gain| gain_cell(Style::of(metric), gain.value)),
-            gain_ends: metric.gain.and_then(|gain| {
-                let cell = |value| gain_cell(Style::of(metric), value);
-                Some(Ends { low: cell(gain.low?), high: cell(gain.high?) })
-            }),
+            gain_ends: metric.gain.and_then(|gain| gain_ends(Style::of(metric), &gain)),
+            over_control: metric.gain_over_control.map(|gain| gain_cell(Style::of(metric), gain.value)),
+            over_control_ends: metric.gain_over_control.and_then(|gain| gain_ends(Style::of(metric), &gain)),
+            notes: notes(metric, words),
+            effects: effects(metric),
+            any_corrected: rows.iter().any(|row| row.corrected.is_some()),
             chart: IntervalChart::of(report, metric, id.clone()),
             rows,
             id,
@@ -119,16 +142,26 @@ impl Row {
         let (variant, summary) = (&metric.variants[idx], &report.variants[idx]);
         let style = Style::of(metric);
         let leads = metric.role == Role::Primary && report.leader.as_ref() == Some(&variant.key);
+        let verdict = &report.verdict;
+        let wins = metric.role == Role::Primary && verdict.winner.as_ref() == Some(&variant.key);
+        let harms = match metric.role {
+            Role::Primary => verdict.harmful.contains(&variant.key),
+            Role::Secondary => false,
+            Role::Guardrail => verdict
+                .breaches
+                .iter()
+                .any(|breach| breach.variant == variant.key && breach.metric == metric.metric),
+        };
         let value = |value: f64| Cell { text: style.value(value), exact: digits(value) };
         Self {
-            class: match (leads, summary.removed) {
+            class: match (leads || wins, summary.removed) {
                 (true, _) => "leads",
                 (_, true) => "removed",
                 (false, false) => "",
             },
             key: summary.key.to_string(),
             name: summary.name.clone(),
-            tags: tags(summary.control, leads, summary.removed),
+            tags: tags((summary.control, summary.removed), (leads, wins, harms)),
             early: !variant.enough && variant.chance_best.is_some(),
             units: counted(variant.units.into()),
             matured: counted(variant.matured_units.into()),
@@ -139,8 +172,26 @@ impl Row {
             interval: variant
                 .interval
                 .map(|interval| Ends { low: value(interval.low), high: value(interval.high) }),
-            lift: variant.lift.as_ref().map(|lift| lift_cell(style, lift)),
-            lift_ends: variant.lift.as_ref().and_then(|lift| lift_ends(style, lift)),
+            lift: match (&variant.sequence, &variant.lift) {
+                (Some(sequence), _) => Some(lift_cell(style, sequence.relative, sequence.absolute)),
+                (None, lift) => lift.as_ref().map(|lift| lift_cell(style, lift.relative, lift.absolute)),
+            },
+            lift_ends: match (&variant.sequence, &variant.lift) {
+                (Some(sequence), _) => lift_ends(
+                    style,
+                    sequence.low.zip(sequence.high),
+                    Some((sequence.absolute_low, sequence.absolute_high)),
+                ),
+                (None, lift) => lift.and_then(|lift| {
+                    lift_ends(style, lift.low.zip(lift.high), lift.absolute_low.zip(lift.absolute_high))
+                }),
+            },
+            at_all_looks: variant.sequence.is_some(),
+            capped: variant.capped_value.map(value),
+            corrected: variant.corrected.map(|corrected| value(corrected.value)),
+            corrected_ends: variant
+                .corrected
+                .map(|corrected| Ends { low: value(corrected.low), high: value(corrected.high) }),
             beats_control: variant.chance_to_beat_control.map(chance_cell),
             chance: variant.chance_best.map(chance_cell),
             chance_width: super::scale::percent(variant.chance_best.unwrap_or(0.0) * 100.0),
@@ -174,10 +225,12 @@ fn early_note(report: &Report, words: Words) -> String {
     )
 }
 
-fn tags(control: bool, leads: bool, removed: bool) -> Vec<Tag> {
+fn tags((control, removed): (bool, bool), (leads, wins, harms): (bool, bool, bool)) -> Vec<Tag> {
     let tags = [
         (control, Tag { class: "tag", text: "control" }),
-        (leads, Tag { class: "tag lead", text: "leads" }),
+        (wins, Tag { class: "tag lead", text: "winner" }),
+        (leads && !wins, Tag { class: "tag lead", text: "leads" }),
+        (harms, Tag { class: "tag harm", text: "does harm" }),
         (removed, Tag { class: "tag", text: "removed" }),
     ];
     tags.into_iter().filter_map(|(holds, tag)| holds.then_some(tag)).collect()
@@ -197,20 +250,58 @@ fn chance_cell(chance: f64) -> Cell {
     Cell { text, exact: digits(chance) }
 }
 
-fn lift_cell(style: Style, lift: &Lift) -> Cell {
-    match lift.relative {
+fn lift_cell(style: Style, relative: Option<f64>, absolute: f64) -> Cell {
+    match relative {
         Some(relative) => Cell { text: wording::signed_percent(relative), exact: digits(relative) },
-        None => Cell { text: style.difference(lift.absolute), exact: digits(lift.absolute) },
+        None => Cell { text: style.difference(absolute), exact: digits(absolute) },
     }
 }
 
+fn gain_ends(style: Style, gain: &Gain) -> Option<Ends> {
+    Some(Ends { low: gain_cell(style, gain.low?), high: gain_cell(style, gain.high?) })
+}
+
+fn notes(metric: &MetricReport, words: Words) -> Vec<String> {
+    let style = Style::of(metric);
+    let mut notes = Vec::new();
+    if let Some(cap) = metric.cap {
+        notes.push(format!(
+            "For intervals and chances, values above {} count as that: the {} quantile of those that are not zero. It \
+             concerns {}.",
+            style.value(cap.value as f64),
+            digits(cap.quantile),
+            words.counted(cap.units),
+        ));
+    }
+    if let Some(history) = metric.history {
+        notes.push(format!(
+            "What {} did in the {} before they came takes {} off the noise.",
+            words.counted(history.units),
+            wording::span(history.span_s),
+            wording::percent(history.variance_removed),
+        ));
+    }
+    notes
+}
+
+fn effects(metric: &MetricReport) -> Vec<EffectRow> {
+    let style = Style::of(metric);
+    let cell = |value: f64| Cell { text: style.difference(value), exact: digits(value) };
+    let row = |effect: &Effect| EffectRow {
+        levels: effect.levels.join(" × "),
+        value: cell(effect.value),
+        ends: Ends { low: cell(effect.low), high: cell(effect.high) },
+    };
+    metric.factors.iter().flat_map(|factors| &factors.effects).map(row).collect()
+}
+
 /// The interval of what [`lift_cell`] shows; for a relative lift without one, that of the absolute difference.
-fn lift_ends(style: Style, lift: &Lift) -> Option<Ends> {
-    if let Some((low, high)) = lift.low.zip(lift.high) {
+fn lift_ends(style: Style, relative: Option<(f64, f64)>, absolute: Option<(f64, f64)>) -> Option<Ends> {
+    if let Some((low, high)) = relative {
         let cell = |end: f64| Cell { text: wording::signed_percent(end), exact: digits(end) };
         return Some(Ends { low: cell(low), high: cell(high) });
     }
-    let (low, high) = lift.absolute_low.zip(lift.absolute_high)?;
+    let (low, high) = absolute?;
     // The word stands once, after both ends.
     let low_text = style.difference(low).trim_end_matches(" points").to_owned();
     Some(Ends {

@@ -59,6 +59,11 @@ pub(crate) fn html(report: &Report, extras: &Extras) -> Result<String, askama::E
         badge: Badge::of(report.state),
         tiles: tiles(report),
         metrics: metrics.map(|(metric_idx, metric)| MetricView::of(report, metric, metric_idx)).collect(),
+        any_corrected: report
+            .metrics
+            .iter()
+            .flat_map(|metric| &metric.variants)
+            .any(|variant| variant.corrected.is_some()),
         any_gain: report.metrics.iter().any(|metric| metric.gain.is_some()),
         shares: SharesChart::of(report, &extras.shares_over_time),
         links: &extras.links,
@@ -118,6 +123,8 @@ struct ReportPage<'a> {
     metrics: Vec<MetricView>,
     /// Whether some metric says what moving the traffic earned.
     any_gain: bool,
+    /// Whether some figure has the effect of moving weights taken out.
+    any_corrected: bool,
     shares: Option<SharesChart>,
     links: &'a Links,
     words: Words,
@@ -202,7 +209,17 @@ fn tiles(report: &Report) -> Vec<Tile> {
         },
         note: report.weights_version.map(|version| format!("weights version {version}")).unwrap_or_default(),
     };
-    vec![exposed, matured, run, allocation]
+    let outlook = &report.outlook;
+    let left = Tile {
+        label: "Planned for".to_owned(),
+        text: words.counted(outlook.planned_units),
+        note: match (outlook.days_left, outlook.units_per_day) {
+            (Some(days), _) => format!("about {} left", wording::span((days * 86_400.0) as i64)),
+            (None, Some(units)) => format!("{} a day", wording::count(units.round() as i128)),
+            (None, None) => String::new(),
+        },
+    };
+    vec![exposed, matured, run, left, allocation]
 }
 
 fn capitalized(word: &str) -> String {

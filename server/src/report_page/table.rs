@@ -2,10 +2,12 @@
 
 use super::metric_view::digits;
 use csv::{Error, Terminator, WriterBuilder};
-use podium_core::report::{Lift, Method, MetricReport, Report, VariantReport, VariantSummary};
+use podium_core::report::{
+    Breach, Gain, Lift, Method, MetricReport, Report, Role, Sequence, VariantReport, VariantSummary,
+};
 use serde::Serialize;
 
-const COLUMNS: [&str; 52] = [
+const COLUMNS: [&str; 77] = [
     "experiment",
     "version",
     "name",
@@ -58,6 +60,31 @@ const COLUMNS: [&str; 52] = [
     "gain_low",
     "gain_high",
     "gain_level",
+    "verdict",
+    "sequence_absolute",
+    "sequence_absolute_low",
+    "sequence_absolute_high",
+    "sequence_relative",
+    "sequence_low",
+    "sequence_high",
+    "sequence_level",
+    "sequence_holds",
+    "capped_value",
+    "period_value",
+    "corrected_value",
+    "corrected_low",
+    "corrected_high",
+    "corrected_level",
+    "corrected_left_out_units",
+    "cap_quantile",
+    "cap_value",
+    "cap_units",
+    "history_span_s",
+    "history_units",
+    "history_variance_removed",
+    "gain_over_control_value",
+    "gain_over_control_low",
+    "gain_over_control_high",
 ];
 
 /// Writes the report as CSV (RFC 4180, UTF-8), with the digits that its JSON has.
@@ -128,14 +155,67 @@ fn row(
         optional(variant.chance_to_beat_control),
     ];
     row.extend(lift(variant.lift.as_ref()));
-    let gain = metric.gain;
+    row.extend(gain(metric.gain.as_ref()));
+    row.push(optional(metric.gain.map(|gain| gain.level)));
+    row.push(verdict(report, metric, variant).to_owned());
+    row.extend(sequence(variant.sequence.as_ref()));
+    let corrected = variant.corrected;
+    let cap = metric.cap;
+    let history = metric.history;
     row.extend([
+        optional(variant.capped_value),
+        optional(variant.period_value),
+        optional(corrected.map(|corrected| corrected.value)),
+        optional(corrected.map(|corrected| corrected.low)),
+        optional(corrected.map(|corrected| corrected.high)),
+        optional(corrected.map(|corrected| corrected.level)),
+        whole(corrected.map(|corrected| corrected.left_out_units)),
+        optional(cap.map(|cap| cap.quantile)),
+        whole(cap.map(|cap| cap.value)),
+        whole(cap.map(|cap| cap.units)),
+        whole(history.map(|history| history.span_s)),
+        whole(history.map(|history| history.units)),
+        optional(history.map(|history| history.variance_removed)),
+    ]);
+    row.extend(gain(metric.gain_over_control.as_ref()));
+    row
+}
+
+/// What is decided of a variant: by the primary metric, and of guardrails by each.
+fn verdict(report: &Report, metric: &MetricReport, variant: &VariantReport) -> &'static str {
+    let verdict = &report.verdict;
+    let breaches = |breach: &Breach| breach.variant == variant.key && breach.metric == metric.metric;
+    match metric.role {
+        Role::Primary if verdict.winner.as_ref() == Some(&variant.key) => "winner",
+        Role::Primary if verdict.harmful.contains(&variant.key) => "harmful",
+        Role::Primary if verdict.better.contains(&variant.key) => "better",
+        Role::Guardrail if verdict.breaches.iter().any(breaches) => "breach",
+        Role::Primary | Role::Secondary | Role::Guardrail => "",
+    }
+}
+
+fn gain(gain: Option<&Gain>) -> [String; 3] {
+    [
         optional(gain.map(|gain| gain.value)),
         optional(gain.and_then(|gain| gain.low)),
         optional(gain.and_then(|gain| gain.high)),
-        optional(gain.map(|gain| gain.level)),
-    ]);
-    row
+    ]
+}
+
+fn sequence(sequence: Option<&Sequence>) -> [String; 8] {
+    let Some(sequence) = sequence else {
+        return Default::default();
+    };
+    [
+        digits(sequence.absolute),
+        digits(sequence.absolute_low),
+        digits(sequence.absolute_high),
+        optional(sequence.relative),
+        optional(sequence.low),
+        optional(sequence.high),
+        digits(sequence.level),
+        sequence.holds.to_string(),
+    ]
 }
 
 fn lift(lift: Option<&Lift>) -> [String; 8] {
@@ -168,6 +248,10 @@ fn guarded(text: &str) -> String {
 
 fn optional(number: Option<f64>) -> String {
     number.map(digits).unwrap_or_default()
+}
+
+fn whole(number: Option<impl ToString>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
 }
 
 fn method(method: Option<Method>) -> String {

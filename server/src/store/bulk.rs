@@ -35,6 +35,37 @@ impl Insert<'_> {
         Ok(())
     }
 
+    /// Removes rows.
+    ///
+    /// - `lists`: the values of the key's columns, in the order of `key`, as [`lists`] made them.
+    pub(crate) async fn remove(
+        &self,
+        db: &impl ConnectionTrait,
+        lists: Vec<String>,
+    ) -> Result<(), StoreError> {
+        let backend = db.get_database_backend();
+        let sql = self.removing_sql(backend);
+        for list in lists {
+            db.execute_raw(Statement::from_sql_and_values(backend, &sql, [list.into()])).await?;
+        }
+        Ok(())
+    }
+
+    fn removing_sql(&self, backend: DbBackend) -> String {
+        let table = self.table;
+        if backend != DbBackend::Postgres {
+            let values: Vec<_> = (0..self.key.len()).map(|idx| format!("value->>{idx}")).collect();
+            let (key, values) = (self.key.join(", "), values.join(", "));
+            return format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {values} FROM jsonb_each($1))");
+        }
+        let is_key = |(idx, name): (usize, &&str)| {
+            let of_type = self.columns.iter().find(|(column, _)| column == name).map_or("text", |(_, of)| of);
+            format!("{table}.{name} = (value->>{idx})::{of_type}")
+        };
+        let same = self.key.iter().enumerate().map(is_key).collect::<Vec<_>>().join(" AND ");
+        format!("DELETE FROM {table} USING jsonb_array_elements($1::jsonb) AS list (value) WHERE {same}")
+    }
+
     fn sql(&self, backend: DbBackend) -> String {
         let (table, names) = (self.table, self.names());
         let value = |(idx, (_, of_type)): (usize, &(&str, &str))| match backend {

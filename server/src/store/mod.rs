@@ -3,6 +3,7 @@
 //! Rows stay in here; what goes in and out are domain types. Tables that every event touches are written with
 //! statements of our own ([`log`], [`stats`]), many rows at a time; the rest goes through sea-orm entities.
 
+pub(crate) mod bookmark;
 pub(crate) mod bulk;
 pub(crate) mod channels;
 mod entity;
@@ -17,13 +18,14 @@ pub(crate) mod outbox;
 pub(crate) mod rejected;
 pub(crate) mod stats;
 pub(crate) mod suppressions;
+pub(crate) mod tail;
 pub(crate) mod verdicts;
 pub(crate) mod webhooks;
 pub(crate) mod weights;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqlErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr,
+    SqlErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 /// The only project there is for now; every table that will know more of them has the column.
@@ -105,6 +107,17 @@ impl Store {
             (self.backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode, ..TransactionOptions::default() };
         Ok(self.writer.begin_with_options(options).await?)
+    }
+
+    /// Opens a transaction that reads: everything in it is of one moment.
+    pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction, StoreError> {
+        let is_postgres = self.backend() == DbBackend::Postgres;
+        let options = TransactionOptions {
+            isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead),
+            access_mode: is_postgres.then_some(AccessMode::ReadOnly),
+            sqlite_transaction_mode: (!is_postgres).then_some(SqliteTransactionMode::Deferred),
+        };
+        Ok(self.reader.begin_with_options(options).await?)
     }
 
     /// Which database it is.

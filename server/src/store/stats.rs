@@ -8,8 +8,9 @@ use podium_core::projection::{MetricSlot, Placement, StatKey, Stratum};
 use podium_core::snapshot::Assignment;
 use podium_core::time::Timestamp;
 use sea_orm::{ConnectionTrait, QueryResult, Statement};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::str::FromStr;
 use twox_hash::XxHash3_64;
 
 const PLACE: Insert<'static> = Insert {
@@ -134,7 +135,8 @@ pub(crate) async fn fingerprints(
     rows.iter().map(fingerprint).collect()
 }
 
-/// `[[sums…, numerator, denominator]…]`, the value absent where the metric could not tell.
+/// `[[sums…, numerator, denominator, [before]]…]`, the value absent where the metric could not tell, what was before
+/// exposure where nothing counted there.
 fn metrics_json(placement: &Placement) -> String {
     let mut json = String::from("[");
     for (metric_idx, metric) in placement.metrics.iter().enumerate() {
@@ -145,6 +147,10 @@ fn metrics_json(placement: &Placement) -> String {
         {
             let comma = if number_idx == 0 { "" } else { "," };
             let _ = write!(json, "{comma}{number}");
+        }
+        if let Some(history) = metric.history {
+            let comma = if json.ends_with('[') { "" } else { "," };
+            let _ = write!(json, "{comma}[{history}]");
         }
         json.push(']');
     }
@@ -177,18 +183,66 @@ pub(crate) async fn put_sums(
 }
 
 /// All sums, or those of one experiment.
+///
+/// There may be tens of thousands, and a row costs more on its way through the driver than in the database: those of
+/// one slot come as one text, number after number.
 pub(crate) async fn sums(
     db: &impl ConnectionTrait,
     experiment: Option<ExperimentId>,
-) -> Result<HashMap<StatKey, VariantSums>, StoreError> {
-    let columns = SUM.names();
-    let condition = if experiment.is_some() { "experiment_id = $1" } else { "n <> $1" };
-    let sql = format!("SELECT {columns} FROM variant_stat WHERE {condition}");
+) -> Result<Vec<(StatKey, VariantSums)>, StoreError> {
+    let [experiment_id, slot_column, numbers @ ..] = SUM.columns else { return Ok(Vec::new()) };
+    let numbers: Vec<_> = numbers.iter().map(|(name, _)| *name).collect();
+    let sql = format!(
+        "SELECT {group}, string_agg(concat_ws(' ', {numbers}), ' ') FROM variant_stat WHERE {condition} \
+         GROUP BY {group} ORDER BY {group}",
+        group = [experiment_id.0, slot_column.0].join(", "),
+        numbers = numbers.join(", "),
+        condition = if experiment.is_some() { "experiment_id = $1" } else { "n <> $1" },
+    );
     let value = experiment.map_or(0, |experiment| experiment.0);
     let rows = db
         .query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [value.into()]))
         .await?;
-    rows.iter().map(sums_from_row).collect()
+    let mut all = Vec::new();
+    for row in rows {
+        let (experiment, slot) = (ExperimentId(row.try_get_by_index(0)?), slot(row.try_get_by_index(1)?));
+        let text: String = row.try_get_by_index(2)?;
+        let corrupt = || StoreError::Corrupt(format!("sums of {slot:?} of experiment {}", experiment.0));
+        let mut numbers = text.split(' ');
+        while let Some(stratum) = numbers.next() {
+            let read = read_sums((experiment, slot), stratum, &mut numbers);
+            all.push(read.ok_or_else(corrupt)?);
+        }
+    }
+    Ok(all)
+}
+
+/// Reads the numbers of one row, of which the first was taken already.
+fn read_sums<'a>(
+    (experiment, slot): (ExperimentId, MetricSlot),
+    stratum: &str,
+    numbers: &mut impl Iterator<Item = &'a str>,
+) -> Option<(StatKey, VariantSums)> {
+    fn number<'a, T: FromStr>(numbers: &mut impl Iterator<Item = &'a str>) -> Option<T> {
+        numbers.next()?.parse().ok()
+    }
+    let key = StatKey {
+        experiment,
+        slot,
+        stratum: Stratum::from_i64(stratum.parse().ok()?),
+        bucket: Timestamp::from_micros(number(numbers)?),
+        variant_idx: number(numbers)?,
+    };
+    let sums = VariantSums {
+        n: number(numbers)?,
+        n_nonzero: number(numbers)?,
+        y: number(numbers)?,
+        d: number(numbers)?,
+        yy: number(numbers)?,
+        yd: number(numbers)?,
+        dd: number(numbers)?,
+    };
+    Some((key, sums))
 }
 
 /// Calls `each` with every assignment of the experiments that are named.
@@ -224,46 +278,43 @@ pub(crate) async fn assignments(
 }
 
 /// Removes everything folded, before it is made again.
-pub(crate) async fn clear(db: &impl ConnectionTrait) -> Result<(), StoreError> {
-    for table in ["unit_stat", "variant_stat"] {
-        db.execute_unprepared(&format!("DELETE FROM {table}")).await?;
+///
+/// - `kept`: metrics, each of an experiment, whose figures stay as they are, because they cannot be made again.
+pub(crate) async fn clear(db: &impl ConnectionTrait, kept: &[(ExperimentId, u16)]) -> Result<(), StoreError> {
+    db.execute_unprepared("DELETE FROM unit_stat").await?;
+    let slots = kept.iter().flat_map(|(experiment, metric_idx)| {
+        let slots = [MetricSlot::Metric(*metric_idx), MetricSlot::History(*metric_idx)];
+        slots.map(|slot| format!("({}, {})", experiment.0, slot_code(slot)))
+    });
+    let slots: Vec<_> = slots.collect();
+    let condition = if slots.is_empty() {
+        String::new()
+    } else {
+        format!(" WHERE (experiment_id, slot) NOT IN (VALUES {})", slots.join(", "))
+    };
+    for table in ["variant_stat", "unit_tail"] {
+        db.execute_unprepared(&format!("DELETE FROM {table}{condition}")).await?;
     }
     Ok(())
 }
+
+/// Below these are histories, by the position of their metric. They are negative, as no position of a metric is.
+const HISTORY: i32 = -3;
 
 fn slot_code(slot: MetricSlot) -> i32 {
     match slot {
         MetricSlot::Exposures => -1,
         MetricSlot::Quarantine => -2,
         MetricSlot::Metric(metric_idx) => i32::from(metric_idx),
+        MetricSlot::History(metric_idx) => HISTORY - i32::from(metric_idx),
     }
 }
 
-fn sums_from_row(row: &QueryResult) -> Result<(StatKey, VariantSums), StoreError> {
-    let slot = match row.try_get_by_index::<i32>(1)? {
+fn slot(code: i32) -> MetricSlot {
+    match code {
         -1 => MetricSlot::Exposures,
         -2 => MetricSlot::Quarantine,
+        code if code <= HISTORY => MetricSlot::History((HISTORY - code) as u16),
         metric_idx => MetricSlot::Metric(metric_idx as u16),
-    };
-    let key = StatKey {
-        experiment: ExperimentId(row.try_get_by_index(0)?),
-        slot,
-        stratum: Stratum::from_i64(row.try_get_by_index(2)?),
-        bucket: Timestamp::from_micros(row.try_get_by_index(3)?),
-        variant_idx: row.try_get_by_index::<i32>(4)? as u16,
-    };
-    let sum = |column_idx| {
-        let text: String = row.try_get_by_index(column_idx)?;
-        text.parse::<i128>().map_err(|_| StoreError::Corrupt(format!("sum `{text}` of {key:?}")))
-    };
-    let sums = VariantSums {
-        n: row.try_get_by_index(5)?,
-        n_nonzero: row.try_get_by_index(6)?,
-        y: sum(7)?,
-        d: sum(8)?,
-        yy: sum(9)?,
-        yd: sum(10)?,
-        dd: sum(11)?,
-    };
-    Ok((key, sums))
+    }
 }

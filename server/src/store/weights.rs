@@ -5,7 +5,10 @@ use super::entity::weights_version::{ActiveModel, Column, Entity, Model};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
-use sea_orm::{ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, Statement,
+};
 
 /// A weights version with what led to it.
 #[derive(Clone, Debug)]
@@ -77,4 +80,21 @@ pub(crate) async fn history(
 ) -> Result<Vec<StoredWeights>, StoreError> {
     let query = Entity::find().filter(Column::ExperimentId.eq(experiment.0)).order_by_desc(Column::Version);
     query.limit(limit).all(db).await?.into_iter().map(StoredWeights::try_from).collect()
+}
+
+/// Every version of an experiment without what led to it, oldest first, each with when it was published.
+pub(crate) async fn plan(
+    db: &impl ConnectionTrait,
+    experiment: ExperimentId,
+) -> Result<Vec<(Timestamp, WeightsVersion)>, StoreError> {
+    let sql = "SELECT created_at, weights FROM weights_version WHERE experiment_id = $1 ORDER BY version";
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [experiment.0.into()]);
+    let rows = db.query_all_raw(statement).await?;
+    let version = |row: &QueryResult| {
+        let weights: String = row.try_get_by_index(1)?;
+        let weights = serde_json::from_str(&weights)
+            .map_err(|error| StoreError::Corrupt(format!("weights of {}: {error}", experiment.0)))?;
+        Ok((Timestamp::from_micros(row.try_get_by_index(0)?), weights))
+    };
+    rows.iter().map(version).collect()
 }

@@ -131,7 +131,7 @@ impl World {
 
     #[track_caller]
     pub(super) fn status(&self) -> Value {
-        status(&self.shop, PLUGIN)
+        self.shop.plugin(PLUGIN)
     }
 
     /// What lies in the folder, with its bytes.
@@ -147,13 +147,6 @@ impl World {
 pub(super) fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
-}
-
-#[track_caller]
-pub(super) fn status(shop: &Shop, plugin: &str) -> Value {
-    let listed = shop.admin.get("/api/v1/plugins").expect(200);
-    let plugins = listed["data"].as_array().unwrap();
-    plugins.iter().find(|each| each["plugin"] == plugin).unwrap_or_else(|| panic!("{listed}")).clone()
 }
 
 /// The libraries of a folder.

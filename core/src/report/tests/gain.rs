@@ -43,3 +43,15 @@ fn a_fixed_split_and_a_ratio_have_none() {
     assert_eq!(moved(RPV, "fixed", vec![500.0, 500.0]), None);
     assert_eq!(moved(AOV, "thompson", vec![500.0, 500.0]), None);
 }
+
+#[test]
+fn against_the_control_everyone_counts() {
+    let experiment = experiment(&["a", "b"], RPV);
+    let good = units(&[(400, 4.0, 1.0), (400, 0.0, 1.0)]);
+    let control = units(&[(50, 4.0, 1.0), (150, 0.0, 1.0)]);
+    let report = Report::of(&input(&experiment, vec![metric(RPV, Role::Primary, &[control, good])]));
+    let gain = report.metrics[0].gain_over_control.unwrap();
+    // 800 units got 2 where the control has 1.
+    assert!((gain.value - 800.0).abs() < 1e-9, "{gain:?}");
+    assert!(gain.low.unwrap() < gain.value && gain.value < gain.high.unwrap());
+}

@@ -1,13 +1,16 @@
 //! Numbers against references, laws, and what is said of them.
 
 mod gain;
+mod health;
 mod laws;
 mod reference;
 mod sentences;
+mod verdicts;
 
 use super::*;
 use crate::experiment::{Definition, Experiment, MetricChoice, Status};
 use crate::id::{ExperimentId, ExperimentKey, VariantKey};
+use crate::inference::strata::MetricStratum;
 use crate::metric::{Direction, MetricKind, UnitValue, ValueUnit, VariantSums};
 use crate::time::Timestamp;
 use serde_json::json;
@@ -77,6 +80,11 @@ fn metric(goal: Goal, role: Role, sums: &[VariantSums]) -> MetricFigures {
         available: true,
         unreadable_units: 0,
         variants: sums.iter().map(|&sums| VariantFigures { observed: sums, matured: sums }).collect(),
+        strata: vec![MetricStratum { sums: sums.to_vec(), ..MetricStratum::default() }],
+        tail: Vec::new(),
+        cap_quantile: 1.0,
+        n_nonzero: 0,
+        last_event_at: Some(Timestamp::from_micros(16 * DAY_US)),
     }
 }
 
@@ -95,6 +103,8 @@ fn input(experiment: &Experiment, metrics: Vec<MetricFigures>) -> ReportInput<'_
         now: Timestamp::from_micros(21 * DAY_US),
         watermark: Watermark { position: 1_234, at: Some(Timestamp::from_micros(20 * DAY_US)) },
         exposures: exposures.unwrap_or_default(),
+        exposure_strata: Vec::new(),
+        daily_units: Vec::new(),
         equal_units: Vec::new(),
         first_exposed_at: Some(Timestamp::from_micros(0)),
         last_exposed_at: Some(Timestamp::from_micros(16 * DAY_US)),

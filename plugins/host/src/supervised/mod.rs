@@ -29,6 +29,7 @@ mod shared;
 mod switchboard;
 mod system;
 mod upgrade;
+mod watch;
 mod wire;
 
 pub use child::serve;

@@ -3,24 +3,21 @@
 use super::Launcher;
 use super::confine::Confinement;
 use super::edition::{Early, Edition, Library};
-use super::family;
 use super::process::{Death, Process, spawn};
 use super::record::{PluginState, PluginStatus, Record, Role, Verdict};
 use super::switchboard::Switchboard;
 use super::upgrade::Setting;
+use super::watch::watch;
 use crate::info::PluginInfo;
 use crate::log::{HostLog, Level, LogLine};
 use crate::manifest::Manifest;
 use crate::refusal::{Failed, Slug};
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const FIRST_GENERATION: u64 = 1;
-/// How often a child that is not called is looked after.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A plugin with its children: one for its metrics and one for its channels, each if it is needed.
 pub(crate) struct Plugin {
@@ -190,14 +187,15 @@ impl Plugin {
         self.crashed(&death.to_string());
     }
 
-    fn clear_dead(&self, channels: &mut Option<Arc<Switchboard>>) {
+    /// Gives up a child that died while nobody called it.
+    pub(super) fn clear_dead(&self, channels: &mut Option<Arc<Switchboard>>) {
         if let Some(death) = channels.as_ref().and_then(|board| board.death()) {
             self.give_up(channels, &death);
         }
     }
 
     /// Ends a child of another generation, and one of a plugin in quarantine.
-    fn may_run<C>(
+    pub(super) fn may_run<C>(
         &self,
         role: Role,
         child: &mut Option<C>,
@@ -255,7 +253,7 @@ impl Plugin {
     }
 
     /// Counts a crash; too many go back to the file of before, or end the plugin's chances.
-    fn crashed(&self, what: &str) {
+    pub(super) fn crashed(&self, what: &str) {
         if !self.crashed_early(what) {
             self.count_crash(what);
         }
@@ -289,36 +287,6 @@ impl Plugin {
                     "crashed {n_crashes} times and is left alone until it is released; the last time {what}"
                 ),
             );
-        }
-    }
-
-    fn look_after(&self) {
-        family::sweep();
-        // Whoever calls it looks after it.
-        if let Some(mut process) = try_lock(&self.metrics) {
-            if let Some(Err(death)) = process.as_mut().map(Process::look_after) {
-                *process = None;
-                self.record().ended(Role::Metrics, &death.to_string());
-                self.say(Level::Error, &format!("was idle; {death}"));
-                self.crashed(&death.to_string());
-            }
-            drop(self.may_run(Role::Metrics, &mut process, Process::generation));
-        }
-        if let Some(mut channels) = try_lock(&self.channels) {
-            self.clear_dead(&mut channels);
-            drop(self.may_run(Role::Channels, &mut channels, |board| board.generation()));
-        }
-        // The calls that come next need not wait for it.
-        for role in [Role::Metrics, Role::Channels] {
-            let is_missed = {
-                let record = self.record();
-                record.is_empty(role) && !record.is_quarantined()
-            };
-            match role {
-                Role::Metrics if is_missed => drop(self.running()),
-                Role::Channels if is_missed => drop(self.switchboard()),
-                Role::Metrics | Role::Channels => {}
-            }
         }
     }
 
@@ -376,26 +344,6 @@ impl Running<'_> {
     }
 }
 
-/// Looks after a plugin until nobody has it any more.
-fn watch(plugin: Weak<Plugin>, id: &str) -> io::Result<()> {
-    let work = move || {
-        while let Some(plugin) = plugin.upgrade() {
-            plugin.look_after();
-            drop(plugin);
-            std::thread::sleep(LOOK_EVERY);
-        }
-    };
-    std::thread::Builder::new().name(format!("watch-{id}")).spawn(work).map(drop)
-}
-
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match mutex.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
-    }
 }

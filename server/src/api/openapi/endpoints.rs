@@ -6,6 +6,7 @@ mod experiments;
 mod history;
 mod messages;
 mod operations;
+mod planning;
 mod reports;
 
 use super::endpoint::{Endpoint, in_path};
@@ -26,6 +27,7 @@ pub(super) fn all() -> Vec<Endpoint> {
     let all = [
         deciding::deciding(),
         deciding::events(),
+        planning::planning(),
         experiments::experiments(),
         experiments::one_experiment(),
         experiments::lifecycle(),

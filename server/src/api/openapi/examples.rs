@@ -43,6 +43,26 @@ pub(super) fn new_experiment() -> Named {
     ]
 }
 
+pub(super) fn plan() -> Named {
+    vec![
+        ("units for a lift", json!({"baseline": 0.02, "lift": 0.2, "units_per_day": 2_000})),
+        (
+            "lift of four weeks",
+            json!({"baseline": 42.5, "sd": 60.0, "days": 28, "n_variants": 3, "units_per_day": 2_000}),
+        ),
+    ]
+}
+
+pub(super) fn planned() -> Named {
+    vec![(
+        "units for a lift",
+        json!({
+            "lift": 0.2, "difference": 0.004, "units_per_variant": 40_421, "units": 80_842,
+            "units_per_variant_once": 21_109, "days": 43.421
+        }),
+    )]
+}
+
 pub(super) fn patch() -> Named {
     vec![
         ("traffic", json!({"traffic": 0.5, "schedule": {"end_at": "2026-12-24T00:00:00Z"}})),

@@ -24,6 +24,15 @@ struct Limits {
     /// Weights versions that each variant is seen under first; 2 if absent.
     #[schema(minimum = 0, maximum = 4_294_967_295_u32)]
     min_strata: Option<i64>,
+    /// In how many days what was learned counts for half; not with `window_days`.
+    #[schema(exclusive_minimum = 0, maximum = 3650)]
+    half_life_days: Option<f64>,
+    /// How many days what was learned counts at all; not with `half_life_days`.
+    #[schema(exclusive_minimum = 0, maximum = 3650)]
+    window_days: Option<f64>,
+    /// The share of units that are assigned evenly, whatever the weights; it stays while the experiment runs.
+    #[schema(exclusive_minimum = 0, maximum = 0.5)]
+    uniform_slice: Option<f64>,
 }
 
 /// How weights follow from what is learned.
@@ -106,6 +115,15 @@ pub(super) struct AllocatorChange {
     /// Weights versions that each variant is seen under first.
     #[schema(minimum = 0, maximum = 4_294_967_295_u32)]
     min_strata: Option<i64>,
+    /// In how many days what was learned counts for half; not with `window_days`.
+    #[schema(exclusive_minimum = 0, maximum = 3650)]
+    half_life_days: Option<f64>,
+    /// How many days what was learned counts at all; not with `half_life_days`.
+    #[schema(exclusive_minimum = 0, maximum = 3650)]
+    window_days: Option<f64>,
+    /// The share of units that are assigned evenly, whatever the weights. Only in a draft.
+    #[schema(exclusive_minimum = 0, maximum = 0.5)]
+    uniform_slice: Option<f64>,
 }
 
 /// How weights follow from what is learned.

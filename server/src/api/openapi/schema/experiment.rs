@@ -100,7 +100,7 @@ pub(super) struct MetricFields {
     #[schema(exclusive_minimum = 0, exclusive_maximum = 1)]
     margin: Option<f64>,
     /// The quantile of the values that are not zero above which a unit's value counts as the one at it; 1 caps nothing,
-    /// 0.999 if absent. Proportions are never capped.
+    /// the metric's own if absent. Proportions are never capped.
     #[schema(minimum = 0.5, maximum = 1)]
     cap: Option<f64>,
     /// How far back before its first exposure a unit's own past makes its value less noisy, in seconds; 0 for not at
@@ -181,8 +181,8 @@ pub(super) struct Definition {
     /// How weights follow from what is learned; the variants' weights as they are if absent.
     #[schema(required = false)]
     allocator: Allocator,
-    /// How many units are assigned under one weights version before the next. A version also ends after a day, and
-    /// lives a second at least.
+    /// How many units are assigned under one weights version before the next; more once they are less than a hundredth
+    /// of all so far. A version also ends after a day, and lives a second at least.
     #[schema(required = false, default = 500, minimum = 10, maximum = 1_000_000)]
     units_per_version: u32,
     /// What becomes of a unit's variant when weights move.
@@ -291,7 +291,7 @@ struct MetricChoice {
     /// The relative difference that matters.
     #[schema(nullable = false)]
     margin: Option<f64>,
-    /// The quantile of the values that are not zero above which values are capped; 0.999 if absent.
+    /// The quantile of the values that are not zero above which values are capped; the metric's own if absent.
     #[schema(nullable = false)]
     cap: Option<f64>,
     /// How far back before its first exposure a unit's own past counts, in seconds; 14 days if absent.

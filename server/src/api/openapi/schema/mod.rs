@@ -11,9 +11,11 @@ mod decision;
 mod event;
 mod experiment;
 mod history;
+mod inferred;
 mod message;
 mod operations;
 mod patch;
+mod plan;
 mod report;
 mod suppression;
 mod webhook;
@@ -30,6 +32,7 @@ pub(super) use operations::{
     ReportLink,
 };
 pub(super) use patch::ExperimentPatch;
+pub(super) use plan::{Plan, PlanRequest};
 pub(super) use report::Report;
 pub(super) use suppression::{NewSuppression, Suppression, SuppressionPage};
 pub(super) use webhook::{NewWebhook, Webhook, Webhooks};

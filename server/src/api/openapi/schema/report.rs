@@ -1,6 +1,7 @@
 //! The winner report.
 
 use super::experiment::{Status, UnitKind};
+use super::inferred::{Cap, Corrected, Factors, History, Monthly, Outlook, SampleRatio, Sequence, Verdict};
 use super::operations::{MetricKind, ValueUnit};
 use super::{Currency, Direction, Key, Share, Time};
 use utoipa::ToSchema;
@@ -47,6 +48,10 @@ pub(super) enum WarningCode {
     Quarantine,
     UnreadableUnits,
     RatioAlone,
+    SampleRatio,
+    StaleGoal,
+    Burst,
+    Novelty,
 }
 
 /// What is enough to compare at all, and to speak of a lead.
@@ -85,6 +90,9 @@ struct Health {
     quarantined_units: u64,
     /// From the first exposure to the latest event, in seconds.
     run_s: i64,
+    /// Whether variants got the units that their weights say; none where the weights are not known.
+    #[schema(required = true)]
+    sample_ratio: Option<SampleRatio>,
     /// What a reader must know, worst first.
     warnings: Vec<Warning>,
 }
@@ -213,6 +221,19 @@ struct VariantReport {
     /// How it differs from the control; none for the control.
     #[schema(required = true)]
     lift: Option<Lift>,
+    /// The same with an interval that holds however often one looks; it decides. None for the control, and before there
+    /// is enough.
+    #[schema(required = true)]
+    sequence: Option<Sequence>,
+    /// `matured_value` with the largest values cut off, as all inference sees it; none where nothing is.
+    #[schema(required = true)]
+    capped_value: Option<f64>,
+    /// The mean with every period weighted alike for all variants; none where they have no period in common.
+    #[schema(required = true)]
+    period_value: Option<f64>,
+    /// The mean with the effect of moving weights taken out; none where weights do not move, and for ratios.
+    #[schema(required = true)]
+    corrected: Option<Corrected>,
 }
 
 /// One metric.
@@ -242,47 +263,20 @@ struct MetricReport {
     /// What moving the traffic earned; none where weights do not move, and for ratios.
     #[schema(required = true)]
     gain: Option<Gain>,
+    /// What all units earned beyond what the control would have earned; none for ratios.
+    #[schema(required = true)]
+    gain_over_control: Option<Gain>,
+    /// Where values are cut off for all inference; none where they are not.
+    #[schema(required = true)]
+    cap: Option<Cap>,
+    /// What the units' own past takes off the noise; none where it is not used.
+    #[schema(required = true)]
+    history: Option<History>,
+    /// Main and two-way effects of an experiment with factors.
+    #[schema(required = true)]
+    factors: Option<Factors>,
     /// The variants, in the order of the definition.
     variants: Vec<VariantReport>,
-}
-
-/// A guardrail whose metric is worse under a variant than under the control, by more than its margin.
-#[derive(ToSchema)]
-struct Breach {
-    /// The variant.
-    variant: Key,
-    /// The guardrail's metric.
-    metric: String,
-}
-
-/// Why no verdict is spoken: the primary metric has no figures; too few matured units, rewards or strata; a run that is
-/// too short; variants did not get the units that their weights say; too many units were seen in two variants.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-pub(super) enum Withheld {
-    Metric,
-    TooFew,
-    ShortRun,
-    SampleRatio,
-    Quarantine,
-}
-
-/// What the data decides, at an error that holds however often one looks: with all variants equal, at most 5 % of
-/// experiments ever have a winner, or a variant that is better or worse than the control. It is taken back when the
-/// evidence turns.
-#[derive(ToSchema)]
-struct Verdict {
-    /// The variant that is better than every other one that may still be served.
-    #[schema(required = true)]
-    winner: Option<Key>,
-    /// Variants that are better than the control.
-    better: Vec<Key>,
-    /// Variants that are worse than the control.
-    harmful: Vec<Key>,
-    /// Guardrails that are breached, each by one variant.
-    breaches: Vec<Breach>,
-    /// What keeps a verdict from being spoken; with any of these all else is empty, but for breaches.
-    withheld: Vec<Withheld>,
 }
 
 /// The winner report of one experiment. CSV and page show the same figures.
@@ -312,6 +306,12 @@ pub(in crate::api::openapi) struct Report {
     verdict: Verdict,
     /// What may be quoted.
     sentence: String,
+    /// How far the run is, and how long it still takes.
+    outlook: Outlook,
+    /// What serving the winner to everyone should bring a month; none before there is a winner, and where no metric
+    /// counts money per unit.
+    #[schema(required = true)]
+    monthly: Option<Monthly>,
     /// Whom we randomize.
     unit: UnitKind,
     /// How weights follow from what is learned.

@@ -29,6 +29,7 @@ async fn answers_are_what_their_schemas_say() {
     decide(&server).await;
     follow_links(&server).await;
     make_and_revoke_a_key(&server).await;
+    plan(&server).await;
     delivery::messages(&server).await;
     delivery::suppressions(&server).await;
     delivery::channels(&server).await;
@@ -105,6 +106,16 @@ async fn make_and_revoke_a_key(server: &Server<'_>) {
         let revoke = format!("DELETE /api/v1/keys/{}", made.body["id"].as_str().unwrap());
         assert_eq!(server.try_out(Some("admin"), &revoke, None).await.status, 204);
         assert_eq!(server.try_out(Some("admin"), &revoke, None).await.status, 404);
+    }
+}
+
+async fn plan(server: &Server<'_>) {
+    for (name, body) in examples::plan() {
+        let planned = server.try_out(Some("server"), "POST /api/v1/plan", Some(body)).await;
+        assert_eq!(planned.status, 200, "{name}: {}", planned.body);
+        if let Some((_, example)) = examples::planned().into_iter().find(|(of, _)| *of == name) {
+            assert_eq!(planned.body, example, "the example is an answer");
+        }
     }
 }
 
@@ -206,6 +217,7 @@ async fn each_request_that_fails_says_why_as_documented() {
         ("GET /api/v1/experiments/banner/history?cursor=0", None, 400),
         ("DELETE /api/v1/experiments/hero/variants/control", None, 400),
         ("DELETE /api/v1/experiments/hero/variants/nope", None, 404),
+        ("POST /api/v1/plan", Some(json!({"baseline": 0.02})), 400),
         ("GET /api/v1/experiments?limit=many", None, 400),
         ("GET /api/v1/experiments?limit=501", None, 400),
         ("GET /api/v1/events?status=rejected&limit=501", None, 400),

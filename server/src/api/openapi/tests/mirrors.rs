@@ -9,8 +9,8 @@ use crate::api::history::{self, UndoBody};
 use crate::api::messages::MessagesQuery;
 use crate::api::suppressions::{self, LiftQuery, NewSuppression};
 use crate::api::webhooks::NewWebhook;
-use crate::app::DecideRequest;
 use crate::app::history::Happening;
+use crate::app::{DecideRequest, PlanRequest};
 use crate::auth::Scope;
 use crate::delivery::SendRequest;
 use crate::delivery::message::MessageState;
@@ -64,6 +64,7 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<Definition>(&without_member(named("NewExperiment"), "key"));
     check::<AllocatorConfig>(named("AllocatorPatch"));
     check::<DecideRequest<'_>>(named("DecideRequest"));
+    check::<PlanRequest>(named("PlanRequest"));
     check::<SendRequest>(named("NewMessages"));
     check::<NewSuppression>(named("NewSuppression"));
     check::<NewChannel>(named("NewChannel"));

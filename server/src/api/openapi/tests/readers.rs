@@ -8,7 +8,7 @@ use crate::api::experiments::Conclusion;
 use crate::api::history::UndoBody;
 use crate::api::suppressions::NewSuppression;
 use crate::api::webhooks::NewWebhook;
-use crate::app::{DecideRequest, check_reason};
+use crate::app::{DecideRequest, PlanRequest, check_reason};
 use crate::catalog::Catalog;
 use crate::delivery::SendRequest;
 use crate::ingest::body;
@@ -164,6 +164,41 @@ fn a_decision_is_asked_for_as_its_schema_says() {
     let many = json!({"units": ["u", "v"], "flags": ["a", {"key": "b", "default": 1}]});
     check_members("DecideRequest", &many, "/flags/1", reads_decide);
     assert!(reads_decide(&json!({"unit": "u", "units": ["v"], "flags": ["a"]})).is_err());
+}
+
+/// Reads a request to plan as the server does.
+fn reads_plan(body: &Value) -> Result<(), String> {
+    let asked: PlanRequest = serde_json::from_value(body.clone()).map_err(|error| error.to_string())?;
+    asked.plan().map(drop).map_err(|fault| format!("{fault:?}"))
+}
+
+/// Rules between fields are not in a schema: one question, a baseline that is a rate where there is no deviation,
+/// days that need traffic.
+#[test]
+fn a_plan_is_asked_for_as_its_schema_says() {
+    let asks_one: fn(&Value) -> Result<(), String> = |body| {
+        let mut body = body.clone();
+        if body.get("units_per_variant").is_none_or(Value::is_null) {
+            body["units_per_variant"] = json!(10);
+        }
+        if body.get("sd").is_none_or(Value::is_null) {
+            body["sd"] = json!(1);
+        }
+        reads_plan(&body)
+    };
+    let body = json!({
+        "baseline": 0.5, "sd": 2.0, "units_per_variant": 1_000, "n_variants": 3, "alpha": 0.1, "power": 0.9,
+        "looks": "once", "units_per_day": 500, "window_s": 9
+    });
+    check_members("PlanRequest", &body, "", asks_one);
+    for body in [
+        json!({"baseline": 0.5, "sd": 2.0}),
+        json!({"baseline": 0.5, "sd": 2.0, "lift": 0.1, "days": 7}),
+        json!({"baseline": 0.5, "sd": 2.0, "days": 7}),
+        json!({"baseline": 2.0, "lift": 0.1}),
+    ] {
+        assert!(reads_plan(&body).is_err(), "{body}");
+    }
 }
 
 /// Reads a request to send as the server does, but for what only the channel and the flag know.

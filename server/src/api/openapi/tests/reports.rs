@@ -71,6 +71,11 @@ fn report_of(kind: MetricKind, sums: [VariantSums; 2], available: bool) -> Repor
         available,
         unreadable_units: 3,
         variants: sums.map(|sums| VariantFigures { observed: sums, matured: sums }).into(),
+        strata: Vec::new(),
+        tail: Vec::new(),
+        cap_quantile: 1.0,
+        n_nonzero: 0,
+        last_event_at: None,
     };
     Report::of(&ReportInput {
         experiment: &experiment,
@@ -79,6 +84,8 @@ fn report_of(kind: MetricKind, sums: [VariantSums; 2], available: bool) -> Repor
         exposures: sums
             .map(|sums| Exposures { observed: sums.n.unsigned_abs(), matured: sums.n.unsigned_abs() })
             .into(),
+        exposure_strata: Vec::new(),
+        daily_units: Vec::new(),
         equal_units: Vec::new(),
         first_exposed_at: Some(Timestamp::from_micros(0)),
         last_exposed_at: None,

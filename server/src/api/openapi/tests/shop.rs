@@ -19,7 +19,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue, IF_MATCH};
 use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web;
-use podium_core::allocation::{AllocationInput, AllocatorConfig, ArmState, next_weights};
+use podium_core::allocation::{AllocationInput, AllocatorConfig, ArmState, ArmStratum, next_weights};
 use podium_core::experiment::{Definition, Experiment, Status};
 use podium_core::id::{ChannelKey, ExperimentId, ExperimentKey};
 use podium_core::metric::{Direction, MetricKind, VariantSums};
@@ -154,16 +154,13 @@ fn beliefs() -> String {
         let (yes, all) = (i128::from(y), i128::from(n));
         VariantSums { n, n_nonzero: y, y: yes, d: all, yy: yes, yd: yes, dd: all }
     };
-    let arms = [(1_000, 100), (1_000, 130), (0, 0)].map(|(n, y)| ArmState {
-        sums: sums(n, y),
-        strata: 3,
-        share: 1.0,
-    });
+    let known = [(1_000, 100), (1_000, 130), (0, 0)].map(|(n, y)| sums(n, y));
     let input = AllocationInput {
         kind: MetricKind::Proportion,
         direction: Direction::Increase,
         control_idx: Some(0),
-        arms: &arms,
+        arms: &[ArmState { strata: 3, share: 1.0 }; 3],
+        strata: &[ArmStratum { age_days: 1.0, sums: known.to_vec() }],
     };
     let draft = next_weights(&AllocatorConfig::default(), &input).unwrap();
     json!({ "phase": draft.phase, "beliefs": draft.beliefs }).to_string()

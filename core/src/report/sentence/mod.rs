@@ -1,8 +1,11 @@
 //! The sentence a marketer may quote: plain, and never more than the evidence.
 
-use super::figures::{MetricReport, VariantReport, VariantSummary};
+mod decided;
+
+use super::figures::{MetricReport, Monthly, Outlook, VariantReport, VariantSummary};
 use super::input::ReportInput;
 use super::state::{Lack, Standing, State};
+use super::verdict::{Verdict, Withheld};
 use super::wording::{self, Style, Words};
 use crate::experiment::Status;
 use crate::metric::{Direction, MetricKind, ValueUnit};
@@ -14,6 +17,9 @@ pub(super) struct Telling<'a> {
     pub(super) variants: &'a [VariantSummary],
     pub(super) metrics: &'a [MetricReport],
     pub(super) run_s: i64,
+    pub(super) verdict: &'a Verdict,
+    pub(super) outlook: Outlook,
+    pub(super) monthly: Option<&'a Monthly>,
 }
 
 /// Tells how the experiment stands.
@@ -22,10 +28,15 @@ pub(super) fn sentence(telling: &Telling<'_>, standing: Option<&Standing>) -> St
         return "There is no metric to compare by.".to_owned();
     };
     let tale = Tale { telling, primary, style: Style::of(primary), words: telling.words() };
+    if let Some(decided) = tale.of_verdict() {
+        return decided;
+    }
     match (standing.lack, standing.front_idx) {
         (Some(lack), _) => tale.of_lack(lack),
-        (None, Some(front_idx)) if standing.state == State::Leading => tale.of_leader(front_idx),
-        (None, Some(front_idx)) => tale.of_front(front_idx),
+        (None, Some(front_idx)) if standing.state == State::Leading => {
+            format!("{}{}", tale.of_leader(front_idx), tale.of_the_rest())
+        }
+        (None, Some(front_idx)) => format!("{}{}", tale.of_front(front_idx), tale.of_the_rest()),
         (None, None) => format!("The variants cannot be compared on {} yet.", tale.metric()),
     }
 }

@@ -1,4 +1,4 @@
-//! How far the demo is: a bar on a terminal, a plain line now and then elsewhere.
+//! How far a long command is: a bar on a terminal, a plain line now and then elsewhere.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -10,7 +10,7 @@ const LINE_EVERY: Duration = Duration::from_secs(3);
 
 /// The progress of one stage.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     what: &'static str,
     bar: ProgressBar,
     plain: Option<Mutex<Instant>>,
@@ -18,7 +18,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Begins a stage of `total` steps.
-    pub(super) fn of(what: &'static str, total: usize) -> Self {
+    pub(crate) fn of(what: &'static str, total: usize) -> Self {
         let bar = ProgressBar::new(total as u64).with_message(what);
         let style = ProgressStyle::with_template("{msg:34} {bar:30} {human_pos:>7} of {human_len} {eta:>4}");
         if let Ok(style) = style {
@@ -29,7 +29,7 @@ impl Progress {
     }
 
     /// Counts `n` steps more. May be called from several threads.
-    pub(super) fn advance(&self, n: usize) {
+    pub(crate) fn advance(&self, n: usize) {
         self.bar.inc(n as u64);
         let Some(Ok(mut last)) = self.plain.as_ref().map(Mutex::lock) else { return };
         if LINE_EVERY <= last.elapsed() {
@@ -39,7 +39,7 @@ impl Progress {
     }
 
     /// Ends the stage and leaves a line of it.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         if self.plain.is_some() {
             self.line();
         } else {

@@ -1,0 +1,57 @@
+//! What the levels of factors do.
+
+use super::LEVEL;
+use super::figures::{Effect, Factors};
+use super::prepared::Prepared;
+use crate::experiment::Definition;
+use crate::inference::factorial::{self, Combination, Design, Factorial, Term};
+use crate::inference::moments::Cell;
+use crate::probability::Probability;
+
+impl Factors {
+    /// The effects, if the variants have factors and enough units.
+    pub(super) fn of(definition: &Definition, prepared: &Prepared) -> Option<Self> {
+        let combinations: Vec<Combination<'_>> = definition
+            .variants
+            .iter()
+            .enumerate()
+            .map(|(variant_idx, variant)| {
+                let cells = prepared.plain.iter().map(|stratum| stratum.cell(variant_idx));
+                let cell = cells.fold(Cell::default(), |all, cell| all.merged(&cell));
+                Combination { levels: &variant.levels, cell }
+            })
+            .collect();
+        let found = Factorial::of(&combinations, definition.control_idx(), Design::Fractional).ok()?;
+        let of_factors = found.factors.iter().flat_map(|factor| {
+            factor
+                .levels
+                .iter()
+                .map(|level| effect(vec![format!("{}={}", factor.factor, level.level)], &level.effect))
+        });
+        let of_pairs = found.pairs.iter().flat_map(|pair| {
+            let named = |at: usize, level: &str| format!("{}={level}", pair.factors[at]);
+            pair.levels.iter().map(move |levels| {
+                let [first, second] = &levels.levels;
+                effect(vec![named(0, first), named(1, second)], &levels.effect)
+            })
+        });
+        let aliased = found.aliases.iter().map(|alias| {
+            let with: Vec<String> = alias.with.iter().map(term).collect();
+            format!("{} cannot be told from {}", term(&alias.left_out), with.join(" and "))
+        });
+        Some(Self { effects: of_factors.chain(of_pairs).collect(), aliased: aliased.collect() })
+    }
+}
+
+fn effect(levels: Vec<String>, effect: &factorial::Effect) -> Effect {
+    let (low, high) = effect.interval(Probability::rounded(LEVEL));
+    Effect { levels, value: effect.value, low, high }
+}
+
+fn term(term: &Term) -> String {
+    match term {
+        Term::Mean => "the mean".to_owned(),
+        Term::Factor(factor) => factor.clone(),
+        Term::Pair(first, second) => format!("{first} × {second}"),
+    }
+}

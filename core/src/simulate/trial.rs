@@ -1,0 +1,312 @@
+//! A whole experiment as it would be run, day by day: traffic, delay, drift, and a look at the verdict every day.
+
+use std::collections::VecDeque;
+
+use rand::Rng;
+use rand_distr::{Binomial, Distribution};
+
+use super::{Shoppers, SimulationError};
+use crate::allocation::{
+    AllocationError, AllocationInput, Allocator, AllocatorConfig, ArmState, ArmStratum, Weights, next_weights,
+};
+use crate::inference::evidence::Question;
+use crate::inference::moments::Moments;
+use crate::inference::sequence::{EntryConditions, Horizon};
+use crate::inference::strata::Stratum;
+use crate::metric::{Direction, MetricKind, VariantSums};
+
+const ALPHA: f64 = 0.05;
+
+/// An experiment, and the truth about its shoppers.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// How weights follow from what is learned.
+    pub config: AllocatorConfig,
+    /// What sort of number the primary metric yields.
+    pub kind: MetricKind,
+    /// Which way is better.
+    pub direction: Direction,
+    /// Which variant is the control.
+    pub control_idx: usize,
+    /// The variants' shares under a fixed split.
+    pub shares: Vec<f64>,
+    /// The shoppers of each variant, as they are on the first day.
+    pub shoppers: Vec<Shoppers>,
+    /// How much the rate of each variant changes every day, relative to the day before.
+    pub drift: Vec<f64>,
+    /// Units that come in a day, at least 1.
+    pub units_per_day: u64,
+    /// How many days it runs, at least 1.
+    pub n_days: u32,
+    /// Units under one weights version, for an allocator that moves them; at least 1. A day ends one, too. With a
+    /// fixed split a stratum is a day, or as many days as bring 500 units.
+    pub units_per_version: u64,
+    /// How long after a unit came its reward is known, in days.
+    pub window_days: f64,
+    /// The first day at whose end a verdict may be announced.
+    pub min_days: f64,
+    /// For how many units it is planned, all variants together.
+    pub planned_units: f64,
+}
+
+/// How one run of a trial went.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// What serving the best variant of each day to everyone would have brought beyond what was served, in expectation
+    /// given who was served what; `>= 0`.
+    pub regret: f64,
+    /// The first winner that was announced, and the day at whose end it was.
+    pub winner: Option<(u32, usize)>,
+    /// Whether that winner was not better than every other over the days it was announced after.
+    pub is_false: bool,
+    /// The share of units that got the variant that is best over all days; of several, any of them.
+    pub share_of_best: f64,
+}
+
+/// With a fixed split, strata are not smaller than this if days are.
+const UNITS_PER_STRATUM: u64 = 500;
+
+impl Trial {
+    /// Runs it once.
+    ///
+    /// # Errors
+    ///
+    /// [`SimulationError`] if there are no weights, or a shopper ordered for more than can be counted.
+    pub fn run(&self, rng: &mut impl Rng) -> Result<Outcome, SimulationError> {
+        let mut run = Run::of(self);
+        for day in 1..=self.n_days {
+            run.day(day, rng)?;
+        }
+        Ok(run.outcome())
+    }
+
+    /// What an even split loses against the best variant of each day, in expectation.
+    pub fn regret_of_even_split(&self) -> f64 {
+        let lost = |day: u32| {
+            let values = self.values(day);
+            values.iter().map(|value| highest(&values) - value).sum::<f64>() / values.len() as f64
+        };
+        self.units_per_day as f64 * (1..=self.n_days).map(lost).sum::<f64>()
+    }
+
+    fn is_fixed(&self) -> bool {
+        matches!(self.config.allocator, Allocator::Fixed(_))
+    }
+
+    /// How much more often the shoppers of a variant buy on a day than on the first.
+    fn growth(&self, variant_idx: usize, day: u32) -> f64 {
+        let drift = self.drift.get(variant_idx).copied().unwrap_or(0.0);
+        (1.0 + drift).powf(f64::from(day - 1))
+    }
+
+    fn shoppers_on(&self, day: u32) -> Vec<Shoppers> {
+        let on_day = |(idx, shoppers): (usize, &Shoppers)| shoppers.buying(self.growth(idx, day));
+        self.shoppers.iter().enumerate().map(on_day).collect()
+    }
+
+    /// What a unit of each variant is worth on a day, more being better.
+    fn values(&self, day: u32) -> Vec<f64> {
+        let sign = match self.direction {
+            Direction::Increase => 1.0,
+            Direction::Decrease => -1.0,
+        };
+        self.shoppers_on(day).iter().map(|shoppers| sign * shoppers.mean_of(self.kind)).collect()
+    }
+}
+
+/// Units that came together under one set of weights.
+struct Cohort {
+    /// When the first of them came, in days.
+    came_at: f64,
+    /// When the reward of the last of them is known.
+    known_at: f64,
+    weights: Weights,
+    sums: Vec<VariantSums>,
+}
+
+struct Run<'a> {
+    trial: &'a Trial,
+    arms: Vec<ArmState>,
+    waiting: VecDeque<Cohort>,
+    /// What is known, by stratum.
+    known: Vec<ArmStratum>,
+    /// Of each of these, when its first units came, and under which weights.
+    origins: Vec<(f64, Weights)>,
+    units: Vec<u64>,
+    regret: f64,
+    /// Σ over days of what a unit of each variant is worth.
+    worth: Vec<f64>,
+    winner: Option<(u32, usize)>,
+    is_false: bool,
+}
+
+impl<'a> Run<'a> {
+    fn of(trial: &'a Trial) -> Self {
+        let n_variants = trial.shoppers.len();
+        let arm = |&share: &f64| ArmState { strata: 0, share };
+        Self {
+            trial,
+            arms: trial.shares.iter().map(arm).collect(),
+            waiting: VecDeque::new(),
+            known: Vec::new(),
+            origins: Vec::new(),
+            units: vec![0; n_variants],
+            regret: 0.0,
+            worth: vec![0.0; n_variants],
+            winner: None,
+            is_false: false,
+        }
+    }
+
+    fn day(&mut self, day: u32, rng: &mut impl Rng) -> Result<(), SimulationError> {
+        let trial = self.trial;
+        let shoppers = trial.shoppers_on(day);
+        let values = trial.values(day);
+        let best = highest(&values);
+        let version_units = if trial.is_fixed() { trial.units_per_day } else { trial.units_per_version };
+        let mut came = 0;
+        while came < trial.units_per_day {
+            let n = version_units.max(1).min(trial.units_per_day - came);
+            let at = |units: u64| f64::from(day - 1) + units as f64 / trial.units_per_day as f64;
+            self.mature(at(came));
+            let weights = self.next_weights(at(came))?;
+            let served = split(n, &weights, rng);
+            let mut sums = Vec::with_capacity(served.len());
+            for (idx, (&n, shoppers)) in served.iter().zip(&shoppers).enumerate() {
+                sums.push(shoppers.sums(trial.kind, n, rng)?);
+                self.units[idx] += n;
+                self.regret += n as f64 * (best - values[idx]);
+            }
+            let came_at = at(came);
+            came += n;
+            self.waiting.push_back(Cohort { came_at, known_at: at(came) + trial.window_days, weights, sums });
+        }
+        for (worth, value) in self.worth.iter_mut().zip(&values) {
+            *worth += value;
+        }
+        self.mature(f64::from(day));
+        if self.winner.is_none() && trial.min_days <= f64::from(day) {
+            self.look(day);
+        }
+        Ok(())
+    }
+
+    /// Learns what has become known until now.
+    fn mature(&mut self, now: f64) {
+        while let Some(cohort) = self.waiting.pop_front_if(|cohort| cohort.known_at <= now) {
+            self.arms.iter_mut().for_each(|arm| arm.strata += 1);
+            match self.known.last_mut() {
+                Some(last) if self.trial.is_fixed() && n_of(&last.sums) < UNITS_PER_STRATUM => {
+                    last.sums.iter_mut().zip(&cohort.sums).for_each(|(last, sums)| last.merge(sums));
+                }
+                _ => {
+                    self.known.push(ArmStratum { age_days: 0.0, sums: cohort.sums });
+                    self.origins.push((cohort.came_at, cohort.weights));
+                }
+            }
+        }
+    }
+
+    fn next_weights(&mut self, now: f64) -> Result<Weights, SimulationError> {
+        let Trial { config, kind, direction, control_idx, shares, .. } = self.trial;
+        if self.trial.is_fixed() {
+            return Ok(Weights::normalized(shares.clone()).map_err(AllocationError::from)?);
+        }
+        for (stratum, (came_at, _)) in self.known.iter_mut().zip(&self.origins) {
+            stratum.age_days = now - came_at;
+        }
+        let input = AllocationInput {
+            kind: *kind,
+            direction: *direction,
+            control_idx: Some(*control_idx),
+            arms: &self.arms,
+            strata: &self.known,
+        };
+        Ok(next_weights(config, &input)?.weights)
+    }
+
+    /// Announces a winner if there is one.
+    fn look(&mut self, day: u32) {
+        let trial = self.trial;
+        let (strata, level) = self.strata();
+        let competes = vec![true; trial.shoppers.len()];
+        let question = Question {
+            strata: &strata,
+            direction: trial.direction,
+            control_idx: trial.control_idx,
+            competes: &competes,
+            alpha: ALPHA,
+            horizon: &Horizon::even(trial.planned_units),
+            entry: EntryConditions::default(),
+            level,
+        };
+        let Some(winner_idx) = question.verdicts().winner_idx else { return };
+        let better = |idx: usize| idx == winner_idx || self.worth[idx] < self.worth[winner_idx];
+        self.is_false = !(0..self.worth.len()).all(better);
+        self.winner = Some((day, winner_idx));
+    }
+
+    /// What is known, ready to be compared, and the ratio that values were linearized around.
+    fn strata(&self) -> (Vec<Stratum>, f64) {
+        let mut totals = vec![VariantSums::default(); self.arms.len()];
+        for stratum in &self.known {
+            totals.iter_mut().zip(&stratum.sums).for_each(|(total, sums)| total.merge(sums));
+        }
+        let pooled = totals.iter().map(Moments::of).reduce(|all, one| all.merged(&one)).unwrap_or_default();
+        let control = Moments::of(&totals[self.trial.control_idx]);
+        let ratio = if 0.0 < control.d { control.y / control.d } else { 0.0 };
+        let linear = self.trial.kind == MetricKind::Ratio && 0.0 < pooled.d;
+        let stratum = |(known, (_, weights)): (&ArmStratum, &(f64, Weights))| {
+            let cell = |sums: &VariantSums| {
+                let moments = Moments::of(sums);
+                if linear { moments.linearized(ratio, pooled.d) } else { moments.numerators() }
+            };
+            Stratum {
+                shares: Some(weights.as_slice().to_vec()),
+                cells: known.sums.iter().map(cell).collect(),
+            }
+        };
+        let strata = self.known.iter().zip(&self.origins).map(stratum).collect();
+        (strata, if linear { ratio } else { 0.0 })
+    }
+
+    fn outcome(&self) -> Outcome {
+        let best = highest(&self.worth);
+        let n_best: u64 =
+            self.units.iter().zip(&self.worth).filter(|(_, worth)| best <= **worth).map(|(n, _)| n).sum();
+        let n: u64 = self.units.iter().sum();
+        Outcome {
+            regret: self.regret,
+            winner: self.winner,
+            is_false: self.is_false,
+            share_of_best: n_best as f64 / n.max(1) as f64,
+        }
+    }
+}
+
+fn highest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+}
+
+fn n_of(sums: &[VariantSums]) -> u64 {
+    sums.iter().map(|sums| sums.n.unsigned_abs()).sum()
+}
+
+/// How many of `n` units each variant gets.
+fn split(n: u64, weights: &Weights, rng: &mut impl Rng) -> Vec<u64> {
+    let (mut left, mut share_left) = (n, 1.0);
+    let mut served = Vec::with_capacity(weights.len());
+    for (idx, &weight) in weights.as_slice().iter().enumerate() {
+        let is_last = idx + 1 == weights.len();
+        let share = if is_last || share_left <= weight { 1.0 } else { weight / share_left };
+        // A share is a probability, so that there is such a distribution.
+        let got = Binomial::new(left, share).map_or(0, |binomial| binomial.sample(rng));
+        served.push(got);
+        left -= got;
+        share_left -= weight;
+    }
+    served
+}
+
+#[cfg(test)]
+mod tests;
