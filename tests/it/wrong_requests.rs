@@ -376,6 +376,7 @@ pub(crate) fn a_body_that_cannot_be_read_is_a_problem(engine: Engine) {
         ("POST", "/api/v1/decide"),
         ("POST", "/api/v1/events"),
         ("POST", "/api/v1/keys"),
+        ("POST", "/api/v1/webhooks"),
         ("POST", "/api/v1/plan"),
         ("POST", "/api/v1/webhooks"),
         ("POST", "/api/v1/messages"),
