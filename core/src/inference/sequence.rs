@@ -45,9 +45,9 @@ pub struct EntryConditions {
 /// inside each stratum. Where the effect itself moves, τ is its mean over the strata by the weights w.
 ///
 /// V is the larger of two because each fails alone. Large orders are rare: a variant that a bandit starves has few of
-/// them, then both its mean and its own variance are too low, and of equal variants 9 % announced something where 5 %
-/// may. The shared variance is that of the favored variant, which is too low where less is better. With even weights
-/// the two are the same. A variance in a stratum is shrunk toward that over all strata, which counts as 100 units.
+/// them, then both its mean and its own variance are too low, and it is called worse too often. The shared variance is
+/// that of the favored variant, which is too low where less is better. With even weights the two are the same. A
+/// variance in a stratum is shrunk toward that over all strata, which counts as 100 units.
 ///
 /// The clock of the boundary is Σ w, which depends on assignments only: V* is the planned Σ w times V/Σ w. So 150
 /// times the data is 150 times the interval.
