@@ -88,7 +88,9 @@ impl PlanCommand {
         if self.json {
             say(&serde_json::to_string_pretty(&plan).map_err(CliError::from_display)?);
         } else {
-            lines(&plan).iter().for_each(|line| say(line));
+            for line in lines(&plan) {
+                say(&line);
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -11,7 +11,7 @@ const VECTORS: &str = include_str!("../../../../tests/vectors/power.json");
 #[derive(Deserialize)]
 struct Vectors {
     sizes: Vec<Size>,
-    differences: Vec<Smallest>,
+    differences: Vec<Detected>,
     progresses: Vec<Course>,
 }
 
@@ -24,7 +24,7 @@ struct Size {
 }
 
 #[derive(Deserialize)]
-struct Smallest {
+struct Detected {
     baseline: Known,
     units: u64,
     aim: Wanted,
@@ -107,7 +107,7 @@ fn the_textbook_size_is_21_109() {
 fn detectable_differences_are_those_of_the_references() {
     let differences = vectors().differences;
     let mut n_none = 0;
-    for Smallest { baseline, units, aim, direction, smallest } in &differences {
+    for Detected { baseline, units, aim, direction, smallest } in &differences {
         let found = aim.aim().detectable(&baseline.baseline(), *units, *direction).unwrap();
         match (found, *smallest) {
             (Some(found), Some(expected)) => close(found, expected),

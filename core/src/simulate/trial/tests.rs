@@ -54,7 +54,7 @@ fn a_large_difference_is_found_and_none_is_not() {
     // Of 60 runs at most 5 % each announce one: 9 and more would be a chance of 1 in 300.
     assert!(none.winner.value < 9.0 / 60.0, "{none:?}");
     assert_eq!(none.winner, none.false_winner);
-    assert!(none.regret.value == 0.0 && none.share_of_best.value == 1.0, "{none:?}");
+    assert!(none.regret.value == 0.0 && 1.0 <= none.share_of_best.low, "{none:?}");
 }
 
 #[test]
@@ -81,14 +81,14 @@ fn nothing_is_known_before_the_window_has_passed() {
     // Until then nobody knows whom to prefer, either.
     let (soon, never) = (runs(&late(0.0), 10), runs(&late(30.0), 10));
     assert!(0.5 < soon.share_of_best.low - 0.1 && (never.share_of_best.value - 0.5).abs() < 0.01);
-    assert_eq!(never.winner.value, 0.0);
+    assert_eq!(never.n_wins, [0, 0]);
 }
 
 #[test]
 fn a_drift_of_all_changes_no_winner_and_one_of_one_does() {
     let drifting = |drift: [f64; 2]| Trial { drift: drift.to_vec(), ..fixed(&[0.05, 0.06]) };
     let falling = runs(&drifting([-0.05, -0.05]), 40);
-    assert_eq!((falling.n_wins[0], falling.false_winner.value), (0, 0.0));
+    assert!(falling.n_wins[0] == 0 && falling.false_winner.value == 0.0, "{falling:?}");
     assert!(falling.regret.value < runs(&fixed(&[0.05, 0.06]), 40).regret.value);
     // The second falls from 6 to 0.8 %: the first one is better over all days but the first few.
     let crossing = runs(&drifting([0.0, -0.1]), 40);

@@ -100,10 +100,12 @@ impl<'a> Gather<'a> {
             now: self.now,
             watermark: Watermark {
                 position: self.found.watermark.0,
-                // The log is everyone's; nothing counts here once the last unit's window has passed.
+                // What came last may have happened long ago, and the log is everyone's: units that were exposed later are
+                // counted here, and nothing is once the last one's window has passed.
                 at: self.found.watermark.1.map(|at| {
-                    let last = buckets().max().map(|bucket| bucket.plus_seconds(self.primary_window_s));
-                    last.map_or(at, |last| last.min(at))
+                    let last = buckets().max();
+                    let ends = last.map(|bucket| bucket.plus_seconds(self.primary_window_s));
+                    ends.map_or(at, |ends| ends.min(at)).max(last.unwrap_or(at))
                 }),
             },
             exposures: self.exposures(),

@@ -207,7 +207,7 @@ impl Reader<'_> {
         }
         let most = self.rows.iter().filter_map(|row| decimals(row.reward)).max().unwrap_or(0);
         let scale = 10_f64.powi(most);
-        let is_binary = self.rows.iter().all(|row| row.reward == 0.0 || row.reward == 1.0);
+        let is_binary = self.rows.iter().all(|row| [0.0, 1.0].contains(&row.reward));
         let rows = self.rows.into_iter().map(|row| {
             let Written { line, context_idx, variant_idx, propensity, reward } = row;
             let value = UnitValue::from_f64((reward * scale).round(), 1.0)

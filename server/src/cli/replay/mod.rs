@@ -113,7 +113,9 @@ impl ReplayCommand {
         if self.json {
             say(&serde_json::to_string_pretty(&answer).map_err(CliError::from_display)?);
         } else {
-            lines(&answer).iter().for_each(|line| say(line));
+            for line in lines(&answer) {
+                say(&line);
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,14 +1,13 @@
 use super::*;
 
 fn log() -> Log {
-    let columns = columns();
-    let mut text = "device,variant,propensity,reward\n".to_owned();
-    for row in 0..4_000 {
+    let row = |row: usize| {
         let (device, variant) = (["phone", "desk"][row % 2], ["a", "b"][row / 2 % 2]);
         let reward = u8::from(variant == "b" && device == "phone" && row % 8 == 2);
-        text += &format!("{device},{variant},0.5,{reward}\n");
-    }
-    Log::read(&text, &columns).unwrap()
+        format!("{device},{variant},0.5,{reward}")
+    };
+    let rows: Vec<String> = (0..4_000).map(row).collect();
+    Log::read(&format!("device,variant,propensity,reward\n{}", rows.join("\n")), &columns()).unwrap()
 }
 
 fn columns() -> Columns {

@@ -98,7 +98,9 @@ impl SimulateCommand {
         if self.json {
             say(&serde_json::to_string_pretty(&answer).map_err(CliError::from_display)?);
         } else {
-            lines(&answer, simulated.style).iter().for_each(|line| say(line));
+            for line in lines(&answer, simulated.style) {
+                say(&line);
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -64,6 +64,12 @@ fn an_experiment_is_run_as_it_is_registered() {
     assert!(150_000.0 < *planned_units && *planned_units < 250_000.0, "{planned_units}");
 }
 
+#[track_caller]
+fn check(metric: &str, arguments: &[&str], expected: &str) {
+    let detail = simulated(metric, arguments).unwrap_err();
+    assert!(detail.contains(expected), "{detail}");
+}
+
 #[test]
 fn money_needs_orders_and_a_share_has_none() {
     let order = ["--rates", "0.03,0.03", "--order-value", "45,0.8", "--order-value", "50,0.8"];
@@ -74,11 +80,6 @@ fn money_needs_orders_and_a_share_has_none() {
     );
     let mean = found.trial.shoppers[1].mean_of(found.trial.kind);
     assert!((mean - 5_000.0 * (0.32_f64).exp()).abs() < 1e-6, "{mean}");
-    #[track_caller]
-    fn check(metric: &str, arguments: &[&str], expected: &str) {
-        let detail = simulated(metric, arguments).unwrap_err();
-        assert!(detail.contains(expected), "{detail}");
-    }
     check("conversion", &order, "leave out --order-value");
     check("aov", &order[..2], "say --order-value");
     check("conversion", &["--rates", "0.03"], "--rates has 1 rates for control, red");

@@ -61,8 +61,8 @@ fn bad_rows_are_named_by_line_and_field() {
     check("variant,propensity,reward\na,0.5,1", "line 1, `device`: there is no such column");
     check("device,variant,propensity,reward\n", "the log has no rows");
     check("", "line 1, `variant`");
-    let many: String = (0..200).map(|n| format!("phone,v{n},0.5,1\n")).collect();
-    check(&csv(&many), "more than 128 variants");
+    let many: Vec<String> = (0..200).map(|n| format!("phone,v{n},0.5,1")).collect();
+    check(&csv(&many.join("\n")), "more than 128 variants");
     let json = |row: &str| {
         format!("{{\"device\": 1, \"variant\": \"a\", \"propensity\": 0.5, \"reward\": 1}}\n{row}")
     };
