@@ -16,9 +16,14 @@ impl std::fmt::Display for Estimate {
     }
 }
 
+/// Whether the full suite was asked for.
+pub(crate) fn is_full() -> bool {
+    std::env::var("PODIUM_STAT").is_ok_and(|value| value == "full")
+}
+
 /// `quick` repetitions, or ten times as many where the full suite was asked for.
 pub(crate) fn n_repetitions(quick: u64) -> u64 {
-    if std::env::var("PODIUM_STAT").is_ok_and(|value| value == "full") { 10 * quick } else { quick }
+    if is_full() { 10 * quick } else { quick }
 }
 
 /// The generator of a repetition: a named algorithm, so that figures survive new releases of `rand`.

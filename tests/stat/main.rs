@@ -9,7 +9,10 @@
 
 mod adaptive;
 mod bandits;
+mod coverage;
 mod delivery;
 mod drift;
 mod earning;
 mod estimate;
+mod shop;
+mod winners;

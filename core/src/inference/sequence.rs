@@ -36,17 +36,21 @@ pub struct EntryConditions {
 /// With n units, means ȳ and variances s² of one unit in stratum b:
 ///
 /// - `D_b = ȳ_k − ȳ_j`, weighted by `w_b = n_k n_j / (n_k + n_j)`;
-/// - the estimate is `Σ w D / Σ w`, and `V = Σ w² (s²_k/n_k + s²_j/n_j)`;
+/// - the estimate is `Σ w D / Σ w`, and V the larger of `Σ w² (s²_k/n_k + s²_j/n_j)`, where each variant has its own
+///   variance, and `Σ w s²`, where both share one;
 /// - the radius is `bound(V)/Σ w` with a boundary that is tightest at the planned V.
 ///
 /// `Σ w (D − τ)` is a martingale given the assignments, because weights follow from earlier strata only. So the
 /// interval covers τ at all looks at once, whichever rule moves the weights; and a level that moves over time cancels
 /// inside each stratum. Where the effect itself moves, τ is its mean over the strata by the weights w.
 ///
-/// Departures from the sources: each variant has its own variance, since after a bandit has moved the units the pooled
-/// one is that of the favored variant; in a stratum it is shrunk toward the variant's over all strata, which counts as
-/// 100 units. The clock of the boundary is Σ w, which depends on assignments only: V* is the planned Σ w times V/Σ w.
-/// So 150 times the data is 150 times the interval.
+/// V is the larger of two because each fails alone. Large orders are rare: a variant that a bandit starves has few of
+/// them, then both its mean and its own variance are too low, and of equal variants 9 % announced something where 5 %
+/// may. The shared variance is that of the favored variant, which is too low where less is better. With even weights
+/// the two are the same. A variance in a stratum is shrunk toward that over all strata, which counts as 100 units.
+///
+/// The clock of the boundary is Σ w, which depends on assignments only: V* is the planned Σ w times V/Σ w. So 150
+/// times the data is 150 times the interval.
 ///
 /// # Source
 ///
@@ -68,7 +72,7 @@ struct Side {
     n_nonzero: f64,
     /// Σ w ȳ / Σ w.
     mean: f64,
-    /// Σ w² s²/n / (Σ w)².
+    /// Its part of V / (Σ w)².
     variance: f64,
 }
 
@@ -100,8 +104,10 @@ impl Horizon {
 impl Difference {
     /// Compares variant k with variant j; none where no stratum has units of both.
     pub fn of(strata: &[Stratum], [k, j]: [usize; 2]) -> Option<Self> {
-        let overall = [k, j].map(|variant_idx| unit_variance(strata, variant_idx));
+        let overall = [k, j].map(|variant_idx| within_strata(strata, variant_idx));
+        let together = Variance::of_both(overall);
         let mut difference = Self { strata: 0, weight: 0.0, sides: [Side::default(); 2] };
+        let mut pooled = 0.0;
         for stratum in strata {
             let cells = [stratum.cell(k), stratum.cell(j)];
             if !cells.iter().all(|cell| 0.0 < cell.n) {
@@ -110,15 +116,20 @@ impl Difference {
             let weight = cells[0].n * cells[1].n / (cells[0].n + cells[1].n);
             difference.strata += 1;
             difference.weight += weight;
-            for ((side, cell), overall) in difference.sides.iter_mut().zip(&cells).zip(overall) {
+            let own = cells.map(|cell| Variance::of(&cell));
+            pooled += weight * Variance::of_both(own).shrunk(&together);
+            for side_idx in 0..2 {
+                let (side, cell) = (&mut difference.sides[side_idx], &cells[side_idx]);
                 side.n += cell.n;
                 side.n_nonzero += cell.n_nonzero;
                 side.mean += weight * (cell.mean - side.mean) / difference.weight;
-                side.variance += weight * weight * shrunk(cell, overall) / cell.n;
+                side.variance += weight * weight * own[side_idx].shrunk(&overall[side_idx]) / cell.n;
             }
         }
         let total = difference.weight;
-        difference.sides.iter_mut().for_each(|side| side.variance /= total * total);
+        let separate = difference.variance();
+        let larger = if 0.0 < separate { (pooled / separate).max(1.0) } else { 1.0 };
+        difference.sides.iter_mut().for_each(|side| side.variance *= larger / (total * total));
         let varies = 0.0 < difference.variance();
         (0 < difference.strata && varies).then_some(difference)
     }
@@ -140,7 +151,7 @@ impl Difference {
         self.sides[0].variance + self.sides[1].variance
     }
 
-    /// Σ w: how many pairs of units it is worth, each of them half a unit of weight.
+    /// Σ w: half the units of each variant, where both have the same number.
     pub fn weight(&self) -> f64 {
         self.weight
     }
@@ -167,10 +178,11 @@ impl Difference {
 
     /// The interval of the relative difference: all θ − 1 for which `Σ w (ȳ_k − θ ȳ_j)` is within its boundary.
     ///
-    /// It is Fieller's interval with the boundary of the sequence in place of a quantile. It holds at all looks at
-    /// once where variants differ by a constant factor, whatever the level does from stratum to stratum; and 0 lies in
-    /// it just where it lies in [`interval`](Self::interval), so both always say the same. None while j's own mean is
-    /// not yet known to be above 0.
+    /// It is Fieller's interval with the boundary of the sequence in place of a quantile, and the variances of the two
+    /// sides as for the difference. It holds at all looks at once where variants differ by a constant factor, whatever
+    /// the level does from stratum to stratum; where the factor moves, it is that of the means over the strata by the
+    /// weights w. And 0 lies in it just where it lies in [`interval`](Self::interval), so both always say the same. None
+    /// while j's own mean is not yet known to be above 0.
     ///
     /// - `level`: as for [`lift`](Self::lift).
     ///
@@ -215,16 +227,31 @@ impl Difference {
     }
 }
 
-/// The variance of one unit of a variant within strata, over all of them.
-fn unit_variance(strata: &[Stratum], variant_idx: usize) -> f64 {
-    let cells = strata.iter().map(|stratum| stratum.cell(variant_idx));
-    let (squares, freedom) = cells.fold((0.0, 0.0), |(squares, freedom), cell| {
-        (squares + cell.squares, freedom + (cell.n - 1.0).max(0.0))
-    });
-    if 0.0 < freedom { squares / freedom } else { 0.0 }
+/// Squares around means, and from how many units beyond those that the means took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Variance {
+    squares: f64,
+    freedom: f64,
 }
 
-/// The variance of one unit in a cell, to which the variance over all strata contributes like so many units.
-fn shrunk(cell: &Cell, overall: f64) -> f64 {
-    (cell.squares + PRIOR_UNITS * overall) / ((cell.n - 1.0).max(0.0) + PRIOR_UNITS)
+impl Variance {
+    fn of(cell: &Cell) -> Self {
+        Self { squares: cell.squares, freedom: (cell.n - 1.0).max(0.0) }
+    }
+
+    fn of_both([a, b]: [Self; 2]) -> Self {
+        Self { squares: a.squares + b.squares, freedom: a.freedom + b.freedom }
+    }
+
+    /// The variance of one unit, to which that over all strata contributes like so many units.
+    fn shrunk(&self, overall: &Self) -> f64 {
+        let prior = if 0.0 < overall.freedom { overall.squares / overall.freedom } else { 0.0 };
+        (self.squares + PRIOR_UNITS * prior) / (self.freedom + PRIOR_UNITS)
+    }
+}
+
+/// The variance of one unit of a variant around the mean of its stratum, over all strata.
+fn within_strata(strata: &[Stratum], variant_idx: usize) -> Variance {
+    let cells = strata.iter().map(|stratum| Variance::of(&stratum.cell(variant_idx)));
+    cells.fold(Variance::default(), |all, own| Variance::of_both([all, own]))
 }

@@ -410,6 +410,7 @@ fn figures_of_a_metric_that_is_away_stay_as_they_are_and_others_go_on() {
     let mut world = World::new();
     world.send(&[
         event("seen", "Experiment Viewed", 0, ""),
+        event("o0", "Order Completed", -1, r#""revenue": 4.00"#),
         event("o1", "Order Completed", 1, r#""revenue": 10.00"#),
     ]);
     let later = [
@@ -422,5 +423,8 @@ fn figures_of_a_metric_that_is_away_stay_as_they_are_and_others_go_on() {
     let slots = by_slot(&world.sums);
     let (aov, distinct) = (slots[&("aov".to_owned(), 0)], slots[&("distinct".to_owned(), 0)]);
     assert_eq!((aov.n, aov.y, aov.d), (1, 1_000, 1));
+    let before = slots[&("aov before".to_owned(), 0)];
+    assert_eq!((before.n, before.y, before.d), (1, 400, 1_000));
+    assert!(changes.tail.iter().all(|(key, _)| key.metric_idx == 1), "{:?}", changes.tail);
     assert_eq!((distinct.n, distinct.y), (1, 1));
 }

@@ -11,7 +11,7 @@ use super::prepared::Prepared;
 use super::sentence::{self, Telling};
 use super::state::{State, standing};
 use super::verdict::Verdict;
-use super::{health, outlook};
+use super::{discoveries, health, novelty, outlook};
 use crate::experiment::{Status, Variant};
 use crate::id::VariantKey;
 use crate::metric::{MetricKind, ValueUnit};
@@ -36,7 +36,9 @@ impl Report {
             let decided = Decided::of(input, metric, (prepared, &compared), planned_units);
             (compared, decided)
         };
-        let decided: Vec<_> = input.metrics.iter().zip(prepared.iter().zip(compared)).map(decide).collect();
+        let mut decided: Vec<_> =
+            input.metrics.iter().zip(prepared.iter().zip(compared)).map(decide).collect();
+        discoveries::announce(input, &mut decided);
         let metrics: Vec<_> = input
             .metrics
             .iter()
@@ -62,7 +64,11 @@ impl Report {
             standing((compared, &verdict), run_s, &input.rules, (harms, is_over, ended))
         });
         let monthly = Monthly::of(input, &metrics, (&verdict, &outlook));
-        let health = health::health(input, &decided, (run_s, sample_ratio));
+        let novelty = primary.zip(prepared.first()).and_then(|((compared, decided), prepared)| {
+            novelty::warning(input, prepared, (compared, decided))
+        });
+        let mut health = health::health(input, &decided, (run_s, sample_ratio));
+        health.warnings.extend(novelty);
         let telling = Telling {
             input,
             variants: &variants,

@@ -89,5 +89,6 @@ fn sequence(pair: &Pair, alpha: f64) -> Option<Sequence> {
         low: ends.map(|ends| ends.low),
         high: ends.map(|ends| ends.high),
         level: 1.0 - alpha,
+        holds: pair.is_better() || pair.is_worse(),
     })
 }

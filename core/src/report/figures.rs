@@ -302,6 +302,9 @@ pub struct Sequence {
     pub high: Option<f64>,
     /// The share of runs in which the interval holds the truth at all looks, this variant's alone.
     pub level: f64,
+    /// Whether the difference may be announced: by the interval for the primary metric and for guardrails; for secondary
+    /// metrics such that of all of them that are announced, at most 5 % do not hold.
+    pub holds: bool,
 }
 
 /// A figure that does not depend on when a variant got how many units: each unit counts by the exact probability of

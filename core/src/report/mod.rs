@@ -14,12 +14,14 @@
 mod assemble;
 mod compare;
 mod decided;
+mod discoveries;
 mod estimate;
 mod factors;
 mod figures;
 mod gain;
 mod health;
 mod input;
+mod novelty;
 mod outlook;
 mod prepared;
 mod sentence;

@@ -1,7 +1,10 @@
 //! What the shoppers of one variant do.
 
+use std::f64::consts::SQRT_2;
+
 use rand::{Rng, RngExt};
 use rand_distr::{Binomial, Distribution, StandardNormal};
+use statrs::function::erf::erfc;
 
 use crate::metric::{MetricKind, UnitValue, ValueOutOfRange, VariantSums};
 use crate::probability::Probability;
@@ -11,6 +14,9 @@ use crate::probability::Probability;
 pub struct Shoppers {
     rate: Probability,
     amount: Amount,
+    /// No order counts for more.
+    cap: f64,
+    per_order: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +46,7 @@ pub enum NotShoppers {
 impl Shoppers {
     /// Shoppers of whom a share `rate` converts: their value is 1, of the others 0.
     pub fn converting(rate: Probability) -> Self {
-        Self { rate, amount: Amount::One }
+        Self::of(rate, Amount::One)
     }
 
     /// Shoppers of whom a share `rate` orders for a log-normal amount, rounded to whole minor units.
@@ -53,7 +59,7 @@ impl Shoppers {
     /// [`NotShoppers::Orders`] if one of them is out of range.
     pub fn ordering(rate: Probability, median: f64, log_sd: f64) -> Result<Self, NotShoppers> {
         if 0.0 < median && median <= 1e12 && (0.0..=4.0).contains(&log_sd) {
-            Ok(Self { rate, amount: Amount::LogNormal { median, log_sd } })
+            Ok(Self::of(rate, Amount::LogNormal { median, log_sd }))
         } else {
             Err(NotShoppers::Orders { median, log_sd })
         }
@@ -65,39 +71,52 @@ impl Shoppers {
     ///
     /// [`NotShoppers::NoAmounts`] if there is none.
     pub fn ordering_from(rate: Probability, amounts: Vec<i64>) -> Result<Self, NotShoppers> {
-        if amounts.is_empty() {
-            Err(NotShoppers::NoAmounts)
-        } else {
-            Ok(Self { rate, amount: Amount::Of(amounts) })
-        }
+        if amounts.is_empty() { Err(NotShoppers::NoAmounts) } else { Ok(Self::of(rate, Amount::Of(amounts))) }
     }
 
     /// The same shoppers, buying so many times as often, but all of them at most.
     #[must_use]
     pub fn buying(&self, times: f64) -> Self {
-        Self { rate: Probability::rounded(times * self.rate.get()), amount: self.amount.clone() }
-    }
-
-    /// The true mean value per unit (log-normal amounts: before rounding).
-    pub fn mean(&self) -> f64 {
-        self.rate.get() * self.mean_order()
+        Self { rate: Probability::rounded(times * self.rate.get()), ..self.clone() }
     }
 
     /// The true value of a metric that counts orders, adds their amounts, or divides amounts by orders.
     pub fn mean_of(&self, kind: MetricKind) -> f64 {
         match kind {
             MetricKind::Proportion => self.rate.get(),
-            MetricKind::Mean => self.mean(),
+            MetricKind::Mean => self.rate.get() * self.mean_order(),
             MetricKind::Ratio => self.mean_order(),
         }
     }
 
+    fn of(rate: Probability, amount: Amount) -> Self {
+        Self { rate, amount, cap: f64::INFINITY, per_order: false }
+    }
+
+    /// The same shoppers, of whom no order counts for more than `cap` minor units.
+    #[must_use]
+    pub fn capped(self, cap: u32) -> Self {
+        Self { cap: f64::from(cap), ..self }
+    }
+
+    /// The same shoppers, of whom only those who order are in the population: their value is the amount over one
+    /// order, that of the others 0 over 0.
+    #[must_use]
+    pub fn per_order(self) -> Self {
+        Self { per_order: true, ..self }
+    }
+
+    /// The true mean value per unit, or per order (log-normal amounts: before rounding).
+    pub fn mean(&self) -> f64 {
+        if self.per_order { self.mean_order() } else { self.rate.get() * self.mean_order() }
+    }
+
     fn mean_order(&self) -> f64 {
         match &self.amount {
-            Amount::One => 1.0,
-            Amount::LogNormal { median, log_sd } => median * (0.5 * log_sd * log_sd).exp(),
+            Amount::One => self.cap.min(1.0),
+            Amount::LogNormal { median, log_sd } => capped_log_normal_mean(*median, *log_sd, self.cap),
             Amount::Of(amounts) => {
-                amounts.iter().map(|&amount| amount as f64).sum::<f64>() / amounts.len() as f64
+                amounts.iter().map(|&amount| self.cap.min(amount as f64)).sum::<f64>() / amounts.len() as f64
             }
         }
     }
@@ -109,7 +128,8 @@ impl Shoppers {
     /// [`ValueOutOfRange`] for an amount above 2^53.
     pub fn value(&self, rng: &mut impl Rng) -> Result<UnitValue, ValueOutOfRange> {
         let bought = rng.random::<f64>() < self.rate.get();
-        UnitValue::from_f64(if bought { self.order(rng) } else { 0.0 }, 1.0)
+        let missing = if self.per_order { 0.0 } else { 1.0 };
+        if bought { UnitValue::from_f64(self.order(rng), 1.0) } else { UnitValue::from_f64(0.0, missing) }
     }
 
     /// Draws the sums of `n` units for a metric that counts orders, adds their amounts, or divides amounts by orders.
@@ -139,15 +159,27 @@ impl Shoppers {
 
     /// Draws the amount of an order.
     fn order(&self, rng: &mut impl Rng) -> f64 {
-        match &self.amount {
+        let amount = match &self.amount {
             Amount::One => 1.0,
             Amount::LogNormal { median, log_sd } => {
                 let z: f64 = StandardNormal.sample(rng);
                 (median * (log_sd * z).exp()).round()
             }
             Amount::Of(amounts) => amounts[rng.random_range(0..amounts.len())] as f64,
-        }
+        };
+        self.cap.min(amount)
     }
+}
+
+/// E[min(X, c)] of a log-normal X: the mean of what lies below the cap, and the cap for the rest.
+fn capped_log_normal_mean(median: f64, log_sd: f64, cap: f64) -> f64 {
+    let mean = median * (0.5 * log_sd * log_sd).exp();
+    if cap.is_infinite() || log_sd <= 0.0 {
+        return cap.min(mean);
+    }
+    let z = (cap / median).ln() / log_sd;
+    let below = |z: f64| 0.5 * erfc(-z / SQRT_2);
+    mean * below(z - log_sd) + cap * below(-z)
 }
 
 #[cfg(test)]
@@ -167,6 +199,8 @@ mod tests {
             Shoppers::converting(rate(0.1)),
             Shoppers::ordering(rate(0.2), 3000.0, 0.5).unwrap(),
             Shoppers::ordering_from(rate(0.5), vec![100, 200, 900]).unwrap(),
+            Shoppers::ordering(rate(0.6), 3000.0, 1.2).unwrap().capped(7000),
+            Shoppers::ordering_from(rate(0.5), vec![100, 200, 900]).unwrap().capped(250),
         ];
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
         for shoppers in all {
@@ -182,6 +216,17 @@ mod tests {
             let standard_error = ((squares / f64::from(n) - mean * mean) / f64::from(n)).sqrt();
             assert!((mean - shoppers.mean()).abs() < 4.0 * standard_error, "{mean} for {}", shoppers.mean());
         }
+    }
+
+    #[test]
+    fn only_those_who_order_have_an_order_value() {
+        let shoppers = Shoppers::ordering_from(rate(0.3), vec![100, 300]).unwrap().per_order();
+        assert!((shoppers.mean() - 200.0).abs() < 1e-9);
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+        let values: Vec<_> = (0..1000).map(|_| shoppers.value(&mut rng).unwrap()).collect();
+        assert!(values.iter().all(|value| (value.denominator() == 0) == (value.numerator() == 0)));
+        let orders: i64 = values.iter().map(|value| value.denominator()).sum();
+        assert!((250..350).contains(&orders), "{orders}");
     }
 
     #[test]

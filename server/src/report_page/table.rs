@@ -7,7 +7,7 @@ use podium_core::report::{
 };
 use serde::Serialize;
 
-const COLUMNS: [&str; 76] = [
+const COLUMNS: [&str; 77] = [
     "experiment",
     "version",
     "name",
@@ -68,6 +68,7 @@ const COLUMNS: [&str; 76] = [
     "sequence_low",
     "sequence_high",
     "sequence_level",
+    "sequence_holds",
     "capped_value",
     "period_value",
     "corrected_value",
@@ -201,7 +202,7 @@ fn gain(gain: Option<&Gain>) -> [String; 3] {
     ]
 }
 
-fn sequence(sequence: Option<&Sequence>) -> [String; 7] {
+fn sequence(sequence: Option<&Sequence>) -> [String; 8] {
     let Some(sequence) = sequence else {
         return Default::default();
     };
@@ -213,6 +214,7 @@ fn sequence(sequence: Option<&Sequence>) -> [String; 7] {
         optional(sequence.low),
         optional(sequence.high),
         digits(sequence.level),
+        sequence.holds.to_string(),
     ]
 }
 

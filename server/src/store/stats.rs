@@ -10,6 +10,7 @@ use podium_core::time::Timestamp;
 use sea_orm::{ConnectionTrait, QueryResult, Statement};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::str::FromStr;
 use twox_hash::XxHash3_64;
 
 const PLACE: Insert<'static> = Insert {
@@ -182,18 +183,66 @@ pub(crate) async fn put_sums(
 }
 
 /// All sums, or those of one experiment.
+///
+/// There may be tens of thousands, and a row costs more on its way through the driver than in the database: those of
+/// one slot come as one text, number after number.
 pub(crate) async fn sums(
     db: &impl ConnectionTrait,
     experiment: Option<ExperimentId>,
 ) -> Result<Vec<(StatKey, VariantSums)>, StoreError> {
-    let columns = SUM.names();
-    let condition = if experiment.is_some() { "experiment_id = $1" } else { "n <> $1" };
-    let sql = format!("SELECT {columns} FROM variant_stat WHERE {condition}");
+    let [experiment_id, slot_column, numbers @ ..] = SUM.columns else { return Ok(Vec::new()) };
+    let numbers: Vec<_> = numbers.iter().map(|(name, _)| *name).collect();
+    let sql = format!(
+        "SELECT {group}, string_agg(concat_ws(' ', {numbers}), ' ') FROM variant_stat WHERE {condition} \
+         GROUP BY {group} ORDER BY {group}",
+        group = [experiment_id.0, slot_column.0].join(", "),
+        numbers = numbers.join(", "),
+        condition = if experiment.is_some() { "experiment_id = $1" } else { "n <> $1" },
+    );
     let value = experiment.map_or(0, |experiment| experiment.0);
     let rows = db
         .query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [value.into()]))
         .await?;
-    rows.iter().map(sums_from_row).collect()
+    let mut all = Vec::new();
+    for row in rows {
+        let (experiment, slot) = (ExperimentId(row.try_get_by_index(0)?), slot(row.try_get_by_index(1)?));
+        let text: String = row.try_get_by_index(2)?;
+        let corrupt = || StoreError::Corrupt(format!("sums of {slot:?} of experiment {}", experiment.0));
+        let mut numbers = text.split(' ');
+        while let Some(stratum) = numbers.next() {
+            let read = read_sums((experiment, slot), stratum, &mut numbers);
+            all.push(read.ok_or_else(corrupt)?);
+        }
+    }
+    Ok(all)
+}
+
+/// Reads the numbers of one row, of which the first was taken already.
+fn read_sums<'a>(
+    (experiment, slot): (ExperimentId, MetricSlot),
+    stratum: &str,
+    numbers: &mut impl Iterator<Item = &'a str>,
+) -> Option<(StatKey, VariantSums)> {
+    fn number<'a, T: FromStr>(numbers: &mut impl Iterator<Item = &'a str>) -> Option<T> {
+        numbers.next()?.parse().ok()
+    }
+    let key = StatKey {
+        experiment,
+        slot,
+        stratum: Stratum::from_i64(stratum.parse().ok()?),
+        bucket: Timestamp::from_micros(number(numbers)?),
+        variant_idx: number(numbers)?,
+    };
+    let sums = VariantSums {
+        n: number(numbers)?,
+        n_nonzero: number(numbers)?,
+        y: number(numbers)?,
+        d: number(numbers)?,
+        yy: number(numbers)?,
+        yd: number(numbers)?,
+        dd: number(numbers)?,
+    };
+    Some((key, sums))
 }
 
 /// Calls `each` with every assignment of the experiments that are named.
@@ -268,28 +317,4 @@ fn slot(code: i32) -> MetricSlot {
         code if code <= HISTORY => MetricSlot::History((HISTORY - code) as u16),
         metric_idx => MetricSlot::Metric(metric_idx as u16),
     }
-}
-
-fn sums_from_row(row: &QueryResult) -> Result<(StatKey, VariantSums), StoreError> {
-    let key = StatKey {
-        experiment: ExperimentId(row.try_get_by_index(0)?),
-        slot: slot(row.try_get_by_index(1)?),
-        stratum: Stratum::from_i64(row.try_get_by_index(2)?),
-        bucket: Timestamp::from_micros(row.try_get_by_index(3)?),
-        variant_idx: row.try_get_by_index::<i32>(4)? as u16,
-    };
-    let sum = |column_idx| {
-        let text: String = row.try_get_by_index(column_idx)?;
-        text.parse::<i128>().map_err(|_| StoreError::Corrupt(format!("sum `{text}` of {key:?}")))
-    };
-    let sums = VariantSums {
-        n: row.try_get_by_index(5)?,
-        n_nonzero: row.try_get_by_index(6)?,
-        y: sum(7)?,
-        d: sum(8)?,
-        yy: sum(9)?,
-        yd: sum(10)?,
-        dd: sum(11)?,
-    };
-    Ok((key, sums))
 }

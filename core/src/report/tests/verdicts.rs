@@ -213,3 +213,36 @@ fn moving_weights_show_a_figure_without_their_effect() {
     assert!(apart(|variant| variant.corrected.unwrap().value).abs() < 0.02);
     assert_eq!(report.verdict.winner, None);
 }
+
+#[test]
+fn of_many_secondary_metrics_only_strong_differences_are_announced() {
+    let experiment = experiment(&["a", "b"], CTR);
+    let primary = || metric(CTR, Role::Primary, &[rate(900, 20_000), rate(910, 20_000)]);
+    let announced = |others: Vec<f64>| {
+        let secondaries = others.iter().map(|mean| figures(RPV, Role::Secondary, strata(20, &[40.0, *mean])));
+        let report = report(&experiment, std::iter::once(primary()).chain(secondaries).collect());
+        let sequences = report.metrics[1..].iter().map(|metric| metric.variants[1].sequence.unwrap());
+        sequences.map(|sequence| (0.0 < sequence.absolute_low, sequence.holds)).collect::<Vec<_>>()
+    };
+    assert_eq!(announced(vec![41.6]), [(true, true)], "alone, the interval decides");
+    let mut many = vec![40.0; 30];
+    many[7] = 41.6;
+    assert_eq!(announced(many.clone())[7], (true, false), "among thirty, it could be chance");
+    many[7] = 48.0;
+    assert_eq!(announced(many)[7], (true, true));
+}
+
+#[test]
+fn a_lead_that_wears_off_is_pointed_at() {
+    let experiment = experiment(&["a", "b"], RPV);
+    let warns = |lately: f64| {
+        let halves = [strata(10, &[40.0, 52.0]), strata(10, &[40.0, lately])].concat();
+        let report = report(&experiment, vec![figures(RPV, Role::Primary, halves)]);
+        let novelty = report.health.warnings.into_iter().find(|warning| warning.code == WarningCode::Novelty);
+        novelty.map(|warning| warning.message)
+    };
+    let message = warns(42.0).unwrap();
+    assert!(message.starts_with("The difference of “b” was +30.0% in the first half and +5.0%"), "{message}");
+    assert_eq!(warns(51.5), None);
+    assert_eq!(warns(60.0), None, "what grows does not wear off");
+}

@@ -71,7 +71,28 @@ pub(super) fn patch() -> Named {
 }
 
 pub(super) fn conclusion() -> Named {
-    vec![("serve", json!({"serve": "banner"}))]
+    vec![
+        ("the winner or the control", json!({"serve": "banner"})),
+        ("another one", json!({"serve": "banner-2", "reason": "it is cheaper to make"})),
+    ]
+}
+
+pub(super) fn undoing() -> Named {
+    vec![
+        ("the last thing", json!({"reason": "too early"})),
+        ("an entry", json!({"history_id": 12, "reason": "the feed was broken"})),
+    ]
+}
+
+pub(super) fn new_webhook() -> Named {
+    vec![(
+        "winners and stops",
+        json!({
+            "url": "https://shop.example/hooks",
+            "secret": "HOOK",
+            "events": ["experiment.winner", "experiment.stopped", "experiment.imbalance"]
+        }),
+    )]
 }
 
 pub(super) fn new_variant() -> Named {

@@ -12,8 +12,19 @@ const DAY_US: i64 = 86_400_000_000;
 #[derive(Debug)]
 pub(super) struct Plan {
     versions: Vec<Planned>,
-    is_adaptive: bool,
+    days: Days,
     started_at: Option<Timestamp>,
+}
+
+/// How the units of a day were assigned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Days {
+    /// By the weights, which do not move by themselves.
+    Split,
+    /// Evenly: they are those of the uniform slice.
+    Even,
+    /// Elsewhere, and nobody said how.
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -21,6 +32,15 @@ struct Planned {
     version: u32,
     since: Timestamp,
     shares: Vec<f64>,
+}
+
+impl Planned {
+    /// Even shares of the variants that could be assigned.
+    fn even(&self) -> Vec<f64> {
+        let n_active = self.shares.iter().filter(|share| 0.0 < **share).count();
+        let even = |share: &f64| if 0.0 < *share { 1.0 / n_active as f64 } else { 0.0 };
+        self.shares.iter().map(even).collect()
+    }
 }
 
 impl Plan {
@@ -41,7 +61,11 @@ impl Plan {
         };
         Self {
             versions: versions.iter().map(planned).collect(),
-            is_adaptive: experiment.definition.is_adaptive(),
+            days: match (experiment.definition.is_adaptive(), experiment.uniform_slice()) {
+                (false, _) => Days::Split,
+                (true, Some(_)) => Days::Even,
+                (true, None) => Days::Unknown,
+            },
             started_at: experiment.started_at,
         }
     }
@@ -50,11 +74,15 @@ impl Plan {
     pub(super) fn shares(&self, stratum: Stratum) -> Option<Vec<f64>> {
         match stratum {
             Stratum::Version(version) => self.version(version).map(|planned| planned.shares.clone()),
-            // Assignments that were made elsewhere: nobody said how.
-            Stratum::Day(_) if self.is_adaptive => None,
             Stratum::Day(day) => {
-                let (first, others) = self.in_force(day).split_first()?;
-                others.iter().all(|other| other.shares == first.shares).then(|| first.shares.clone())
+                let of_units: fn(&Planned) -> Vec<f64> = match self.days {
+                    Days::Split => |planned| planned.shares.clone(),
+                    Days::Even => Planned::even,
+                    Days::Unknown => return None,
+                };
+                let mut shares = self.in_force(day).iter().map(of_units);
+                let first = shares.next()?;
+                shares.all(|other| other == first).then_some(first)
             }
         }
     }
@@ -99,9 +127,9 @@ mod tests {
     use serde_json::json;
 
     /// A plan of two variants that starts at noon of day 10.
-    fn plan(allocator: &str, versions: &[(f64, f64)]) -> Plan {
+    fn plan(allocator: &serde_json::Value, versions: &[(f64, f64)]) -> Plan {
         let definition = json!({
-            "variants": [{"key": "a"}, {"key": "b"}], "primary_metric": "m", "allocator": {"type": allocator}
+            "variants": [{"key": "a"}, {"key": "b"}], "primary_metric": "m", "allocator": allocator
         });
         let definition: Definition = serde_json::from_value(definition).unwrap();
         let experiment: Experiment = serde_json::from_value(json!({
@@ -131,7 +159,10 @@ mod tests {
 
     #[test]
     fn a_day_of_a_fixed_split_has_the_shares_in_force_and_a_day_of_two_has_none() {
-        let plan = plan("fixed", &[(9.0, 0.3), (10.2, 0.5), (12.5, 0.5), (14.0, 0.25), (14.5, 0.5)]);
+        let plan = plan(
+            &json!({"type": "fixed"}),
+            &[(9.0, 0.3), (10.2, 0.5), (12.5, 0.5), (14.0, 0.25), (14.5, 0.5)],
+        );
         let share = |day| plan.shares(Stratum::Day(day)).map(|shares| shares[1]);
         // Before the run and on its first day: what it began with. What was drafted before was never in force.
         assert_eq!([share(3), share(9), share(10), share(11)], [Some(0.5); 4]);
@@ -144,7 +175,7 @@ mod tests {
 
     #[test]
     fn versions_have_their_shares_and_what_was_assigned_elsewhere_has_none() {
-        let plan = plan("thompson", &[(10.5, 0.5), (10.6, 0.7), (10.55, 0.9)]);
+        let plan = plan(&json!({"type": "thompson"}), &[(10.5, 0.5), (10.6, 0.7), (10.55, 0.9)]);
         assert_eq!(plan.shares(Stratum::Day(10)), None);
         assert_eq!(plan.shares(Stratum::Version(2)).unwrap().get(1), Some(&0.7));
         // By version, even if a clock was set back and the first unit of an earlier one came late.
@@ -153,5 +184,15 @@ mod tests {
         strata.sort_by_key(|stratum| plan.place(*stratum, late));
         let expected = [Stratum::Version(1), Stratum::Version(2), Stratum::Version(3), Stratum::Day(11)];
         assert_eq!(strata, expected);
+    }
+
+    #[test]
+    fn the_uniform_slice_is_even_unless_a_variant_came_or_went_that_day() {
+        let slice = json!({"type": "thompson", "uniform_slice": 0.1});
+        let plan = plan(&slice, &[(10.5, 0.5), (10.6, 0.7), (12.0, 0.9), (13.5, 0.0)]);
+        let shares = |day| plan.shares(Stratum::Day(day));
+        assert_eq!([10, 11, 12].map(shares), [(); 3].map(|()| Some(vec![0.5, 0.5])));
+        assert_eq!(shares(13), None);
+        assert_eq!(shares(14), Some(vec![1.0, 0.0]));
     }
 }

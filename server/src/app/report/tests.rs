@@ -5,6 +5,7 @@ use crate::delivery::tokens::Links;
 use crate::secrets::Secrets;
 use crate::store::weights::{self, StoredWeights};
 use crate::store::{Store, bookmark, metrics, stats, tail};
+use crate::webhooks::Reach;
 use podium_core::experiment::{Definition, Status};
 use podium_core::id::{ExperimentId, ExperimentKey};
 use podium_core::inference::cap::n_tail;
@@ -38,10 +39,10 @@ impl World {
         let folder = std::env::temp_dir().join(format!("podium-report-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir_all(&folder).unwrap();
         let store = Store::open(&format!("sqlite:{}", folder.join("podium.sqlite").display())).await.unwrap();
-        let registry = Registry::load(&[folder.clone()], &HostLog::new(Level::Error, |_| {}));
+        let registry = Registry::load(std::slice::from_ref(&folder), &HostLog::new(Level::Error, |_| {}));
         let links = Links { public_url: "https://shop.example".to_owned(), secret: [7; 32] };
         let secrets = Secrets::new(folder.join("secrets"));
-        let app = App::start(store, registry, links, secrets).await.unwrap();
+        let app = App::start(store, registry, links, (secrets, Reach::Anywhere)).await.unwrap();
         let definition = json!({
             "variants": [{"key": "a"}, {"key": "b"}],
             "primary_metric": metrics[0],
@@ -85,7 +86,9 @@ impl World {
 
 fn sums(values: &[i64]) -> VariantSums {
     let mut sums = VariantSums::default();
-    values.iter().for_each(|value| sums.add(UnitValue::from_f64(*value as f64, 1.0).unwrap()));
+    for value in values {
+        sums.add(UnitValue::from_f64(*value as f64, 1.0).unwrap());
+    }
     sums
 }
 
@@ -96,11 +99,8 @@ fn hour(hours: i64) -> Timestamp {
     Timestamp::from_micros(now - now.rem_euclid(HOUR_US) + hours * HOUR_US)
 }
 
-#[tokio::test]
-async fn strata_stand_in_the_order_of_time_with_shares_sums_and_histories_of_matured_units() {
-    // A window of 72 hours, and so buckets of an hour: what began 100 hours ago has matured.
-    let metrics = [json!({"metric": "m", "cap": 0.5}), json!({"metric": "m2", "history_s": 0, "cap": 1.0})];
-    let world = World::open(&metrics, hour(-100), &[0.5, 0.7]).await;
+/// Writes ten units: of two versions, and some that were assigned elsewhere.
+async fn fill(world: &World) {
     let (one, two) = (Stratum::Version(1), Stratum::Version(2));
     let elsewhere = Stratum::Day(hour(-75).day() as i32);
     let cells: [(Stratum, i64, u16, &[i64]); 6] = [
@@ -133,7 +133,14 @@ async fn strata_stand_in_the_order_of_time_with_shares_sums_and_histories_of_mat
     let db = world.app.store.writer();
     stats::put_sums(db, &totals).await.unwrap();
     tail::put(db, &tail).await.unwrap();
+}
 
+#[tokio::test]
+async fn strata_stand_in_the_order_of_time_with_shares_sums_and_histories_of_matured_units() {
+    // A window of 72 hours, and so buckets of an hour: what began 100 hours ago has matured.
+    let metrics = [json!({"metric": "m", "cap": 0.5}), json!({"metric": "m2", "history_s": 0, "cap": 1.0})];
+    let world = World::open(&metrics, hour(-100), &[0.5, 0.7]).await;
+    fill(&world).await;
     let found = Found::read(&world.app, &world.experiment).await.unwrap();
     let gather = Gather::new(&world.app, &world.experiment, &found);
     let input = gather.input(&found.versions[1].1);

@@ -103,6 +103,9 @@ pub(super) struct Sequence {
     high: Option<f64>,
     /// The share of runs in which the interval holds the truth at all looks, this variant's alone.
     level: super::Share,
+    /// Whether the difference may be announced: by the interval for the primary metric and for guardrails; for secondary
+    /// metrics such that of all of them that are announced, at most 5 % do not hold.
+    holds: bool,
 }
 
 /// A figure that does not depend on when a variant got how many units: each unit counts by the exact probability of its
