@@ -1,8 +1,6 @@
 //! The sequence of a difference: its boundary against `tests/vectors/boundary.json` (integrals in mpmath, confseq and
 //! gbstats), itself against `tests/vectors/sequence.json` (numpy and scipy), and the laws it keeps.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot build its world should stop")]
-
 use podium_core::inference::boundary::Boundary;
 use podium_core::inference::evidence::{Question, Verdicts, discoveries};
 use podium_core::inference::moments::Cell;
@@ -116,7 +114,7 @@ fn evidence_far_below_zero_is_none_for_above() {
     let boundary = Boundary::tuned(0.05, 1e4);
     let log_e = |sum: f64| boundary.log_e_above(sum, 1e4);
     // Both sides of where the expansion of the tail takes over.
-    let step = (1e4_f64 + 1260.056_097_925_634).sqrt();
+    let step = (1e4_f64 + 1_260.056_097_925_634).sqrt();
     close(log_e(-19.999_999 * step), log_e(-20.000_001 * step), 1e-6);
     assert!(log_e(-1e9).is_finite() && log_e(-1e9) < log_e(-1e5) && log_e(-1e5) < 0.0);
 }
@@ -261,7 +259,7 @@ proptest! {
         let mut largest = vec![false; m];
         for set in 0_u32..1 << m {
             let members: Vec<bool> = (0..m).map(|idx| set >> idx & 1 == 1).collect();
-            let size = set.count_ones() as f64;
+            let size = f64::from(set.count_ones());
             let pays = (0..m).all(|idx| !members[idx] || m as f64 <= size * alpha * log_e[idx].exp());
             let largest_size = largest.iter().filter(|member| **member).count();
             if pays && largest_size < set.count_ones() as usize {

@@ -378,6 +378,7 @@ pub(crate) fn a_body_that_cannot_be_read_is_a_problem(engine: Engine) {
         ("POST", "/api/v1/keys"),
         ("POST", "/api/v1/webhooks"),
         ("POST", "/api/v1/plan"),
+        ("POST", "/api/v1/webhooks"),
         ("POST", "/api/v1/messages"),
         ("POST", "/api/v1/suppressions"),
         ("PUT", "/api/v1/channels/mail"),

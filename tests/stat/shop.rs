@@ -230,7 +230,9 @@ impl Shop {
     fn look(&self, seen: &[Vec<Moments>], truth: &[Vec<Moments>], sums: Vec<VariantSums>) -> Look {
         let kind = self.metric.kind();
         let mut pooled = VariantSums::default();
-        sums.iter().for_each(|own| pooled.merge(own));
+        for own in &sums {
+            pooled.merge(own);
+        }
         let ratio = |sums: &VariantSums| if sums.d == 0 { 0.0 } else { sums.y as f64 / sums.d as f64 };
         let level = if kind == MetricKind::Ratio { ratio(&sums[0]) } else { 0.0 };
         let denominator = pooled.d as f64 / pooled.n as f64;

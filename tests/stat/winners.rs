@@ -76,8 +76,9 @@ fn check(n_variants: usize, cells: &[(Metric, Split)], quick: u64) {
         let [sequence, chance, interval] = ever_announced(&shop, quick);
         println!("{shop} | {:8.4} | {:7.4} | {:9.4}", sequence.mean, chance.mean, interval.mean);
         assert!(sequence.mean <= limit, "{shop}: {sequence}");
-        // In a short run one of the two may be lucky.
-        let naive = if is_full() { f64::min } else { f64::max }(chance.mean, interval.mean);
+        // Among many that are alike none is likely to be the best, and in a short run either rule may be lucky.
+        let naive =
+            if is_full() && n_variants == 2 { f64::min } else { f64::max }(chance.mean, interval.mean);
         assert!(limit < naive, "{shop}: {chance}, {interval}");
     }
 }

@@ -57,8 +57,8 @@ pub(super) fn planned() -> Named {
     vec![(
         "units for a lift",
         json!({
-            "lift": 0.2, "difference": 0.004, "units_per_variant": 40_421, "units": 80_842,
-            "units_per_variant_once": 21_109, "days": 43.421
+            "lift": 0.2, "difference": 0.004, "units_per_variant": 40_422, "units": 80_844,
+            "units_per_variant_once": 21_109, "days": 43.422
         }),
     )]
 }

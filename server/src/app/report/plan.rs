@@ -16,14 +16,14 @@ pub(super) struct Plan {
     started_at: Option<Timestamp>,
 }
 
-/// How the units of a day were assigned that are in no version.
+/// How the units of a day were assigned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Days {
-    /// By the split in force.
-    Planned,
-    /// Evenly: the uniform slice of an allocator.
+    /// By the weights, which do not move by themselves.
+    Split,
+    /// Evenly: they are those of the uniform slice.
     Even,
-    /// Elsewhere: nobody said how.
+    /// Elsewhere, and nobody said how.
     Unknown,
 }
 
@@ -32,6 +32,15 @@ struct Planned {
     version: u32,
     since: Timestamp,
     shares: Vec<f64>,
+}
+
+impl Planned {
+    /// Even shares of the variants that could be assigned.
+    fn even(&self) -> Vec<f64> {
+        let n_active = self.shares.iter().filter(|share| 0.0 < **share).count();
+        let even = |share: &f64| if 0.0 < *share { 1.0 / n_active as f64 } else { 0.0 };
+        self.shares.iter().map(even).collect()
+    }
 }
 
 impl Plan {
@@ -50,12 +59,15 @@ impl Plan {
             let shares = variants.map(|variant| share(variant.key.as_str())).collect();
             Planned { version: weights.version, since: latest, shares }
         };
-        let days = match (experiment.definition.is_adaptive(), experiment.uniform_slice()) {
-            (false, _) => Days::Planned,
-            (true, Some(_)) => Days::Even,
-            (true, None) => Days::Unknown,
-        };
-        Self { versions: versions.iter().map(planned).collect(), days, started_at: experiment.started_at }
+        Self {
+            versions: versions.iter().map(planned).collect(),
+            days: match (experiment.definition.is_adaptive(), experiment.uniform_slice()) {
+                (false, _) => Days::Split,
+                (true, Some(_)) => Days::Even,
+                (true, None) => Days::Unknown,
+            },
+            started_at: experiment.started_at,
+        }
     }
 
     /// The probability of each variant in a stratum, if it is known.
@@ -63,22 +75,15 @@ impl Plan {
         match stratum {
             Stratum::Version(version) => self.version(version).map(|planned| planned.shares.clone()),
             Stratum::Day(day) => {
-                let mut in_force = self.in_force(day).iter().map(|planned| self.of_day(planned));
-                let first = in_force.next()??;
-                in_force.all(|other| other.as_ref() == Some(&first)).then_some(first)
+                let of_units: fn(&Planned) -> Vec<f64> = match self.days {
+                    Days::Split => |planned| planned.shares.clone(),
+                    Days::Even => Planned::even,
+                    Days::Unknown => return None,
+                };
+                let mut shares = self.in_force(day).iter().map(of_units);
+                let first = shares.next()?;
+                shares.all(|other| other == first).then_some(first)
             }
-        }
-    }
-
-    /// The shares of what was assigned while this was in force, but not under it.
-    fn of_day(&self, planned: &Planned) -> Option<Vec<f64>> {
-        let shares = &planned.shares;
-        let n_active = shares.iter().filter(|share| 0.0 < **share).count();
-        let even = |share: &f64| if 0.0 < *share { 1.0 / n_active as f64 } else { 0.0 };
-        match self.days {
-            Days::Planned => Some(shares.clone()),
-            Days::Even => Some(shares.iter().map(even).collect()),
-            Days::Unknown => None,
         }
     }
 
@@ -122,11 +127,7 @@ mod tests {
     use serde_json::json;
 
     /// A plan of two variants that starts at noon of day 10.
-    fn plan(allocator: &str, versions: &[(f64, f64)]) -> Plan {
-        plan_of(json!({"type": allocator}), versions)
-    }
-
-    fn plan_of(allocator: serde_json::Value, versions: &[(f64, f64)]) -> Plan {
+    fn plan(allocator: &serde_json::Value, versions: &[(f64, f64)]) -> Plan {
         let definition = json!({
             "variants": [{"key": "a"}, {"key": "b"}], "primary_metric": "m", "allocator": allocator
         });
@@ -158,7 +159,10 @@ mod tests {
 
     #[test]
     fn a_day_of_a_fixed_split_has_the_shares_in_force_and_a_day_of_two_has_none() {
-        let plan = plan("fixed", &[(9.0, 0.3), (10.2, 0.5), (12.5, 0.5), (14.0, 0.25), (14.5, 0.5)]);
+        let plan = plan(
+            &json!({"type": "fixed"}),
+            &[(9.0, 0.3), (10.2, 0.5), (12.5, 0.5), (14.0, 0.25), (14.5, 0.5)],
+        );
         let share = |day| plan.shares(Stratum::Day(day)).map(|shares| shares[1]);
         // Before the run and on its first day: what it began with. What was drafted before was never in force.
         assert_eq!([share(3), share(9), share(10), share(11)], [Some(0.5); 4]);
@@ -170,18 +174,8 @@ mod tests {
     }
 
     #[test]
-    fn a_day_of_the_uniform_slice_is_even_among_those_that_were_in_all_day() {
-        let sliced = json!({"type": "thompson", "uniform_slice": 0.1});
-        let plan = plan_of(sliced, &[(10.5, 0.5), (10.6, 0.7), (12.5, 0.0)]);
-        assert_eq!(plan.shares(Stratum::Day(10)).unwrap(), [0.5, 0.5]);
-        assert_eq!(plan.shares(Stratum::Day(12)), None, "one was taken out at noon");
-        assert_eq!(plan.shares(Stratum::Day(13)).unwrap(), [1.0, 0.0]);
-        assert_eq!(plan.shares(Stratum::Version(2)).unwrap().get(1), Some(&0.7));
-    }
-
-    #[test]
     fn versions_have_their_shares_and_what_was_assigned_elsewhere_has_none() {
-        let plan = plan("thompson", &[(10.5, 0.5), (10.6, 0.7), (10.55, 0.9)]);
+        let plan = plan(&json!({"type": "thompson"}), &[(10.5, 0.5), (10.6, 0.7), (10.55, 0.9)]);
         assert_eq!(plan.shares(Stratum::Day(10)), None);
         assert_eq!(plan.shares(Stratum::Version(2)).unwrap().get(1), Some(&0.7));
         // By version, even if a clock was set back and the first unit of an earlier one came late.
@@ -190,5 +184,15 @@ mod tests {
         strata.sort_by_key(|stratum| plan.place(*stratum, late));
         let expected = [Stratum::Version(1), Stratum::Version(2), Stratum::Version(3), Stratum::Day(11)];
         assert_eq!(strata, expected);
+    }
+
+    #[test]
+    fn the_uniform_slice_is_even_unless_a_variant_came_or_went_that_day() {
+        let slice = json!({"type": "thompson", "uniform_slice": 0.1});
+        let plan = plan(&slice, &[(10.5, 0.5), (10.6, 0.7), (12.0, 0.9), (13.5, 0.0)]);
+        let shares = |day| plan.shares(Stratum::Day(day));
+        assert_eq!([10, 11, 12].map(shares), [(); 3].map(|()| Some(vec![0.5, 0.5])));
+        assert_eq!(shares(13), None);
+        assert_eq!(shares(14), Some(vec![1.0, 0.0]));
     }
 }

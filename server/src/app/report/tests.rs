@@ -42,7 +42,7 @@ impl World {
         let registry = Registry::load(std::slice::from_ref(&folder), &HostLog::new(Level::Error, |_| {}));
         let links = Links { public_url: "https://shop.example".to_owned(), secret: [7; 32] };
         let secrets = Secrets::new(folder.join("secrets"));
-        let app = App::start(store, registry, links, (secrets, Reach::Public)).await.unwrap();
+        let app = App::start(store, registry, links, (secrets, Reach::Anywhere)).await.unwrap();
         let definition = json!({
             "variants": [{"key": "a"}, {"key": "b"}],
             "primary_metric": metrics[0],
