@@ -15,6 +15,7 @@
 mod harness;
 
 mod authors;
+mod automation;
 mod bandit;
 mod decisions;
 mod delivery;
@@ -49,6 +50,7 @@ mod wrong_suppressions;
 fn main() -> std::process::ExitCode {
     let mut book = harness::Book::default();
     authors::promises(&mut book);
+    automation::promises(&mut book);
     bandit::promises(&mut book);
     decisions::promises(&mut book);
     delivery::promises(&mut book);

@@ -2,7 +2,7 @@
 
 use super::super::endpoint::{Endpoint, JSON, etag, in_path, limit, none, query, text_header};
 use super::super::examples;
-use super::super::schema::{Experiment, History, NewWebhook, Undoing, Webhook, Webhooks};
+use super::super::schema::{Experiment, HistoryPage, NewWebhook, Undoing, Webhook, Webhooks};
 use super::experiments::of_experiment;
 use super::{WEBHOOKS, get, post};
 use crate::auth::Scope;
@@ -28,7 +28,7 @@ pub(super) fn history() -> Vec<Endpoint> {
             .needs(Scope::Server)
             .param(limit(500))
             .param(query("cursor", cursor, "The `next_cursor` of the page before."))
-            .answers::<History>(200, "A page of the history.", none)
+            .answers::<HistoryPage>(200, "A page of the history.", none)
             .with_header("Link", next),
         of_experiment(post("/api/v1/experiments/{key}/undo", "undo"))
             .says(

@@ -60,7 +60,7 @@ struct HistoryEntry {
 
 /// What happened to an experiment, the newest first.
 #[derive(ToSchema)]
-pub(in crate::api::openapi) struct History {
+pub(in crate::api::openapi) struct HistoryPage {
     /// The entries.
     data: Vec<HistoryEntry>,
     /// What to give as `cursor` for the next page; none on the last one.

@@ -25,7 +25,7 @@ pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
 pub(super) use event::{EventsBody, Receipt, RejectedEvents};
 pub(super) use experiment::{Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status};
-pub(super) use history::{History, Undoing};
+pub(super) use history::{HistoryPage, Undoing};
 pub(super) use message::{MessagePage, MessageState, MessageWithHistory, Messages, NewMessages};
 pub(super) use operations::{
     ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugin, Plugins, Problem, Readiness, Reloads,
