@@ -1,7 +1,7 @@
 //! What happens to an experiment is written down, and can be taken back.
 
 use crate::harness::events::{now, rfc3339};
-use crate::harness::{Answer, Book, Engine, Shop, experiment, named, soon};
+use crate::harness::{Answer, Book, Decision, Engine, Shop, experiment, named, soon};
 use serde_json::{Value, json};
 
 const PATH: &str = "/api/v1/experiments/banner";
@@ -106,7 +106,8 @@ pub(crate) fn what_was_concluded_goes_on_with_what_units_had(engine: Engine) {
 }
 
 pub(crate) fn a_variant_that_was_taken_out_comes_back(engine: Engine) {
-    let shop = Shop::open(engine);
+    let mut shop = Shop::open(engine);
+    let units: Vec<String> = (0..90).map(|number| format!("shopper-{number}")).collect();
     let mut fixed = experiment("banner", &["control", "b", "c"]);
     fixed["variants"][1]["weight"] = json!(2.0);
     shop.run(&fixed);
@@ -116,7 +117,11 @@ pub(crate) fn a_variant_that_was_taken_out_comes_back(engine: Engine) {
     for (key, shares) in [("banner", [0.25, 0.5, 0.25]), ("hero", [1.0 / 3.0; 3])] {
         let path = format!("/api/v1/experiments/{key}");
         let share = |body: &Value, variant: &str| body["weights"]["weights"][variant].as_f64().unwrap();
+        shop.decide_all(&units, key);
         let gone = shop.admin.edit("DELETE", &format!("{path}/variants/b"), "*", None).expect(200);
+        // A third comes while it is out.
+        let meanwhile = shop.decide_all(&units[..30], key);
+        assert!(meanwhile.iter().all(|decision| decision.variant.as_deref() != Some("b")), "{key}");
         assert_eq!((share(&gone, "b"), share(&gone, "c")), (0.0, 0.5), "{key}");
         let back = shop.admin.edit("POST", &format!("{path}/undo"), "*", Some(&json!({}))).expect(200);
         assert!(back["variants"][1].get("removed_at").is_none(), "{back}");
@@ -124,7 +129,14 @@ pub(crate) fn a_variant_that_was_taken_out_comes_back(engine: Engine) {
             let found = share(&back, variant);
             assert!((found - wanted).abs() < 1e-12, "{key} {variant}: {found}");
         }
+        let after = shop.decide_all(&units, key);
+        let variants =
+            |decisions: &[Decision]| decisions.iter().map(|each| each.variant.clone()).collect::<Vec<_>>();
+        assert_eq!(variants(&after[..30]), variants(&meanwhile), "{key}: who was moved stays");
+        let report = shop.report(key).0;
+        assert_eq!(report["health"]["quarantined_units"], 0, "{key}: nobody was seen in two that were in");
     }
+    shop.check_rebuild();
 }
 
 pub(crate) fn what_stands_in_the_way_of_an_undo_is_said(engine: Engine) {

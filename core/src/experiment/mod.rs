@@ -10,7 +10,7 @@ pub use automation::{Automation, OnHarm, OnWinner};
 pub use definition::{Definition, ExclusionGroup, ExposureSource, Fault, Schedule, Stickiness, UnitKind};
 pub use lifecycle::{Action, IllegalTransition, Status};
 pub use metric_choice::MetricChoice;
-pub use variant::Variant;
+pub use variant::{Absence, Variant};
 
 use crate::bucketing::UniformSlice;
 use crate::id::{ExperimentId, ExperimentKey, FlagKey, VariantKey};

@@ -73,7 +73,7 @@ impl World {
             metrics: [NET_AOV, DISTINCT].map(tracked_metric).into(),
             adaptive: false,
             uniform_slice: None,
-            removed_at: vec![None, None],
+            absences: vec![Vec::new(); 2],
         });
         for (metric, spec) in specs() {
             projector.know(metric, spec);

@@ -5,6 +5,7 @@ use super::projector::Changes;
 use super::tail::{TailKey, TailRow};
 use super::unit::{Exposure, Placement, Seen, Stratum};
 use crate::bucketing::UniformSlice;
+use crate::experiment::Absence;
 use crate::id::{ExperimentId, MetricId};
 use crate::metric::{UnitValue, VariantSums};
 use crate::snapshot::Assignment;
@@ -24,7 +25,7 @@ pub struct Tracked {
     /// The units that are assigned evenly all the same, so that they are grouped by day.
     pub uniform_slice: Option<UniformSlice>,
     /// For each variant, when it was taken out.
-    pub removed_at: Vec<Option<Timestamp>>,
+    pub absences: Vec<Vec<Absence>>,
 }
 
 /// One metric of an experiment.
@@ -98,21 +99,24 @@ impl Tracked {
         })
     }
 
+    /// The first assignment; a later one once its variant had been taken out by then. What a removal does to a unit
+    /// depends on what is assigned after it and on nothing else, so that nobody has to be looked at when it happens.
     fn assignment(&self, seen: &[Seen]) -> Option<Assignment> {
-        let still_in = seen.iter().filter(|seen| self.removed_at(seen.variant_idx).is_none());
-        let assigned = still_in.filter_map(|seen| seen.assigned.map(|first| (first, seen.variant_idx)));
-        let ((_, version, propensity), variant_idx) =
-            assigned.min_by_key(|((at, version, _), variant_idx)| (*at, *version, *variant_idx))?;
+        let mut assigned: Vec<_> =
+            seen.iter().filter_map(|seen| seen.assigned.map(|first| (first, seen.variant_idx))).collect();
+        assigned.sort_by_key(|((at, version, _), variant_idx)| (*at, *version, *variant_idx));
+        let ((_, version, propensity), variant_idx) = assigned.into_iter().reduce(|kept, next| {
+            let ((at, _, _), _) = next;
+            if self.is_out(kept.1, at) { next } else { kept }
+        })?;
         Some(Assignment { variant_idx, version, propensity })
     }
 
     fn exposure(&self, unit: &str, seen: &[Seen]) -> Option<Exposure> {
         let shown = || seen.iter().filter_map(|seen| seen.exposed_at.map(|at| (at, seen)));
         let (at, first) = shown().min_by_key(|(at, seen)| (*at, seen.variant_idx))?;
-        let ended = self.removed_at(first.variant_idx);
-        let in_two = shown().any(|(at, seen)| {
-            seen.variant_idx != first.variant_idx && ended.is_none_or(|removed_at| at < removed_at)
-        });
+        let in_two = shown()
+            .any(|(at, seen)| seen.variant_idx != first.variant_idx && !self.is_out(first.variant_idx, at));
         let by_weights = self.adaptive && !self.uniform_slice.is_some_and(|slice| slice.contains(unit));
         let version = first.assigned.filter(|_| by_weights).map(|(_, version, _)| Stratum::Version(version));
         let ours = first.assigned.map(|(_, _, propensity)| propensity);
@@ -125,8 +129,9 @@ impl Tracked {
         })
     }
 
-    fn removed_at(&self, variant_idx: u16) -> Option<Timestamp> {
-        self.removed_at.get(usize::from(variant_idx)).copied().flatten()
+    fn is_out(&self, variant_idx: u16, at: Timestamp) -> bool {
+        let absences = self.absences.get(usize::from(variant_idx));
+        absences.is_some_and(|absences| absences.iter().any(|absence| absence.contains(at)))
     }
 
     /// Counts a unit's placement instead of the one before.
@@ -241,7 +246,7 @@ mod tests {
             metrics: Vec::new(),
             adaptive: true,
             uniform_slice: Some(slice),
-            removed_at: vec![None; 2],
+            absences: vec![Vec::new(); 2],
         };
         let at = Timestamp::from_micros(3 * 86_400_000_000);
         let seen =
@@ -256,6 +261,42 @@ mod tests {
             n_inside += usize::from(is_inside);
         }
         assert!((30..70).contains(&n_inside), "{n_inside}");
+    }
+
+    #[test]
+    fn a_removal_touches_nobody_until_something_else_is_assigned() {
+        let at = Timestamp::from_micros;
+        let seen = |variant_idx: u16, at_us: i64| Seen {
+            variant_idx,
+            exposed_at: Some(at(at_us)),
+            assigned: Some((at(at_us), 1, 0.5)),
+            imported: None,
+        };
+        let placed = |absences: Vec<Absence>, all: &[Seen]| {
+            let tracked = Tracked {
+                experiment: ExperimentId(1),
+                metrics: Vec::new(),
+                adaptive: false,
+                uniform_slice: None,
+                absences: vec![absences, Vec::new()],
+            };
+            let placement = tracked.place("unit", all).unwrap();
+            (placement.assignment.unwrap().variant_idx, placement.exposure.unwrap().variant_idx)
+        };
+        let out = |until: Option<i64>| vec![Absence { from: at(10), until: until.map(at) }];
+        assert_eq!(
+            placed(out(None), &[seen(0, 5)]),
+            (0, Some(0)),
+            "who comes no more is not looked at again"
+        );
+        assert_eq!(placed(out(None), &[seen(0, 5), seen(1, 12)]), (1, Some(0)));
+        assert_eq!(
+            placed(out(Some(20)), &[seen(0, 5), seen(1, 12)]),
+            (1, Some(0)),
+            "nor is it when it comes back"
+        );
+        assert_eq!(placed(out(Some(20)), &[seen(0, 5), seen(1, 25)]), (0, None), "seen in two that were in");
+        assert_eq!(placed(Vec::new(), &[seen(0, 5), seen(1, 12)]), (0, None));
     }
 
     #[test]

@@ -18,7 +18,7 @@ const K_MAX: usize = 8;
 pub struct Placement {
     /// The experiment.
     pub experiment: ExperimentId,
-    /// Its first assignment by us to a variant that is still in; what `sticky` keeps.
+    /// Its first assignment by us, or the next one once that variant had been taken out; what `sticky` keeps.
     pub assignment: Option<Assignment>,
     /// Its first exposure; it counts in the variant's sums from then on.
     pub exposure: Option<Exposure>,

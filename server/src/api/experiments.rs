@@ -358,8 +358,9 @@ pub(crate) async fn add_variant(
     let by = admin(&app, &http)?;
     let revision = request::if_match(&http)?;
     let variant: Variant = request::json(&request::body(payload).await?)?;
-    if variant.removed_at.is_some() {
-        return Err(Problem::field(Kind::InvalidField, "/removed_at", "a new variant is not removed yet"));
+    if !variant.was_always_in() {
+        let pointer = if variant.is_active() { "/absences" } else { "/removed_at" };
+        return Err(Problem::field(Kind::InvalidField, pointer, "a new variant was never taken out"));
     }
     let change = Change::AddVariant(Box::new(variant));
     let experiment = app.edit((&key, query.version), revision, &by, change).await?;

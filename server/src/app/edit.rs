@@ -222,7 +222,7 @@ impl App {
         }
         let mut definition = experiment.definition.clone();
         let at = format!("/variants/{}", definition.variants.len());
-        definition.variants.push(Variant { removed_at: None, ..variant });
+        definition.variants.push(Variant { removed_at: None, absences: Vec::new(), ..variant });
         experiment.definition = self.checked(definition).await.map_err(|error| below(&at, error))?;
         Ok(())
     }

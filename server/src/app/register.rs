@@ -6,7 +6,7 @@ use crate::delivery::RenderError;
 use crate::engine::{MetricUnusable, instantiate};
 use crate::store::weights::StoredWeights;
 use crate::store::{StoreError, experiments, weights};
-use podium_core::experiment::{Definition, Experiment, Fault, MetricChoice, Status};
+use podium_core::experiment::{Definition, Experiment, Fault, MetricChoice, Status, Variant};
 use podium_core::id::{ExperimentId, ExperimentKey};
 use podium_core::money::Currency;
 
@@ -90,10 +90,12 @@ impl App {
 
     /// The same for one that never ran: no variant of it was taken out.
     pub(super) async fn checked_draft(&self, definition: Definition) -> Result<Definition, RegisterError> {
-        let removed_idx = definition.variants.iter().position(|variant| !variant.is_active());
+        let removed_idx = definition.variants.iter().position(|variant| !variant.was_always_in());
         if let Some(variant_idx) = removed_idx {
-            let pointer = format!("/variants/{variant_idx}/removed_at");
-            let detail = "a new variant is not removed yet".to_owned();
+            let is_active = definition.variants.get(variant_idx).is_some_and(Variant::is_active);
+            let member = if is_active { "absences" } else { "removed_at" };
+            let pointer = format!("/variants/{variant_idx}/{member}");
+            let detail = "a new variant was never taken out".to_owned();
             return Err(RegisterError::Invalid(vec![Fault { pointer, detail }]));
         }
         self.checked(definition).await

@@ -6,7 +6,7 @@ use crate::ingest::queue::NewMetric;
 use crate::ingest::rebuild;
 use crate::store::metrics::{MetricUse, STALE};
 use crate::store::{Store, StoreError, bookmark, experiments, log, metrics, stats};
-use podium_core::experiment::{Experiment, MetricChoice};
+use podium_core::experiment::{Experiment, MetricChoice, Variant};
 use podium_core::id::{ExperimentId, MetricId};
 use podium_core::metric::MetricKind;
 use podium_core::projection::{Tracked, TrackedMetric};
@@ -42,7 +42,7 @@ pub(super) async fn tracked(
         metrics: tracked,
         adaptive: definition.is_adaptive(),
         uniform_slice: experiment.uniform_slice(),
-        removed_at: definition.variants.iter().map(|variant| variant.removed_at).collect(),
+        absences: definition.variants.iter().map(Variant::all_absences).collect(),
     };
     Ok((tracked, loaded))
 }

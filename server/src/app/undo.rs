@@ -103,7 +103,7 @@ fn restore(experiment: &mut Experiment, key: &VariantKey) -> Result<(), EditErro
     let Some(variant) = experiment.definition.variants.iter_mut().find(of_key) else {
         return Err(EditError::CannotUndo(format!("`{key}` is in it")));
     };
-    variant.removed_at = None;
+    variant.restore(now());
     Ok(())
 }
 

@@ -273,6 +273,19 @@ struct Variant {
     /// When it was taken out. From then on no unit gets it; its figures stay.
     #[schema(nullable = false)]
     removed_at: Option<Time>,
+    /// When it had been taken out before, and was taken in again.
+    #[schema(nullable = false)]
+    absences: Option<Vec<Absence>>,
+}
+
+/// A time in which a variant was taken out.
+#[derive(ToSchema)]
+struct Absence {
+    /// When it was taken out.
+    from: Time,
+    /// When it was taken in again.
+    #[schema(nullable = false)]
+    until: Option<Time>,
 }
 
 /// A metric with what this experiment wants of it.
