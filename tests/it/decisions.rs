@@ -201,7 +201,7 @@ pub(crate) fn every_state_has_its_reason(engine: Engine) {
     shop.act("banner", "start").expect(200);
     check(None, "SPLIT");
     let path = "/api/v1/experiments/banner/conclude";
-    shop.admin.edit("POST", path, "*", Some(&json!({"serve": "b"}))).expect(200);
+    shop.admin.edit("POST", path, "*", Some(&json!({"serve": "b", "reason": "it is time"}))).expect(200);
     check(Some("b"), "STATIC");
     shop.act("banner", "archive").expect(200);
     check(None, "DEFAULT");
