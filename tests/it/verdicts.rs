@@ -175,7 +175,7 @@ fn lost_traffic_is_noticed_and_withholds_the_verdict(engine: Engine) {
     for number in 0..1_000_i64 {
         let variant = if number % 5 < 3 { "plain" } else { "bold" };
         let unit = format!("visitor-{number}");
-        let at = history() + (number % 10) * DAY_MS + number;
+        let at = history() + (number / 100) * DAY_MS + number;
         events.push(viewed(&unit, "banner", variant, at));
         if variant == "bold" || number % 10 < 2 {
             events.push(order(&unit, &format!("order-{number}"), 5_000, at + 1_000));

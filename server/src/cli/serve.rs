@@ -60,8 +60,10 @@ impl Serve {
     pub(crate) async fn run(self) -> Result<ExitCode, CliError> {
         telemetry::start(self.log_format, "info");
         let running = self.start().await?;
+        // Whoever reads the line may stop the server at once.
+        let stop = StopSignal::catch()?;
         say(&format!("podium listening on {}", running.url));
-        running.until_stopped().await?;
+        running.until_stopped(stop).await?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -123,8 +125,8 @@ impl Serve {
 
 impl Running {
     /// Waits for SIGTERM or SIGINT, then finishes what was accepted.
-    pub(crate) async fn until_stopped(self) -> Result<(), CliError> {
-        StopSignal::catch()?.caught().await;
+    pub(crate) async fn until_stopped(self, mut stop: StopSignal) -> Result<(), CliError> {
+        stop.caught().await;
         tracing::info!("stopping: finishing what was accepted");
         self.stop().await
     }
