@@ -12,6 +12,7 @@ mod m20261124_000003_create_projection;
 mod m20261125_000004_create_unreadable_row;
 mod m20261125_000005_create_delivery;
 mod m20261125_000006_create_tail;
+mod m20261125_000007_create_history;
 
 pub use sea_orm_migration::prelude::{DbErr, MigratorTrait as Migrations};
 
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000004_create_unreadable_row::Migration),
             Box::new(m20261125_000005_create_delivery::Migration),
             Box::new(m20261125_000006_create_tail::Migration),
+            Box::new(m20261125_000007_create_history::Migration),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! API keys: what they look like, whom they let in, and what for.
 
+use crate::app::history::Actor;
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use podium_core::time::Timestamp;
@@ -91,24 +92,46 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// The keys that let someone in; replaced whole.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct KeyRing(HashMap<Box<str>, (Scope, [u8; 32])>);
+pub(crate) struct KeyRing(HashMap<Box<str>, Holder>);
+
+/// Who has a key.
+#[derive(Clone, Debug)]
+struct Holder {
+    scope: Scope,
+    actor: Actor,
+    secret_sha256: [u8; 32],
+}
 
 impl KeyRing {
     /// Gathers the keys that are not revoked.
     pub(crate) fn new(records: &[KeyRecord]) -> Self {
         let valid = records.iter().filter(|record| record.revoked_at.is_none());
         let entry = |record: &KeyRecord| {
-            Some((record.id.as_str().into(), (record.scope, unhex(&record.secret_sha256)?)))
+            let holder = Holder {
+                scope: record.scope,
+                actor: Actor::of_key(&record.id, &record.name),
+                secret_sha256: unhex(&record.secret_sha256)?,
+            };
+            Some((record.id.as_str().into(), holder))
         };
         Self(valid.filter_map(entry).collect())
     }
 
     /// What `key` may do, if it is one.
     pub(crate) fn scope(&self, key: &str) -> Option<Scope> {
+        self.holder(key).map(|holder| holder.scope)
+    }
+
+    /// Who has `key`, if it is one.
+    pub(crate) fn actor(&self, key: &str) -> Option<Actor> {
+        self.holder(key).map(|holder| holder.actor.clone())
+    }
+
+    fn holder(&self, key: &str) -> Option<&Holder> {
         let id = key.strip_prefix("podium_")?.split('_').nth(1)?;
-        let (scope, wanted) = self.0.get(id)?;
+        let holder = self.0.get(id)?;
         let found: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-        bool::from(found.ct_eq(wanted)).then_some(*scope)
+        bool::from(found.ct_eq(&holder.secret_sha256)).then_some(holder)
     }
 }
 
@@ -145,6 +168,7 @@ mod tests {
         let (record, key) = KeyRecord::generate(Scope::Server, "shop", Timestamp::default());
         let ring = KeyRing::new(std::slice::from_ref(&record));
         assert_eq!(ring.scope(&key), Some(Scope::Server));
+        assert_eq!(ring.actor(&key), Some(Actor::Key("shop".to_owned())));
         let mut wrong = key.clone();
         wrong.pop();
         assert_eq!(ring.scope(&wrong), None);

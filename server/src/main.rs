@@ -17,6 +17,7 @@ mod report_page;
 mod secrets;
 mod store;
 mod telemetry;
+mod webhooks;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     FlagKeyTaken,
     IllegalTransition,
     NothingToRollBack,
+    CannotUndo,
+    TooManyWebhooks,
     NeedsNewVersion,
     EditConflict,
     BodyTooLarge,
@@ -51,7 +53,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::BadJson,
         Self::InvalidField,
         Self::InvalidQuery,
@@ -63,6 +65,8 @@ impl Kind {
         Self::FlagKeyTaken,
         Self::IllegalTransition,
         Self::NothingToRollBack,
+        Self::CannotUndo,
+        Self::TooManyWebhooks,
         Self::NeedsNewVersion,
         Self::EditConflict,
         Self::BodyTooLarge,
@@ -100,6 +104,8 @@ impl Kind {
             Self::FlagKeyTaken => (StatusCode::CONFLICT, "flag-key-taken", "The flag is taken"),
             Self::IllegalTransition => (StatusCode::CONFLICT, "illegal-transition", "Not in this state"),
             Self::NothingToRollBack => (StatusCode::CONFLICT, "nothing-to-roll-back", "Nothing ran before"),
+            Self::CannotUndo => (StatusCode::CONFLICT, "cannot-undo", "That cannot be undone"),
+            Self::TooManyWebhooks => (StatusCode::CONFLICT, "too-many-webhooks", "There are enough webhooks"),
             Self::NeedsNewVersion => (StatusCode::CONFLICT, "needs-new-version", "That needs a new version"),
             Self::EditConflict => {
                 (StatusCode::PRECONDITION_FAILED, "edit-conflict", "Somebody changed it meanwhile")
@@ -337,6 +343,7 @@ impl From<EditError> for Problem {
             }
             EditError::Illegal(_) => Self::new(Kind::IllegalTransition, detail),
             EditError::NeedsNewVersion { pointer, .. } => Self::field(Kind::NeedsNewVersion, pointer, detail),
+            EditError::CannotUndo(_) => Self::new(Kind::CannotUndo, detail),
             EditError::Invalid(error) => error.into(),
         }
     }

@@ -1,4 +1,4 @@
-//! Secrets that channels name in their settings: in files of their own, or in the environment.
+//! Secrets that channels and webhooks name: in files of their own, or in the environment.
 
 use std::fs;
 use std::path::PathBuf;

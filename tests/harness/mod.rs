@@ -31,7 +31,7 @@ pub(crate) use messages::email;
 pub(crate) use plugins::Built;
 pub(crate) use podium::signal;
 pub(crate) use random::Random;
-pub(crate) use receiver::{Receiver, Reply};
+pub(crate) use receiver::{Posted, Receiver, Reply};
 pub(crate) use report::Report;
 pub(crate) use shop::{Decision, Receipt, Shop, experiment};
 pub(crate) use store_lock::{StoreLock, tamper};

@@ -9,6 +9,8 @@ use std::thread;
 #[derive(Clone, Debug)]
 pub(crate) struct Posted {
     pub(crate) id: String,
+    pub(crate) timestamp: String,
+    pub(crate) signature: String,
     pub(crate) body: String,
 }
 
@@ -59,7 +61,8 @@ impl Receiver {
 /// Answers one request; `None` at the end of the connection.
 fn serve(stream: &TcpStream, answers: &Answers, seen: &Mutex<Vec<Posted>>) -> Option<()> {
     let mut reader = BufReader::new(stream);
-    let (mut id, mut length, mut line) = (String::new(), 0, String::new());
+    let (mut id, mut timestamp, mut signature) = (String::new(), String::new(), String::new());
+    let (mut length, mut line) = (0, String::new());
     loop {
         line.clear();
         if reader.read_line(&mut line).ok()? == 0 {
@@ -71,13 +74,15 @@ fn serve(stream: &TcpStream, answers: &Answers, seen: &Mutex<Vec<Posted>>) -> Op
         let Some((name, value)) = line.trim_end().split_once(':') else { continue };
         match name.to_ascii_lowercase().as_str() {
             "webhook-id" => value.trim().clone_into(&mut id),
+            "webhook-timestamp" => value.trim().clone_into(&mut timestamp),
+            "webhook-signature" => value.trim().clone_into(&mut signature),
             "content-length" => length = value.trim().parse().ok()?,
             _ => {}
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let posted = Posted { id, body: String::from_utf8(body).ok()? };
+    let posted = Posted { id, timestamp, signature, body: String::from_utf8(body).ok()? };
     let n_before = {
         let mut seen = seen.lock().unwrap();
         seen.push(posted.clone());

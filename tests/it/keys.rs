@@ -18,7 +18,7 @@ enum Scope {
     Admin,
 }
 
-const ROUTES: [(&str, &str, Scope); 23] = [
+const ROUTES: [(&str, &str, Scope); 28] = [
     ("POST", "/api/v1/decide", Scope::Publishable),
     ("POST", "/api/v1/events", Scope::Publishable),
     ("GET", "/api/v1/events?status=rejected", Scope::Server),
@@ -27,6 +27,7 @@ const ROUTES: [(&str, &str, Scope); 23] = [
     ("GET", "/api/v1/experiments/banner/report", Scope::Server),
     ("GET", "/api/v1/experiments/banner/report.csv", Scope::Server),
     ("GET", "/api/v1/experiments/banner/weights", Scope::Server),
+    ("GET", "/api/v1/experiments/banner/history", Scope::Server),
     ("GET", "/api/v1/decisions/019abcde-0000-7000-8000-000000000000/explain", Scope::Server),
     ("GET", "/api/v1/metrics", Scope::Server),
     ("POST", "/api/v1/plan", Scope::Server),
@@ -36,6 +37,10 @@ const ROUTES: [(&str, &str, Scope); 23] = [
     ("POST", "/api/v1/experiments/banner/pause", Scope::Admin),
     ("POST", "/api/v1/experiments/banner/conclude", Scope::Admin),
     ("POST", "/api/v1/experiments/banner/archive", Scope::Admin),
+    ("POST", "/api/v1/experiments/banner/undo", Scope::Admin),
+    ("GET", "/api/v1/webhooks", Scope::Admin),
+    ("POST", "/api/v1/webhooks", Scope::Admin),
+    ("DELETE", "/api/v1/webhooks/none", Scope::Admin),
     ("POST", "/api/v1/experiments/banner/variants", Scope::Admin),
     ("DELETE", "/api/v1/experiments/banner/variants/b", Scope::Admin),
     ("POST", "/api/v1/experiments/banner/versions", Scope::Admin),

@@ -15,6 +15,7 @@
 mod harness;
 
 mod authors;
+mod automation;
 mod bandit;
 mod decisions;
 mod delivery;
@@ -22,6 +23,7 @@ mod durability;
 mod experiments;
 mod explain;
 mod figures;
+mod history;
 mod isolation;
 mod keys;
 mod messages;
@@ -35,6 +37,7 @@ mod python_client;
 mod schedule;
 mod slots;
 mod tidy;
+mod told;
 mod upgrades;
 mod verdicts;
 mod webhooks;
@@ -47,6 +50,7 @@ mod wrong_suppressions;
 fn main() -> std::process::ExitCode {
     let mut book = harness::Book::default();
     authors::promises(&mut book);
+    automation::promises(&mut book);
     bandit::promises(&mut book);
     decisions::promises(&mut book);
     delivery::promises(&mut book);
@@ -54,6 +58,7 @@ fn main() -> std::process::ExitCode {
     experiments::promises(&mut book);
     explain::promises(&mut book);
     figures::promises(&mut book);
+    history::promises(&mut book);
     isolation::promises(&mut book);
     keys::promises(&mut book);
     messages::promises(&mut book);
@@ -67,6 +72,7 @@ fn main() -> std::process::ExitCode {
     schedule::promises(&mut book);
     slots::promises(&mut book);
     tidy::promises(&mut book);
+    told::promises(&mut book);
     upgrades::promises(&mut book);
     verdicts::promises(&mut book);
     webhooks::promises(&mut book);

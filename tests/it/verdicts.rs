@@ -22,7 +22,7 @@ pub(crate) fn promises(book: &mut Book) {
 }
 
 /// An experiment that is assigned elsewhere.
-fn elsewhere(key: &str, metric: &str) -> Value {
+pub(crate) fn elsewhere(key: &str, metric: &str) -> Value {
     json!({
         "key": key,
         "variants": [{"key": "plain", "name": "Plain"}, {"key": "bold", "name": "Bold"}],
@@ -32,21 +32,21 @@ fn elsewhere(key: &str, metric: &str) -> Value {
 }
 
 /// Shoppers of two weeks: who saw what, and who bought for how much.
-struct Shoppers {
-    events: Vec<Value>,
+pub(crate) struct Shoppers {
+    pub(crate) events: Vec<Value>,
     random: Random,
     key: &'static str,
 }
 
 impl Shoppers {
-    fn new(key: &'static str, seed: u64) -> Self {
+    pub(crate) fn new(key: &'static str, seed: u64) -> Self {
         Self { events: Vec::new(), random: Random::new(seed), key }
     }
 
     /// Lets equally many shoppers see each variant every day.
     ///
     /// - `rates`: the share of each variant's that buy; `amount`: for how much.
-    fn come(mut self, rates: [f64; 2], amount: impl Fn(&mut Random) -> Minor) -> Self {
+    pub(crate) fn come(mut self, rates: [f64; 2], amount: impl Fn(&mut Random) -> Minor) -> Self {
         for day in 0..N_DAYS {
             for (variant, rate) in VARIANTS.into_iter().zip(rates) {
                 for number in 0..A_DAY {
@@ -64,7 +64,7 @@ impl Shoppers {
     }
 }
 
-fn even(_: &mut Random) -> Minor {
+pub(crate) fn even(_: &mut Random) -> Minor {
     5_000
 }
 

@@ -207,6 +207,9 @@ pub(crate) fn a_wrong_edit_is_a_problem_that_names_the_field(engine: Engine) {
         ("conclude", json!({"serve": "nobody"}), &[400, 422][..], Some("/serve")),
         ("conclude", json!({"serve": 7}), BAD, Some("/serve")),
         ("conclude", json!({"srve": "b"}), BAD, Some("/srve")),
+        ("conclude", json!({"serve": "b"}), BAD, Some("/reason")),
+        ("pause", json!({"reason": "x"}), BAD, Some("/reason")),
+        ("undo", json!({"history_id": "x"}), BAD, Some("/history_id")),
         ("variants", json!({"key": "b b"}), BAD, Some("/key")),
         ("variants", json!({"key": "b"}), &[400, 409, 422], Some("/key")),
         ("variants", json!({"key": "c", "weight": -1}), BAD, Some("/weight")),
@@ -315,6 +318,9 @@ pub(crate) fn an_unknown_path_or_method_is_a_problem(engine: Engine) {
         ("GET", "/api/v1/experiments/..%2f..%2fetc"),
         ("DELETE", "/api/v1/experiments/banner/variants/nobody-knows"),
         ("DELETE", "/api/v1/keys/nobody-knows"),
+        ("DELETE", "/api/v1/webhooks/nobody-knows"),
+        ("GET", "/api/v1/experiments/nobody-knows/history"),
+        ("POST", "/api/v1/experiments/nobody-knows/undo"),
     ] {
         let answer = shop.admin.call(method, path, &[("If-Match", "*")], (method != "GET").then_some(b"{}"));
         faults.check(&format!("{method} {path}"), &answer, any(&[404]));
@@ -335,6 +341,10 @@ pub(crate) fn an_unknown_path_or_method_is_a_problem(engine: Engine) {
         ("GET", "/api/v1/channels/mail/resume"),
         ("GET", "/api/v1/channels/mail/webhook"),
         ("POST", "/l/x"),
+        ("PUT", "/api/v1/webhooks"),
+        ("GET", "/api/v1/webhooks/x"),
+        ("POST", "/api/v1/experiments/banner/history"),
+        ("GET", "/api/v1/experiments/banner/undo"),
         ("POST", "/o/x"),
         ("PUT", "/u/x"),
     ] {
@@ -366,7 +376,9 @@ pub(crate) fn a_body_that_cannot_be_read_is_a_problem(engine: Engine) {
         ("POST", "/api/v1/decide"),
         ("POST", "/api/v1/events"),
         ("POST", "/api/v1/keys"),
+        ("POST", "/api/v1/webhooks"),
         ("POST", "/api/v1/plan"),
+        ("POST", "/api/v1/webhooks"),
         ("POST", "/api/v1/messages"),
         ("POST", "/api/v1/suppressions"),
         ("PUT", "/api/v1/channels/mail"),

@@ -19,6 +19,7 @@ mod top_two;
 mod ucb1;
 mod version;
 mod weights;
+mod within;
 
 pub use config::{Allocator, AllocatorConfig, ExplorationMinimum, NotAllocatorConfig};
 pub use drift::ArmStratum;

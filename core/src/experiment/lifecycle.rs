@@ -1,4 +1,4 @@
-//! draft → running ⇄ paused → concluded → archived.
+//! draft → running ⇄ paused → concluded → archived. A conclusion can be taken back.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -60,6 +60,13 @@ impl Status {
             (Self::Draft | Self::Concluded, Action::Archive) => Ok(Self::Archived),
             (status, action) => Err(IllegalTransition { status, action }),
         }
+    }
+
+    /// The state that taking back a conclusion leads to: the one that it was concluded in. There is no other way out of
+    /// a conclusion but the archive; `None` if `before` cannot be concluded, or this is no conclusion.
+    pub fn reopened(self, before: Self) -> Option<Self> {
+        let can_conclude = before.after(Action::Conclude).is_ok();
+        (self == Self::Concluded && can_conclude).then_some(before)
     }
 
     /// The state as text.
@@ -149,6 +156,19 @@ mod tests {
                 "concluded archive archived",
             ]
         );
+    }
+
+    #[test]
+    fn only_a_conclusion_is_taken_back_and_only_to_where_it_came_from() {
+        let mut ways = Vec::new();
+        for status in Status::ALL {
+            for before in Status::ALL {
+                if let Some(next) = status.reopened(before) {
+                    ways.push(format!("{status} from {before} to {next}"));
+                }
+            }
+        }
+        assert_eq!(ways, ["concluded from running to running", "concluded from paused to paused"]);
     }
 
     #[test]

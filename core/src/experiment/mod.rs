@@ -87,4 +87,21 @@ impl Experiment {
         self.updated_at = now;
         Ok(())
     }
+
+    /// Takes back its conclusion, and goes on in the state that it was concluded in. An end that its schedule had and
+    /// that has passed is dropped, or it would end again at once; that end is returned.
+    ///
+    /// # Errors
+    ///
+    /// The state it is in, if that is no conclusion, or not one of `before`.
+    pub fn reopen(&mut self, before: Status, now: Timestamp) -> Result<Option<Timestamp>, Status> {
+        self.status = self.status.reopened(before).ok_or(self.status)?;
+        (self.served, self.concluded_at, self.updated_at) = (None, None, now);
+        let schedule = &mut self.definition.schedule;
+        let passed = schedule.end_at.filter(|end_at| *end_at <= now);
+        if passed.is_some() {
+            schedule.end_at = None;
+        }
+        Ok(passed)
+    }
 }

@@ -3,13 +3,12 @@
 use super::compare::{Compared, ComparedVariant};
 use super::decided::Decided;
 use super::estimate::{Estimate, LEVEL, Range, fraction};
-use super::figures::{
-    Factors, Gain, Interval, Lift, MetricReport, Monthly, Outlook, Report, VariantReport, VariantSummary,
-};
+use super::figures::{Gain, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary};
+use super::inferred::{Factors, Monthly, Outlook};
 use super::input::{MetricFigures, ReportInput, Role};
 use super::prepared::Prepared;
 use super::sentence::{self, Telling};
-use super::state::{State, standing};
+use super::state::{Standing, State, standing};
 use super::verdict::Verdict;
 use super::{discoveries, health, novelty, outlook};
 use crate::experiment::{Status, Variant};
@@ -26,19 +25,7 @@ impl Report {
             (Some(first), Some(last)) => (last.as_micros() - first.as_micros()).max(0) / 1_000_000,
             _ => 0,
         };
-        let control_idx = definition.control_idx();
-        let prepared: Vec<_> = input.metrics.iter().map(|metric| Prepared::of(metric, control_idx)).collect();
-        let compared = input.metrics.iter().zip(&prepared);
-        let compared: Vec<_> =
-            compared.map(|(metric, prepared)| Compared::of(definition, metric, &prepared.sums)).collect();
-        let planned_units = outlook::planned_units(input, compared.first());
-        let decide = |(metric, (prepared, compared)): (&MetricFigures, (&Prepared, Compared))| {
-            let decided = Decided::of(input, metric, (prepared, &compared), planned_units);
-            (compared, decided)
-        };
-        let mut decided: Vec<_> =
-            input.metrics.iter().zip(prepared.iter().zip(compared)).map(decide).collect();
-        discoveries::announce(input, &mut decided);
+        let (prepared, decided) = infer(input);
         let metrics: Vec<_> = input
             .metrics
             .iter()
@@ -50,25 +37,16 @@ impl Report {
         let variants = summaries(input);
         let sample_ratio = health::sample_ratio(input);
         let verdict = Verdict::of(input, &decided, run_s, sample_ratio);
-        let matured_units: u64 = input.exposures.iter().map(|exposures| exposures.matured).sum();
         let primary = decided.first();
         let outlook = primary.map_or_else(Outlook::default, |(compared, decided)| {
-            Outlook::of(input, (compared, decided), (planned_units, run_s), &verdict)
+            Outlook::of(input, (compared, decided), run_s, &verdict)
         });
-        let standing = primary.map(|(compared, decided)| {
-            let is_served =
-                |key: &&VariantKey| variants.iter().any(|variant| variant.key == **key && !variant.removed);
-            let harms = verdict.harming().iter().any(is_served);
-            let is_over = outlook.is_over(decided, matured_units);
-            let ended = matches!(experiment.status, Status::Concluded | Status::Archived);
-            standing((compared, &verdict), run_s, &input.rules, (harms, is_over, ended))
-        });
+        let standing = primary.map(|primary| stand(input, primary, (&verdict, &outlook), run_s));
         let monthly = Monthly::of(input, &metrics, (&verdict, &outlook));
-        let novelty = primary.zip(prepared.first()).and_then(|((compared, decided), prepared)| {
+        let wears_off = primary.zip(prepared.first()).and_then(|((compared, decided), prepared)| {
             novelty::warning(input, prepared, (compared, decided))
         });
-        let mut health = health::health(input, &decided, (run_s, sample_ratio));
-        health.warnings.extend(novelty);
+        let health = health::health(input, &decided, (run_s, sample_ratio), wears_off);
         let telling = Telling {
             input,
             variants: &variants,
@@ -116,6 +94,43 @@ impl Report {
     pub fn primary(&self) -> Option<&MetricReport> {
         self.metrics.iter().find(|metric| metric.role == Role::Primary)
     }
+}
+
+/// Makes the strata of each metric ready, compares its variants and decides.
+fn infer(input: &ReportInput<'_>) -> (Vec<Prepared>, Vec<(Compared, Decided)>) {
+    let definition = &input.experiment.definition;
+    let control_idx = definition.control_idx();
+    let prepared: Vec<_> = input.metrics.iter().map(|metric| Prepared::of(metric, control_idx)).collect();
+    let compared = input.metrics.iter().zip(&prepared);
+    let compared: Vec<_> =
+        compared.map(|(metric, prepared)| Compared::of(definition, metric, &prepared.sums)).collect();
+    let planned_units = outlook::planned_units(input, compared.first());
+    let decide = |(metric, (prepared, compared)): (&MetricFigures, (&Prepared, Compared))| {
+        let decided = Decided::of(input, metric, (prepared, &compared), planned_units);
+        (compared, decided)
+    };
+    let mut decided: Vec<_> = input.metrics.iter().zip(prepared.iter().zip(compared)).map(decide).collect();
+    discoveries::announce(input, &mut decided);
+    (prepared, decided)
+}
+
+/// How far the evidence goes.
+fn stand(
+    input: &ReportInput<'_>,
+    (compared, decided): &(Compared, Decided),
+    (verdict, outlook): (&Verdict, &Outlook),
+    run_s: i64,
+) -> Standing {
+    let experiment = input.experiment;
+    let is_served = |key: &&VariantKey| {
+        let variants = &experiment.definition.variants;
+        variants.iter().any(|variant| variant.key == **key && variant.is_active())
+    };
+    let harms = verdict.harming().iter().any(is_served);
+    let matured_units: u64 = input.exposures.iter().map(|exposures| exposures.matured).sum();
+    let is_over = outlook.is_over(decided, matured_units);
+    let ended = matches!(experiment.status, Status::Concluded | Status::Archived);
+    standing((compared, verdict), run_s, &input.rules, (harms, is_over, ended))
 }
 
 fn summaries(input: &ReportInput<'_>) -> Vec<VariantSummary> {

@@ -1,7 +1,7 @@
 //! From the strata of a metric to what is decided, at an error that holds at all looks.
 
 use super::compare::Compared;
-use super::figures::Sequence;
+use super::inferred::Sequence;
 use super::input::{MetricFigures, ReportInput};
 use super::prepared::Prepared;
 use crate::inference::evidence::{Pair, Question, Verdicts};
@@ -13,6 +13,8 @@ pub(super) const ALPHA: f64 = 0.05;
 /// What is decided by one metric.
 #[derive(Clone, Debug)]
 pub(super) struct Decided {
+    /// Units it was planned for, all variants together.
+    pub(super) planned_units: u64,
     /// What may be announced.
     pub(super) verdicts: Verdicts,
     /// How each variant differs from the control; none for the control and before there is enough.
@@ -61,6 +63,7 @@ impl Decided {
         let is_within =
             |margin: f64| others().all(|pair| pair.as_ref().is_some_and(|pair| pair.is_within(margin)));
         Self {
+            planned_units,
             sequences: pairs()
                 .map(|(_, pair)| pair.as_ref().and_then(|pair| sequence(pair, verdicts.alpha_each)))
                 .collect(),

@@ -1,7 +1,7 @@
 //! What the levels of factors do.
 
 use super::LEVEL;
-use super::figures::{Effect, Factors};
+use super::inferred::{Effect, Factors};
 use super::prepared::Prepared;
 use crate::experiment::Definition;
 use crate::inference::factorial::{self, Combination, Design, Factorial, Term};

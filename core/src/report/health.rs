@@ -2,7 +2,8 @@
 
 use super::compare::Compared;
 use super::decided::Decided;
-use super::figures::{Health, SampleRatio, Warning, WarningCode};
+use super::figures::{Health, Warning, WarningCode};
+use super::inferred::SampleRatio;
 use super::input::{MetricFigures, ReportInput};
 use super::wording::{self, Words};
 use crate::experiment::Status;
@@ -34,27 +35,54 @@ pub(super) fn sample_ratio(input: &ReportInput<'_>) -> Option<SampleRatio> {
     known.then_some(SampleRatio { log_evidence: found.log_evidence, flagged })
 }
 
+/// Whether the figures can be trusted.
+///
+/// - `wears_off`: a warning of a lead that does.
 pub(super) fn health(
     input: &ReportInput<'_>,
     metrics: &[(Compared, Decided)],
     (run_s, sample_ratio): (i64, Option<SampleRatio>),
+    wears_off: Option<Warning>,
 ) -> Health {
     let units: u64 = input.exposures.iter().map(|exposures| exposures.observed).sum();
     let matured_units: u64 = input.exposures.iter().map(|exposures| exposures.matured).sum();
+    let mut warnings = of_comparison(input, metrics);
+    warnings.extend(of_traffic(input, sample_ratio));
+    warnings.extend(of_values(input));
+    warnings.extend(wears_off);
+    Health {
+        units,
+        matured_units,
+        matured_share: quotient(i128::from(matured_units), i128::from(units)),
+        quarantined_units: input.quarantined_units,
+        run_s,
+        sample_ratio,
+        warnings,
+    }
+}
+
+/// Metrics that cannot be compared.
+fn of_comparison(input: &ReportInput<'_>, metrics: &[(Compared, Decided)]) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let mut warn = |code: WarningCode, message: String| warnings.push(Warning { code, message });
     for (metric, (compared, _)) in input.metrics.iter().zip(metrics) {
         if !metric.available {
             let message =
                 format!("No loaded plugin offers `{}`: its figures stand still.", metric.choice.metric);
-            warn(WarningCode::MetricUnavailable, message);
+            warnings.push(Warning { code: WarningCode::MetricUnavailable, message });
         }
         if let Some(contradiction) = &compared.contradiction {
             let message = format!("{} cannot be compared: {contradiction}.", metric.title);
-            warn(WarningCode::SumsContradict, message);
+            warnings.push(Warning { code: WarningCode::SumsContradict, message });
         }
     }
+    warnings
+}
+
+/// Units that are missing, too many, or not who they seem.
+fn of_traffic(input: &ReportInput<'_>, sample_ratio: Option<SampleRatio>) -> Vec<Warning> {
     let words = Words::of(input.experiment.definition.unit);
+    let mut warnings = Vec::new();
+    let mut warn = |code: WarningCode, message: String| warnings.push(Warning { code, message });
     if sample_ratio.is_some_and(|sample_ratio| sample_ratio.flagged) {
         let message = format!(
             "The variants did not get the {} that their weights say: something loses or adds {} of some variants. No \
@@ -63,16 +91,33 @@ pub(super) fn health(
         );
         warn(WarningCode::SampleRatio, message);
     }
-    let quarantined = input.quarantined_units;
     if is_in_quarantine(input) {
         let message = format!(
             "{} were seen in two variants and count in none. More than 1 in {QUARANTINE_PART} is too many: \
              check how {} are identified.",
-            words.counted(quarantined),
+            words.counted(input.quarantined_units),
             words.many,
         );
         warn(WarningCode::Quarantine, message);
     }
+    if let Some((day, units, usual)) = burst(&input.daily_units) {
+        let message = format!(
+            "{} came on {}, where {} are usual: a campaign, or machines. Compare the days before you rely on the \
+             figures.",
+            words.counted(units),
+            wording::day(day),
+            wording::count(i128::from(usual)),
+        );
+        warn(WarningCode::Burst, message);
+    }
+    warnings
+}
+
+/// Values that are missing, or do not say what one would read into them.
+fn of_values(input: &ReportInput<'_>) -> Vec<Warning> {
+    let words = Words::of(input.experiment.definition.unit);
+    let mut warnings = Vec::new();
+    let mut warn = |code: WarningCode, message: String| warnings.push(Warning { code, message });
     for metric in input.metrics.iter().filter(|metric| is_stale(input, metric)) {
         let message = match metric.last_event_at {
             Some(_) => format!(
@@ -86,16 +131,6 @@ pub(super) fn health(
             ),
         };
         warn(WarningCode::StaleGoal, message);
-    }
-    if let Some((day, units, usual)) = burst(&input.daily_units) {
-        let message = format!(
-            "{} came on {}, where {} are usual: a campaign, or machines. Compare the days before you rely on the \
-             figures.",
-            words.counted(units),
-            wording::day(day),
-            wording::count(i128::from(usual)),
-        );
-        warn(WarningCode::Burst, message);
     }
     for metric in input.metrics.iter().filter(|metric| 0 < metric.unreadable_units) {
         let message = format!(
@@ -113,15 +148,7 @@ pub(super) fn health(
         );
         warn(WarningCode::RatioAlone, message);
     }
-    Health {
-        units,
-        matured_units,
-        matured_share: quotient(i128::from(matured_units), i128::from(units)),
-        quarantined_units: quarantined,
-        run_s,
-        sample_ratio,
-        warnings,
-    }
+    warnings
 }
 
 /// Too many units were seen in two variants for a verdict.

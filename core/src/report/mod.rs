@@ -20,6 +20,7 @@ mod factors;
 mod figures;
 mod gain;
 mod health;
+mod inferred;
 mod input;
 mod novelty;
 mod outlook;
@@ -32,9 +33,9 @@ pub mod wording;
 pub use crate::quotient::quotient;
 pub use estimate::{LEVEL, Method};
 pub use figures::{
-    Cap, Corrected, Effect, Factors, Gain, Health, History, Interval, Lift, MetricReport, Monthly, Outlook,
-    Report, SampleRatio, Sequence, VariantReport, VariantSummary, Warning, WarningCode,
+    Gain, Health, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary, Warning, WarningCode,
 };
+pub use inferred::{Cap, Corrected, Effect, Factors, History, Monthly, Outlook, SampleRatio, Sequence};
 pub use input::{
     CurrentWeights, ExposureStratum, Exposures, MetricFigures, ReportInput, Role, Rules, VariantFigures,
     Watermark,

@@ -38,7 +38,7 @@ pub(super) fn warning(
         return None;
     }
     let part = |difference: &Difference| {
-        difference.lift(prepared.level).map_or_else(String::new, |lift| wording::signed_percent(lift))
+        difference.lift(prepared.level).map_or_else(String::new, wording::signed_percent)
     };
     let message = format!(
         "The difference of “{}” was {} in the first half and {} in the second: it may wear off. Let it run on.",

@@ -2,7 +2,8 @@
 
 use super::compare::Compared;
 use super::decided::{ALPHA, Decided};
-use super::figures::{MetricReport, Monthly, Outlook};
+use super::figures::MetricReport;
+use super::inferred::{Monthly, Outlook};
 use super::input::ReportInput;
 use super::verdict::Verdict;
 use crate::experiment::Variant;
@@ -64,7 +65,7 @@ impl Outlook {
     pub(super) fn of(
         input: &ReportInput<'_>,
         (compared, decided): (&Compared, &Decided),
-        (planned_units, run_s): (u64, i64),
+        run_s: i64,
         verdict: &Verdict,
     ) -> Self {
         let units_per_day = units_per_day(input, run_s);
@@ -72,7 +73,7 @@ impl Outlook {
             .filter(|_| verdict.winner.is_none())
             .and_then(|units_per_day| days_left(input, (compared, decided), run_s, units_per_day))
             .filter(|days| *days <= DAYS_MAX);
-        Self { planned_units, units_per_day, days_left }
+        Self { planned_units: decided.planned_units, units_per_day, days_left }
     }
 
     /// Whether nothing worth having is left to be found: every variant is within the margin of the control, or the run

@@ -1,7 +1,7 @@
 //! The strata of a metric, made ready to be compared.
 
 use super::LEVEL;
-use super::figures::{Cap, Corrected, History};
+use super::inferred::{Cap, Corrected, History};
 use super::input::MetricFigures;
 use crate::inference::strata::{MetricStratum, Stratum};
 use crate::inference::{aipw, cap, history, period};
@@ -110,7 +110,9 @@ fn univariate(
         return (strata.iter().map(MetricStratum::numerators).collect(), 0.0);
     }
     let mut pooled = VariantSums::default();
-    sums.iter().for_each(|own| pooled.merge(own));
+    for own in sums {
+        pooled.merge(own);
+    }
     let of_control = sums.get(control_idx).and_then(|own| quotient(own.y, own.d));
     let ratio = of_control.or_else(|| quotient(pooled.y, pooled.d)).unwrap_or(0.0);
     let denominator = quotient(pooled.d, i128::from(pooled.n)).filter(|denominator| 0.0 < *denominator);

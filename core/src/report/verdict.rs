@@ -2,7 +2,7 @@
 
 use super::compare::Compared;
 use super::decided::Decided;
-use super::figures::SampleRatio;
+use super::inferred::SampleRatio;
 use super::input::{ReportInput, Role};
 use super::{health, state};
 use crate::id::VariantKey;

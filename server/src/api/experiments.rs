@@ -1,8 +1,8 @@
 //! `/api/v1/experiments`: register, read, edit, start, pause, conclude, archive.
 
 use super::page::{cut, page};
-use super::{Shared, allow, request};
-use crate::app::{App, Change, EditError};
+use super::{Shared, admin, allow, request};
+use crate::app::{App, Change, EditError, Wish};
 use crate::auth::Scope;
 use crate::problem::{Kind, Problem};
 use crate::store::weights::StoredWeights;
@@ -10,7 +10,7 @@ use crate::store::{experiments, weights};
 use actix_web::http::header;
 use actix_web::web::{self, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use podium_core::experiment::{Action, Definition, Experiment, Status, Variant};
+use podium_core::experiment::{Definition, Experiment, Status, Variant};
 use podium_core::id::{ExperimentKey, VariantKey};
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ async fn body_of(app: &App, experiment: &Experiment) -> Result<Value, Problem> {
     serde_json::to_value(body).map_err(|error| Problem::new(Kind::Internal, error.to_string()))
 }
 
-async fn answer(
+pub(super) async fn answer(
     app: &App,
     mut response: HttpResponseBuilder,
     experiment: &Experiment,
@@ -128,9 +128,9 @@ pub(crate) async fn create(
     http: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    allow(&app, &http, Scope::Admin)?;
+    let by = admin(&app, &http)?;
     let (key, definition) = split_key(&request::body(payload).await?)?;
-    let experiment = app.register(key, definition).await?;
+    let experiment = app.register(key, definition, &by).await?;
     let location = format!("/api/v1/experiments/{}", experiment.key);
     let mut response = HttpResponse::Created();
     response.insert_header((header::LOCATION, location));
@@ -144,7 +144,7 @@ pub(crate) async fn new_version(
     key: Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    allow(&app, &http, Scope::Admin)?;
+    let by = admin(&app, &http)?;
     let patch: Value = request::json(&request::body(payload).await?)?;
     let former = find(&app, &key, None).await?;
     if former.status == Status::Draft {
@@ -155,7 +155,7 @@ pub(crate) async fn new_version(
     start.variants.retain(Variant::is_active);
     start.salt = None;
     let definition = merged(&start, patch)?;
-    let experiment = app.register_version(&former, definition).await?;
+    let experiment = app.register_version(&former, definition, &by).await?;
     answer(&app, HttpResponse::Created(), &experiment).await
 }
 
@@ -271,21 +271,30 @@ pub(crate) async fn patch(
     query: Query<VersionQuery>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    allow(&app, &http, Scope::Admin)?;
+    let by = admin(&app, &http)?;
     let revision = request::if_match(&http)?;
     let patch: Value = request::json(&request::body(payload).await?)?;
     let seen = find(&app, &key, query.version).await?;
     let definition = merged(&seen.definition, patch)?;
     let revision = revision.or(Some(seen.revision));
     let change = Change::Define(Box::new(definition));
-    let experiment = app.edit((&key, query.version), revision, |_| Ok(change)).await?;
+    let experiment = app.edit((&key, query.version), revision, &by, change).await?;
     answer(&app, HttpResponse::Ok(), &experiment).await
 }
 
+/// How an experiment is to end.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ActBody {
+pub(crate) struct Conclusion {
     serve: Option<VariantKey>,
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ActQuery {
+    version: Option<u32>,
+    dry_run: Option<bool>,
 }
 
 /// Starts, pauses, concludes or archives: 200; 404; 409 `illegal-transition`; 412 `edit-conflict`; 428.
@@ -293,16 +302,16 @@ pub(crate) async fn act(
     app: Shared,
     http: HttpRequest,
     path: Path<(String, String)>,
-    query: Query<VersionQuery>,
+    query: Query<ActQuery>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    allow(&app, &http, Scope::Admin)?;
+    let by = admin(&app, &http)?;
     let (key, action) = path.into_inner();
-    let action = match action.as_str() {
-        "start" => Action::Start,
-        "pause" => Action::Pause,
-        "conclude" => Action::Conclude,
-        "archive" => Action::Archive,
+    let change = match action.as_str() {
+        "start" => Some(Change::Start),
+        "pause" => Some(Change::Pause { harming: None }),
+        "conclude" => None,
+        "archive" => Some(Change::Archive),
         _ => {
             return Err(Problem::new(
                 Kind::NotFound,
@@ -311,18 +320,30 @@ pub(crate) async fn act(
         }
     };
     let body = request::body(payload).await?;
-    let body: ActBody = if body.is_empty() { ActBody::default() } else { request::json(&body)? };
-    if body.serve.is_some() && action != Action::Conclude {
-        return Err(Problem::field(
-            Kind::InvalidField,
-            "/serve",
-            "only `conclude` chooses what everyone gets",
-        ));
-    }
-    find(&app, &key, query.version).await?;
+    let body: Conclusion = if body.is_empty() { Conclusion::default() } else { request::json(&body)? };
+    let Conclusion { serve, reason } = body;
+    let mut experiment = find(&app, &key, query.version).await?;
     let revision = request::if_match(&http)?;
-    let change = Change::Act(action, body.serve);
-    let experiment = app.edit((&key, query.version), revision, |_| Ok(change)).await?;
+    let place = (key.as_str(), query.version);
+    let experiment = if let Some(change) = change {
+        let said = [serve.map(|_| "/serve"), reason.map(|_| "/reason")].into_iter().flatten().next();
+        if let Some(pointer) = said {
+            return Err(Problem::field(Kind::InvalidField, pointer, "only `conclude` takes it"));
+        }
+        if query.dry_run.is_some() {
+            return Err(Problem::new(Kind::InvalidQuery, "only `conclude` can be tried by `dry_run`"));
+        }
+        app.edit(place, revision, &by, change).await?
+    } else {
+        let conclusion = app.conclusion(&experiment, revision, Wish { serve, reason }).await?;
+        if query.dry_run == Some(true) {
+            conclusion.apply(&mut experiment)?;
+            experiment
+        } else {
+            let change = Change::Conclude(conclusion);
+            app.edit(place, Some(experiment.revision), &by, change).await?
+        }
+    };
     answer(&app, HttpResponse::Ok(), &experiment).await
 }
 
@@ -334,14 +355,14 @@ pub(crate) async fn add_variant(
     query: Query<VersionQuery>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    allow(&app, &http, Scope::Admin)?;
+    let by = admin(&app, &http)?;
     let revision = request::if_match(&http)?;
     let variant: Variant = request::json(&request::body(payload).await?)?;
     if variant.removed_at.is_some() {
         return Err(Problem::field(Kind::InvalidField, "/removed_at", "a new variant is not removed yet"));
     }
     let change = Change::AddVariant(Box::new(variant));
-    let experiment = app.edit((&key, query.version), revision, |_| Ok(change)).await?;
+    let experiment = app.edit((&key, query.version), revision, &by, change).await?;
     answer(&app, HttpResponse::Created(), &experiment).await
 }
 
@@ -352,12 +373,12 @@ pub(crate) async fn remove_variant(
     path: Path<(String, String)>,
     query: Query<VersionQuery>,
 ) -> Result<HttpResponse, Problem> {
-    allow(&app, &http, Scope::Admin)?;
+    let by = admin(&app, &http)?;
     let (key, variant) = path.into_inner();
     let revision = request::if_match(&http)?;
     let gone = || EditError::NotFound(format!("{key} with variant {variant}"));
     let variant_key = VariantKey::new(&variant).map_err(|_| gone())?;
     let change = Change::RemoveVariant(variant_key);
-    let experiment = app.edit((&key, query.version), revision, |_| Ok(change)).await?;
+    let experiment = app.edit((&key, query.version), revision, &by, change).await?;
     answer(&app, HttpResponse::Ok(), &experiment).await
 }

@@ -5,6 +5,7 @@ mod cross_origin;
 pub(crate) mod decide;
 pub(crate) mod events;
 pub(crate) mod experiments;
+pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod measure;
 pub(crate) mod messages;
@@ -18,8 +19,10 @@ mod request;
 mod script;
 pub(crate) mod suppressions;
 pub(crate) mod tracking;
+pub(crate) mod webhooks;
 
 use crate::app::App;
+use crate::app::history::Actor;
 use crate::auth::{self, Scope};
 use crate::problem::{Kind, Problem};
 use actix_web::http::Method;
@@ -47,6 +50,13 @@ pub(crate) fn allow(app: &App, request: &HttpRequest, least: Scope) -> Result<Sc
         let detail = format!("this needs a key of scope {}, this one has {}", least.as_str(), scope.as_str());
         Err(Problem::new(Kind::Forbidden, detail))
     }
+}
+
+/// Lets in whoever has an admin key, and says who it is.
+fn admin(app: &App, request: &HttpRequest) -> Result<Actor, Problem> {
+    allow(app, request, Scope::Admin)?;
+    let actor = auth::presented(request).and_then(|key| app.actor(&key));
+    actor.ok_or_else(|| Problem::new(Kind::Unauthorized, "this key was revoked just now"))
 }
 
 async fn unknown_path(request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -121,7 +131,11 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/experiments/{key}/report.csv", "GET").get(reports::csv))
         .service(resource("/api/v1/experiments/{key}/report.html", "GET").get(reports::html))
         .service(resource("/api/v1/experiments/{key}/report-links", "POST").post(reports::link))
+        .service(resource("/api/v1/experiments/{key}/history", "GET").get(history::list))
+        .service(resource("/api/v1/experiments/{key}/undo", "POST").post(history::undo))
         .service(resource("/api/v1/experiments/{key}/{action}", "POST").post(experiments::act))
+        .service(resource("/api/v1/webhooks", "GET, POST").get(webhooks::list).post(webhooks::create))
+        .service(resource("/api/v1/webhooks/{id}", "DELETE").delete(webhooks::remove))
         .default_service(web::to(unknown_path));
 }
 

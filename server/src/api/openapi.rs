@@ -101,6 +101,7 @@ fn tags() -> Vec<Tag> {
         (endpoints::REPORTS, "Which variant is better, as JSON, CSV and pages with the same figures."),
         (endpoints::MESSAGES, "What is sent to whom, what became of it, and who must not be contacted."),
         (endpoints::CHANNELS, "What messages are sent on: email, phones, browsers, your own services."),
+        (endpoints::WEBHOOKS, "Who is told when an experiment has a winner, does harm, ends."),
         (endpoints::KEYS, "Who may do what, and what can be measured."),
         (endpoints::OPERATIONS, "For balancers, Prometheus and programs that read this document."),
     ]

@@ -1,23 +1,51 @@
 //! Changing what is registered: edits, states, variants. What would break statistics is refused.
 
+use super::history::{Actor, Happening};
 use super::{App, RegisterError, TrackError, first_weights, now};
 use crate::store::weights::StoredWeights;
-use crate::store::{StoreError, experiments, weights};
+use crate::store::{StoreError, experiments, history, weights};
 use podium_core::experiment::{Action, Definition, Experiment, Fault, IllegalTransition, Status, Variant};
 use podium_core::id::VariantKey;
 use podium_core::snapshot::WeightsVersion;
+use sea_orm::ConnectionTrait;
 
 /// What is to change.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     /// The definition.
     Define(Box<Definition>),
-    /// The state; concluding may name what everyone gets.
-    Act(Action, Option<VariantKey>),
+    /// Whether it runs: it begins, or goes on.
+    Start,
+    /// It stops for now; if the automation wants so, because of a variant.
+    Pause { harming: Option<VariantKey> },
+    /// It ends.
+    Conclude(Conclusion),
+    /// It is put away.
+    Archive,
     /// One more variant.
     AddVariant(Box<Variant>),
     /// One variant less.
     RemoveVariant(VariantKey),
+    /// What an entry of the history tells of is taken back.
+    Undo(Undo),
+}
+
+/// How an experiment ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Conclusion {
+    /// What everyone gets from then on.
+    pub(crate) serve: VariantKey,
+    /// Why.
+    pub(crate) reason: Option<String>,
+}
+
+/// What is to be taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Undo {
+    /// The entry of the history; the last one that can be taken back if `None`.
+    pub(crate) history_id: Option<i64>,
+    /// Why.
+    pub(crate) reason: Option<String>,
 }
 
 /// Why nothing changed.
@@ -35,6 +63,9 @@ pub(crate) enum EditError {
     /// It would break statistics.
     #[error("`{}` cannot change while the experiment is {status}: its figures would mix two questions", .pointer)]
     NeedsNewVersion { pointer: String, status: Status },
+    /// Nothing can be taken back, or something newer stands in the way.
+    #[error("{0}")]
+    CannotUndo(String),
     /// The same rules as for a new one.
     #[error(transparent)]
     Invalid(#[from] RegisterError),
@@ -52,8 +83,30 @@ impl From<TrackError> for EditError {
     }
 }
 
+/// What happened in an edit.
+pub(super) struct Done {
+    /// What is written down; `None` if nothing differs.
+    pub(super) happening: Option<Happening>,
+    /// The entry that was taken back.
+    pub(super) undoes: Option<i64>,
+}
+
+impl From<Happening> for Done {
+    fn from(happening: Happening) -> Self {
+        Self { happening: Some(happening), undoes: None }
+    }
+}
+
+/// Checks that an experiment is as the client saw it.
+///
+/// - `seen`: the revision; `None` takes whatever is there.
+pub(super) fn check_revision(experiment: &Experiment, seen: Option<i64>) -> Result<(), EditError> {
+    let revision = experiment.revision;
+    if seen.is_some_and(|seen| seen != revision) { Err(EditError::Stale { revision }) } else { Ok(()) }
+}
+
 impl App {
-    /// Changes the experiment that `key` names.
+    /// Changes the experiment that `key` names, and writes down who did.
     ///
     /// - `version`: which version of it; the newest if `None`.
     /// - `revision`: what the client saw; `None` changes whatever is there.
@@ -61,7 +114,8 @@ impl App {
         &self,
         (key, version): (&str, Option<u32>),
         revision: Option<i64>,
-        change: impl FnOnce(&Experiment) -> Result<Change, EditError>,
+        by: &Actor,
+        change: Change,
     ) -> Result<Experiment, EditError> {
         let _editing = self.edits.lock().await;
         // What is decided before the edit is logged before it, under the weights it was drawn at.
@@ -69,63 +123,108 @@ impl App {
         let transaction = self.store.begin().await?;
         let found = experiments::find(&transaction, key, version).await?;
         let mut experiment = found.ok_or_else(|| EditError::NotFound(key.to_owned()))?;
-        if revision.is_some_and(|revision| revision != experiment.revision) {
-            return Err(EditError::Stale { revision: experiment.revision });
-        }
+        check_revision(&experiment, revision)?;
         let before = experiment.clone();
-        self.apply(&mut experiment, change(&before)?).await?;
+        let done = self.apply(&transaction, &mut experiment, change).await?;
         experiment.updated_at = now();
         experiments::update(&transaction, &mut experiment).await?;
+        if let Some(happening) = &done.happening {
+            let id = self.note(&transaction, &experiment, by, happening).await?;
+            if let Some(undone) = done.undoes {
+                history::set_undone(&transaction, undone, id).await?;
+            }
+        }
         if let Some(stored) = next_weights_of_edit(&transaction, &before, &experiment).await? {
             weights::insert(&transaction, experiment.id, &stored).await?;
         }
-        let former =
-            if experiment.status == Status::Running { experiment.version.checked_sub(1) } else { None };
-        if let Some(version) = former.filter(|version| 0 < *version)
-            && let Some(mut former) = experiments::find(&transaction, key, Some(version)).await?
-            && former.apply(Action::Conclude, now()).is_ok()
-        {
-            experiments::update(&transaction, &mut former).await?;
-        }
+        self.conclude_former(&transaction, &experiment, by).await?;
         transaction.commit().await.map_err(StoreError::from)?;
+        self.webhooks.ring();
+        if before.status == Status::Concluded {
+            self.load_assignments(&experiment).await?;
+        }
         self.track(&experiment).await?;
         self.publish().await?;
-        tracing::info!(experiment.key = %experiment.key, status = %experiment.status, revision = experiment.revision, "experiment changed");
+        tracing::info!(experiment.key = %experiment.key, status = %experiment.status, revision = experiment.revision, by = by.as_str(), "experiment changed");
         Ok(experiment)
     }
 
-    async fn apply(&self, experiment: &mut Experiment, change: Change) -> Result<(), EditError> {
-        match change {
-            Change::Define(definition) => self.define(experiment, *definition).await,
-            Change::Act(action, served) => {
-                experiment.apply(action, now())?;
-                if let Some(key) = served {
-                    if experiment.variant_idx(key.as_str()).is_none() {
-                        return Err(fault("/serve", format!("`{key}` is no variant of it")));
-                    }
-                    experiment.served = Some(key);
-                }
-                Ok(())
+    /// Ends the version before one that runs.
+    async fn conclude_former(
+        &self,
+        db: &impl ConnectionTrait,
+        experiment: &Experiment,
+        by: &Actor,
+    ) -> Result<(), EditError> {
+        let number = experiment.version - 1;
+        if experiment.status != Status::Running || number == 0 {
+            return Ok(());
+        }
+        let Some(mut former) = experiments::find(db, experiment.key.as_str(), Some(number)).await? else {
+            return Ok(());
+        };
+        let reason = Some(format!("version {} was started", experiment.version));
+        let conclusion = Conclusion { serve: control(&former)?.clone(), reason };
+        if let Ok(happening) = conclusion.apply(&mut former) {
+            experiments::update(db, &mut former).await?;
+            self.note(db, &former, by, &happening).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply(
+        &self,
+        db: &impl ConnectionTrait,
+        experiment: &mut Experiment,
+        change: Change,
+    ) -> Result<Done, EditError> {
+        let happening = match change {
+            Change::Define(definition) => {
+                let before = experiment.definition.clone();
+                self.define(experiment, *definition).await?;
+                let happening = Happening::edited(&before, &experiment.definition);
+                return Ok(Done { happening, undoes: None });
+            }
+            Change::Start => {
+                experiment.apply(Action::Start, now())?;
+                Happening::Started {}
+            }
+            Change::Pause { harming } => {
+                experiment.apply(Action::Pause, now())?;
+                Happening::Paused { harming }
+            }
+            Change::Conclude(conclusion) => conclusion.apply(experiment)?,
+            Change::Archive => {
+                experiment.apply(Action::Archive, now())?;
+                Happening::Archived {}
             }
             Change::AddVariant(variant) => {
-                changeable(experiment)?;
-                if variant.control {
-                    return Err(fault(
-                        "/control",
-                        "the control is chosen when the experiment is registered".to_owned(),
-                    ));
-                }
-                let mut definition = experiment.definition.clone();
-                let at = format!("/variants/{}", definition.variants.len());
-                definition.variants.push(Variant { removed_at: None, ..*variant });
-                experiment.definition = self.checked(definition).await.map_err(|error| below(&at, error))?;
-                Ok(())
+                let key = variant.key.clone();
+                self.add_variant(experiment, *variant).await?;
+                Happening::VariantAdded { variant: key }
             }
             Change::RemoveVariant(key) => {
                 changeable(experiment)?;
-                remove_variant(experiment, &key)
+                let from_draft = experiment.status == Status::Draft;
+                remove_variant(experiment, &key)?;
+                Happening::VariantRemoved { variant: key, from_draft }
             }
+            Change::Undo(undo) => return self.undo(db, experiment, undo).await,
+        };
+        Ok(happening.into())
+    }
+
+    async fn add_variant(&self, experiment: &mut Experiment, variant: Variant) -> Result<(), EditError> {
+        changeable(experiment)?;
+        if variant.control {
+            let detail = "the control is chosen when the experiment is registered".to_owned();
+            return Err(fault("/control", detail));
         }
+        let mut definition = experiment.definition.clone();
+        let at = format!("/variants/{}", definition.variants.len());
+        definition.variants.push(Variant { removed_at: None, ..variant });
+        experiment.definition = self.checked(definition).await.map_err(|error| below(&at, error))?;
+        Ok(())
     }
 
     async fn define(&self, experiment: &mut Experiment, definition: Definition) -> Result<(), EditError> {
@@ -143,7 +242,15 @@ impl App {
     }
 }
 
-fn fault(pointer: &str, detail: String) -> EditError {
+/// The key of what the other variants are compared with.
+pub(super) fn control(experiment: &Experiment) -> Result<&VariantKey, StoreError> {
+    let definition = &experiment.definition;
+    let control = definition.variants.get(definition.control_idx());
+    let missing = || StoreError::Corrupt(format!("experiment `{}` has no variants", experiment.key));
+    control.map(|variant| &variant.key).ok_or_else(missing)
+}
+
+pub(super) fn fault(pointer: &str, detail: String) -> EditError {
     EditError::Invalid(RegisterError::Invalid(vec![Fault { pointer: pointer.to_owned(), detail }]))
 }
 
@@ -231,7 +338,7 @@ fn breaking(before: &Definition, after: &Definition) -> Option<String> {
 
 /// A new weights version, if the edit changes what assignments depend on.
 async fn next_weights_of_edit(
-    db: &impl sea_orm::ConnectionTrait,
+    db: &impl ConnectionTrait,
     before: &Experiment,
     after: &Experiment,
 ) -> Result<Option<StoredWeights>, StoreError> {
@@ -240,7 +347,14 @@ async fn next_weights_of_edit(
         newest.ok_or_else(|| StoreError::Corrupt(format!("no weights of `{}`", after.key)))?.weights;
     let mut next = first_weights(after, current.version + 1);
     if after.definition.is_adaptive() && before.status != Status::Draft {
-        keep_proportions(&mut next, &current);
+        let was_active = |key: &str| {
+            before
+                .definition
+                .variants
+                .iter()
+                .any(|variant| variant.key.as_str() == key && variant.is_active())
+        };
+        keep_proportions(&mut next, &current, was_active);
     }
     let unchanged = WeightsVersion { version: current.version, ..next.clone() } == current;
     Ok((!unchanged).then(|| StoredWeights {
@@ -252,10 +366,14 @@ async fn next_weights_of_edit(
 }
 
 /// Gives newcomers the even share, taken from the others in proportion; what was taken out goes to the others.
-fn keep_proportions(next: &mut WeightsVersion, current: &WeightsVersion) {
+///
+/// - `was_active`: whether the variant of a key could be assigned before; one that comes back is a newcomer.
+fn keep_proportions(next: &mut WeightsVersion, current: &WeightsVersion, was_active: impl Fn(&str) -> bool) {
     let n_active = next.weights.iter().filter(|(_, weight)| *weight > 0.0).count();
-    let before =
-        |key: &str| current.weights.iter().find(|(other, _)| other == key).map(|(_, weight)| *weight);
+    let before = |key: &str| {
+        let of_key = current.weights.iter().find(|(other, _)| other == key);
+        of_key.filter(|_| was_active(key)).map(|(_, weight)| *weight)
+    };
     let is_new = |key: &str| before(key).is_none();
     let n_new = next.weights.iter().filter(|(key, _)| is_new(key)).count();
     let kept: f64 =

@@ -1,8 +1,10 @@
 //! What handlers share, and the use cases they call. Nothing in here knows HTTP.
 
+mod conclude;
 mod decide;
 mod edit;
 mod explain;
+pub(crate) mod history;
 mod plan;
 mod plugins;
 mod register;
@@ -10,9 +12,14 @@ mod report;
 mod schedule;
 mod slots;
 pub(crate) mod track;
+mod undo;
+mod watch;
 
+pub(crate) use conclude::Wish;
+#[cfg(test)]
+pub(crate) use conclude::check_reason;
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
-pub(crate) use edit::{Change, EditError};
+pub(crate) use edit::{Change, EditError, Undo};
 pub(crate) use plan::{Plan, PlanRequest, three_days};
 pub(crate) use plugins::NotDone;
 pub(crate) use register::RegisterError;
@@ -28,10 +35,13 @@ use crate::delivery::{Channels, Sender};
 use crate::engine;
 use crate::ingest::allocate::Primary;
 use crate::ingest::queue::{IngestError, Queue};
+use crate::ingest::touched::Touched;
 use crate::ingest::writer::Writer;
 use crate::secrets::Secrets;
 use crate::store::{Store, StoreError, experiments, keys, stats, weights};
+use crate::webhooks::{self, Reach};
 use arc_swap::ArcSwap;
+use history::Actor;
 use podium_core::experiment::{Experiment, MetricChoice, Status, Stickiness};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::{Assignment, WeightsVersion};
@@ -53,6 +63,8 @@ pub(crate) struct Published {
     pub(crate) catalog: Arc<ArcSwap<Catalog>>,
     /// The plugins.
     pub(crate) registry: Arc<Registry>,
+    /// Whose sums have changed.
+    pub(crate) touched: Arc<Touched>,
 }
 
 impl Published {
@@ -92,6 +104,8 @@ pub(crate) struct App {
     /// The channels that are set up.
     pub(crate) channels: Arc<Channels>,
     sender: Arc<Sender>,
+    /// What tells webhooks.
+    pub(crate) webhooks: Arc<webhooks::Sender>,
     /// When contents are to be rendered again that a plugin did not answer for, in microseconds.
     render_again_at: AtomicI64,
     draining: AtomicBool,
@@ -103,14 +117,15 @@ impl App {
         store: Store,
         registry: Registry,
         links: Links,
-        secrets: Secrets,
+        (secrets, reach): (Secrets, Reach),
     ) -> Result<Arc<Self>, StoreError> {
         let registry = Arc::new(registry);
         track::renew_stale(&store, &registry).await?;
         let (queue, jobs) = Queue::new();
-        let published = Published { catalog: Arc::default(), registry };
+        let published = Published { catalog: Arc::default(), registry, touched: Arc::default() };
         let writer = Writer::new(store.clone(), jobs, published.clone()).await?;
         tokio::spawn(writer.run());
+        let webhooks = webhooks::Sender::new(store.clone(), secrets.clone(), reach);
         let channels = Channels::load(store.clone(), Arc::clone(&published.registry), secrets).await?;
         let channels = Arc::new(channels);
         let sender = Sender::new(store.clone(), queue.clone(), Arc::clone(&channels), links.clone());
@@ -124,6 +139,7 @@ impl App {
             links,
             channels,
             sender: Arc::clone(&sender),
+            webhooks: Arc::clone(&webhooks),
             render_again_at: AtomicI64::new(i64::MAX),
             draining: AtomicBool::new(false),
         });
@@ -136,6 +152,7 @@ impl App {
         }
         app.publish().await?;
         tokio::spawn(sender.run());
+        tokio::spawn(webhooks.run());
         Ok(app)
     }
 
@@ -147,6 +164,7 @@ impl App {
     /// Finishes what was accepted.
     pub(crate) async fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        self.webhooks.drain();
         self.sender.drain(SENDER_STOP).await;
         let _ = self.queue.barrier().await;
     }
@@ -166,6 +184,11 @@ impl App {
     /// What `key` may do.
     pub(crate) fn scope(&self, key: &str) -> Option<Scope> {
         self.keys.load().scope(key)
+    }
+
+    /// Who has `key`.
+    pub(crate) fn actor(&self, key: &str) -> Option<Actor> {
+        self.keys.load().actor(key)
     }
 
     /// Reads every experiment again and publishes what decisions are made on.
@@ -199,12 +222,12 @@ impl App {
     async fn load_assignments(&self, experiment: &Experiment) -> Result<(), StoreError> {
         let is_live = matches!(experiment.status, Status::Running | Status::Paused);
         if is_live && experiment.definition.stickiness == Stickiness::Sticky {
-            let sticky = self.sticky.pin();
             let mut pairs = Vec::new();
             stats::assignments(self.store.reader(), experiment.id, |unit, assignment| {
                 pairs.push((decide::sticky_key(experiment.id, unit), assignment));
             })
             .await?;
+            let sticky = self.sticky.pin();
             for (key, assignment) in pairs {
                 sticky.insert(key, assignment);
             }

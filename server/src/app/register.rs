@@ -1,5 +1,6 @@
 //! Registering: a new experiment, or a new version of one.
 
+use super::history::{Actor, Happening};
 use super::{App, TrackError, first_weights, now};
 use crate::delivery::RenderError;
 use crate::engine::{MetricUnusable, instantiate};
@@ -57,13 +58,14 @@ impl App {
         &self,
         key: ExperimentKey,
         definition: Definition,
+        by: &Actor,
     ) -> Result<Experiment, RegisterError> {
         let _editing = self.edits.lock().await;
         let definition = self.with_money(self.checked_draft(definition).await?).await;
         if experiments::find(self.store.writer(), key.as_str(), None).await?.is_some() {
             return Err(RegisterError::KeyTaken(key.to_string()));
         }
-        self.insert(key, 1, definition).await
+        self.insert((key, 1), definition, by).await
     }
 
     /// Registers a new version of an experiment as a draft, with figures of its own.
@@ -71,10 +73,11 @@ impl App {
         &self,
         former: &Experiment,
         definition: Definition,
+        by: &Actor,
     ) -> Result<Experiment, RegisterError> {
         let _editing = self.edits.lock().await;
         let definition = self.with_money(self.checked_draft(definition).await?).await;
-        self.insert(former.key.clone(), former.version + 1, definition).await
+        self.insert((former.key.clone(), former.version + 1), definition, by).await
     }
 
     /// Checks a definition by itself and against the plugins.
@@ -98,9 +101,9 @@ impl App {
 
     async fn insert(
         &self,
-        key: ExperimentKey,
-        version: u32,
+        (key, version): (ExperimentKey, u32),
         mut definition: Definition,
+        by: &Actor,
     ) -> Result<Experiment, RegisterError> {
         self.check_flag(&key, &definition)?;
         self.place_in_group(&key, &mut definition)?;
@@ -127,6 +130,7 @@ impl App {
         let transaction = self.store.begin().await?;
         experiments::insert(&transaction, &mut experiment).await?;
         weights::insert(&transaction, experiment.id, &stored).await?;
+        self.note(&transaction, &experiment, by, &Happening::Registered { version }).await?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.track(&experiment).await?;
         self.publish().await?;

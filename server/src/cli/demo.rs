@@ -84,7 +84,13 @@ impl Demo {
             plugin_isolation: IsolationArg::Child,
         };
         let listen = self.listen.clone();
-        let serve = Serve { place, listen, public_url: None, log_format: LogFormat::Text };
+        let serve = Serve {
+            place,
+            listen,
+            public_url: None,
+            allow_private_webhooks: false,
+            log_format: LogFormat::Text,
+        };
         let running = serve.start().await?;
         say(&format!("podium listening on {}", running.url));
         let stop = Arc::new(AtomicBool::new(false));

@@ -32,7 +32,7 @@ enum Command {
     Serve(serve::Serve),
     /// Try Podium on two real logs and a simulated shop.
     Demo(demo::Demo),
-    /// List, read, register, start, pause, conclude or archive experiments.
+    /// List, read, register, start, pause, conclude, undo or archive experiments.
     Experiment(experiment::ExperimentCommand),
     /// Print the report of an experiment.
     Report(report::ReportCommand),

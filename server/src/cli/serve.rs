@@ -7,10 +7,12 @@ use crate::app::App;
 use crate::clock;
 use crate::delivery::tokens::Links;
 use crate::telemetry::{self, LogFormat};
+use crate::webhooks::Reach;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpServer, web};
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use podium_plugin_host::Registry;
 use std::net::TcpListener;
 use std::process::ExitCode;
@@ -37,6 +39,9 @@ pub(crate) struct Serve {
     /// Where people reach the server, for links; by default where it listens.
     #[arg(long, env = "PODIUM_PUBLIC_URL", value_name = "URL")]
     pub(crate) public_url: Option<String>,
+    /// Let webhooks post to any address: also to this machine, and inside its network.
+    #[arg(long, env = "PODIUM_ALLOW_PRIVATE_WEBHOOKS", value_parser = BoolishValueParser::new())]
+    pub(crate) allow_private_webhooks: bool,
     /// How log lines are written to standard error.
     #[arg(long, env = "PODIUM_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
@@ -76,7 +81,8 @@ impl Serve {
         let public_url = self.public_url.clone().unwrap_or_else(|| url.clone());
         let public_url = public_url.trim_end_matches('/').to_owned();
         let links = Links { public_url, secret: self.place.link_secret()? };
-        let app = App::start(store, plugins, links, self.place.secrets()).await;
+        let reach = if self.allow_private_webhooks { Reach::Anywhere } else { Reach::Public };
+        let app = App::start(store, plugins, links, (self.place.secrets(), reach)).await;
         let app = app.map_err(CliError::from_display)?;
         let shared = web::Data::from(Arc::clone(&app));
         let server = HttpServer::new(move || {
@@ -95,6 +101,8 @@ impl Serve {
         let served = tokio::spawn(server);
         let watching = Arc::clone(&app);
         tokio::spawn(async move { watching.watch_plugins().await });
+        let watching = Arc::clone(&app);
+        tokio::spawn(async move { watching.watch_experiments().await });
         let ticking = Arc::clone(&app);
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(TICK);

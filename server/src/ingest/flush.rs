@@ -1,6 +1,7 @@
 //! One flush: what is new is appended, folded and committed together, or not at all.
 
 use super::queue::Receipt;
+use super::touched::Touched;
 use crate::engine::Engine;
 use crate::store::metrics::{self, STALE};
 use crate::store::outbox::Effects;
@@ -26,6 +27,8 @@ pub(super) struct Fold {
     pub(super) newest: BTreeMap<MetricId, Timestamp>,
     /// Whether events passed some metric by.
     pub(super) stale: bool,
+    /// Told of every commit that changed sums.
+    pub(super) touched: Arc<Touched>,
 }
 
 /// Events that are written together.
@@ -83,8 +86,10 @@ impl Fold {
         };
         match commit(store, &written, (&flush.rejected, now)).await {
             Ok(()) => {
-                for (key, sums) in totals {
-                    self.totals.insert(key, sums);
+                let touched: BTreeSet<_> = totals.iter().map(|(key, _)| key.experiment).collect();
+                self.totals.extend(totals);
+                for experiment in touched {
+                    self.touched.touch(experiment);
                 }
                 self.newest.extend(newest);
                 self.stale |= !missed.is_empty();

@@ -6,4 +6,5 @@ pub(crate) mod event;
 mod flush;
 pub(crate) mod queue;
 pub(crate) mod rebuild;
+pub(crate) mod touched;
 pub(crate) mod writer;

@@ -42,7 +42,7 @@ enum Waiting {
 impl Writer {
     /// Loads the sums that are in the database.
     pub(crate) async fn new(store: Store, jobs: Jobs, published: Published) -> Result<Self, StoreError> {
-        let mut fold = Fold::default();
+        let mut fold = Fold { touched: Arc::clone(&published.touched), ..Fold::default() };
         fold.totals.extend(stats::sums(store.reader(), None).await?);
         fold.newest = bookmark::newest(store.reader()).await?;
         fold.engine.skip(stored_metrics::unreadable(store.reader()).await?);
@@ -178,6 +178,7 @@ impl Writer {
             self.fold.newest = bookmark::newest(self.store.reader()).await?;
             self.fold.engine.skip(stored_metrics::unreadable(self.store.reader()).await?);
             self.fold.projector.forget_all();
+            self.fold.touched.touch_all();
         }
         let waits = |metric: &StoredMetric| {
             metric.revision == stored_metrics::STALE && registry.find(&metric.used.metric).is_some()

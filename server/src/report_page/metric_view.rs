@@ -40,8 +40,6 @@ pub(super) struct MetricView {
     pub(super) notes: Vec<String>,
     /// Effects of factors, with their intervals.
     pub(super) effects: Vec<EffectRow>,
-    /// Whether weights moved, and figures without their effect stand beside.
-    pub(super) any_corrected: bool,
     pub(super) rows: Vec<Row>,
 }
 
@@ -93,6 +91,11 @@ pub(super) fn digits(number: f64) -> String {
 }
 
 impl MetricView {
+    /// Whether weights moved, and figures without their effect stand beside.
+    pub(super) fn any_corrected(&self) -> bool {
+        self.rows.iter().any(|row| row.corrected.is_some())
+    }
+
     pub(super) fn of(report: &Report, metric: &MetricReport, metric_idx: usize) -> Self {
         let words = Words::of(report.unit);
         let rows: Vec<_> = (0..metric.variants.len()).map(|idx| Row::of(report, metric, idx)).collect();
@@ -129,7 +132,6 @@ impl MetricView {
             over_control_ends: metric.gain_over_control.and_then(|gain| gain_ends(Style::of(metric), &gain)),
             notes: notes(metric, words),
             effects: effects(metric),
-            any_corrected: rows.iter().any(|row| row.corrected.is_some()),
             chart: IntervalChart::of(report, metric, id.clone()),
             rows,
             id,

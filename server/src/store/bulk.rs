@@ -56,7 +56,10 @@ impl Insert<'_> {
         if backend != DbBackend::Postgres {
             let values: Vec<_> = (0..self.key.len()).map(|idx| format!("value->>{idx}")).collect();
             let (key, values) = (self.key.join(", "), values.join(", "));
-            return format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {values} FROM jsonb_each($1))");
+            // The first member, by which SQLite judges whether an index will do, has to be of no type.
+            return format!(
+                "DELETE FROM {table} WHERE (0, {key}) IN (SELECT 0, {values} FROM jsonb_each($1))"
+            );
         }
         let is_key = |(idx, name): (usize, &&str)| {
             let of_type = self.columns.iter().find(|(column, _)| column == name).map_or("text", |(_, of)| of);
@@ -123,4 +126,40 @@ pub(crate) fn lists(rows: impl Iterator<Item = impl Serialize>) -> Result<Vec<St
 fn close(mut list: Vec<u8>) -> Result<String, StoreError> {
     list.push(b']');
     String::from_utf8(list).map_err(|error| StoreError::Query(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sea_orm::{ConnectOptions, Database};
+
+    const PRICES: Insert<'static> = Insert {
+        table: "price",
+        columns: &[("shop", "bigint"), ("cents", "bigint"), ("product", "text"), ("stock", "bigint")],
+        key: &["shop", "cents", "product"],
+    };
+
+    #[tokio::test]
+    async fn rows_go_by_their_whole_key_however_many_share_a_part_of_it() {
+        let mut options = ConnectOptions::new("sqlite::memory:");
+        options.max_connections(1).sqlx_logging(false);
+        let db = Database::connect(options).await.unwrap();
+        let table = "CREATE TABLE price (shop bigint, cents bigint, product text, stock bigint, \
+                     PRIMARY KEY (shop, cents, product)) WITHOUT ROWID";
+        db.execute_unprepared(table).await.unwrap();
+        let rows = [(1, 499, "a", 1), (1, 499, "b", 1), (2, 499, "a", 1), (1, 500, "b", 1)];
+        PRICES.rows(&db, lists(rows.iter()).unwrap()).await.unwrap();
+        let gone = [(1, 499, "b"), (2, 499, "a"), (2, 500, "b")];
+        PRICES.remove(&db, lists(gone.iter()).unwrap()).await.unwrap();
+        let texts = async |sql: String, column: &str| {
+            let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, ["[]".into()]);
+            let rows = db.query_all_raw(statement).await.unwrap();
+            rows.iter().map(|row| row.try_get("", column).unwrap()).collect::<Vec<String>>()
+        };
+        let left = "SELECT cents || product AS left FROM price WHERE $1 = '[]' ORDER BY 1".to_owned();
+        assert_eq!(texts(left, "left").await, ["499a", "500b"]);
+        let plan = texts(format!("EXPLAIN QUERY PLAN {}", PRICES.removing_sql(DbBackend::Sqlite)), "detail");
+        let plan = plan.await.join("; ");
+        assert!(plan.contains("PRIMARY KEY (shop=? AND cents=? AND product=?)"), "{plan}");
+    }
 }

@@ -8,6 +8,7 @@ pub(crate) mod bulk;
 pub(crate) mod channels;
 mod entity;
 pub(crate) mod experiments;
+pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod messages;
@@ -18,6 +19,8 @@ pub(crate) mod rejected;
 pub(crate) mod stats;
 pub(crate) mod suppressions;
 pub(crate) mod tail;
+pub(crate) mod verdicts;
+pub(crate) mod webhooks;
 pub(crate) mod weights;
 
 use sea_orm::{

@@ -1,6 +1,7 @@
 //! What is said of a verdict, and of how long it still takes to one.
 
-use super::super::figures::{MetricReport, Sequence};
+use super::super::figures::MetricReport;
+use super::super::inferred::Sequence;
 use super::super::input::Role;
 use super::super::wording::{self, Style};
 use super::{Tale, Withheld, lower_first};

@@ -2,7 +2,8 @@
 
 mod decided;
 
-use super::figures::{MetricReport, Monthly, Outlook, VariantReport, VariantSummary};
+use super::figures::{MetricReport, VariantReport, VariantSummary};
+use super::inferred::{Monthly, Outlook};
 use super::input::ReportInput;
 use super::state::{Lack, Standing, State};
 use super::verdict::{Verdict, Withheld};

@@ -3,6 +3,7 @@
 mod channels;
 mod deciding;
 mod experiments;
+mod history;
 mod messages;
 mod operations;
 mod planning;
@@ -17,6 +18,7 @@ pub(super) const EXPERIMENTS: &str = "Experiments";
 pub(super) const REPORTS: &str = "Reports";
 pub(super) const MESSAGES: &str = "Messages";
 pub(super) const CHANNELS: &str = "Channels";
+pub(super) const WEBHOOKS: &str = "Webhooks";
 pub(super) const KEYS: &str = "Keys and metrics";
 pub(super) const OPERATIONS: &str = "Operations";
 
@@ -30,6 +32,7 @@ pub(super) fn all() -> Vec<Endpoint> {
         experiments::one_experiment(),
         experiments::lifecycle(),
         experiments::variants(),
+        history::history(),
         reports::reports(),
         reports::linked(),
         messages::messages(),
@@ -37,6 +40,7 @@ pub(super) fn all() -> Vec<Endpoint> {
         messages::links(),
         channels::channels(),
         channels::one_channel(),
+        history::webhooks(),
         operations::keys(),
         operations::operations(),
     ];

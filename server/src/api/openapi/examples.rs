@@ -57,8 +57,8 @@ pub(super) fn planned() -> Named {
     vec![(
         "units for a lift",
         json!({
-            "lift": 0.2, "difference": 0.004, "units_per_variant": 40_421, "units": 80_842,
-            "units_per_variant_once": 21_109, "days": 43.421
+            "lift": 0.2, "difference": 0.004, "units_per_variant": 40_422, "units": 80_844,
+            "units_per_variant_once": 21_109, "days": 43.422
         }),
     )]
 }
@@ -71,7 +71,28 @@ pub(super) fn patch() -> Named {
 }
 
 pub(super) fn conclusion() -> Named {
-    vec![("serve", json!({"serve": "banner"}))]
+    vec![
+        ("the winner or the control", json!({"serve": "banner"})),
+        ("another one", json!({"serve": "banner-2", "reason": "it is cheaper to make"})),
+    ]
+}
+
+pub(super) fn undoing() -> Named {
+    vec![
+        ("the last thing", json!({"reason": "too early"})),
+        ("an entry", json!({"history_id": 12, "reason": "the feed was broken"})),
+    ]
+}
+
+pub(super) fn new_webhook() -> Named {
+    vec![(
+        "winners and stops",
+        json!({
+            "url": "https://shop.example/hooks",
+            "secret": "HOOK",
+            "events": ["experiment.winner", "experiment.stopped", "experiment.imbalance"]
+        }),
+    )]
 }
 
 pub(super) fn new_variant() -> Named {

@@ -85,6 +85,8 @@ fn problem_example(kind: Kind) -> Value {
             (None, "cannot pause an experiment that is draft; it allows: start, archive")
         }
         Kind::NothingToRollBack => (None, "there is nothing that plugin \"com.example.aov\" can go back to"),
+        Kind::CannotUndo => (None, "the experiment `checkout-banner` is archived now"),
+        Kind::TooManyWebhooks => (None, "there are 20 webhooks, which is all there can be; remove one"),
         Kind::NeedsNewVersion => (
             Some("/variants"),
             "`/variants` cannot change while the experiment is running: its figures would mix two questions",

@@ -123,10 +123,10 @@ mod tests {
 
     /// A plan of two variants that starts at noon of day 10.
     fn plan(allocator: &str, versions: &[(f64, f64)]) -> Plan {
-        plan_of(json!({"type": allocator}), versions)
+        plan_of(&json!({"type": allocator}), versions)
     }
 
-    fn plan_of(allocator: serde_json::Value, versions: &[(f64, f64)]) -> Plan {
+    fn plan_of(allocator: &serde_json::Value, versions: &[(f64, f64)]) -> Plan {
         let definition = json!({
             "variants": [{"key": "a"}, {"key": "b"}], "primary_metric": "m", "allocator": allocator
         });
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn a_day_of_the_uniform_slice_is_even_among_those_that_were_in_all_day() {
         let sliced = json!({"type": "thompson", "uniform_slice": 0.1});
-        let plan = plan_of(sliced, &[(10.5, 0.5), (10.6, 0.7), (12.5, 0.0)]);
+        let plan = plan_of(&sliced, &[(10.5, 0.5), (10.6, 0.7), (12.5, 0.0)]);
         assert_eq!(plan.shares(Stratum::Day(10)).unwrap(), [0.5, 0.5]);
         assert_eq!(plan.shares(Stratum::Day(12)), None, "one was taken out at noon");
         assert_eq!(plan.shares(Stratum::Day(13)).unwrap(), [1.0, 0.0]);

@@ -5,6 +5,7 @@ use crate::delivery::tokens::Links;
 use crate::secrets::Secrets;
 use crate::store::weights::{self, StoredWeights};
 use crate::store::{Store, bookmark, metrics, stats, tail};
+use crate::webhooks::Reach;
 use podium_core::experiment::{Definition, Status};
 use podium_core::id::{ExperimentId, ExperimentKey};
 use podium_core::inference::cap::n_tail;
@@ -41,7 +42,7 @@ impl World {
         let registry = Registry::load(std::slice::from_ref(&folder), &HostLog::new(Level::Error, |_| {}));
         let links = Links { public_url: "https://shop.example".to_owned(), secret: [7; 32] };
         let secrets = Secrets::new(folder.join("secrets"));
-        let app = App::start(store, registry, links, secrets).await.unwrap();
+        let app = App::start(store, registry, links, (secrets, Reach::Anywhere)).await.unwrap();
         let definition = json!({
             "variants": [{"key": "a"}, {"key": "b"}],
             "primary_metric": metrics[0],

@@ -8,6 +8,7 @@ use super::super::schema::{
 use super::{EXPERIMENTS, get, key, post};
 use crate::auth::Scope;
 use crate::problem::Kind;
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::Ref;
 use utoipa::openapi::path::HttpMethod;
@@ -116,7 +117,7 @@ fn of_key(endpoint: Endpoint) -> Endpoint {
     endpoint.tag(EXPERIMENTS).param(key()).fails(&[Kind::NotFound])
 }
 
-fn of_experiment(endpoint: Endpoint) -> Endpoint {
+pub(super) fn of_experiment(endpoint: Endpoint) -> Endpoint {
     of_key(endpoint).of_version().stores()
 }
 
@@ -147,8 +148,14 @@ pub(super) fn lifecycle() -> Vec<Endpoint> {
             "/api/v1/experiments/{key}/conclude",
             "concludeExperiment",
             "Conclude an experiment",
-            "Ends it for good; everyone gets the variant named in `serve`, or the control.",
+            "Everyone gets the variant named in `serve`: the winner or the control, or any other for a `reason`. Without \
+             it everyone gets the winner, if there is one that does no harm, or else the control.",
         )
+        .param(query(
+            "dry_run",
+            ObjectBuilder::new().schema_type(Type::Boolean).default(Some(json!(false))).build(),
+            "Answers with the experiment as it would be, and changes nothing.",
+        ))
         .takes::<Conclusion>(false, &[JSON], examples::conclusion),
         acts(
             "/api/v1/experiments/{key}/archive",

@@ -233,14 +233,17 @@ fn new_experiment() -> Object {
     closed(object)
 }
 
-/// What everyone gets from now on.
+/// How an experiment is to end.
 #[derive(ToSchema)]
 struct ConclusionFields {
-    /// The variant that everyone gets; the control if absent.
+    /// The variant that everyone gets; the winner, or else the control, if absent.
     serve: Option<Key>,
+    /// Why; needed for a variant that is neither the winner nor the control.
+    #[schema(min_length = 1, max_length = 2000)]
+    reason: Option<String>,
 }
 
-/// What everyone gets from now on.
+/// How an experiment is to end.
 pub(in crate::api::openapi) struct Conclusion;
 
 by_hand!(Conclusion, closed(object_of::<ConclusionFields>()).into(), ConclusionFields::schemas);

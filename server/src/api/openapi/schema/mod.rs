@@ -10,6 +10,7 @@ mod channel;
 mod decision;
 mod event;
 mod experiment;
+mod history;
 mod inferred;
 mod message;
 mod operations;
@@ -17,12 +18,14 @@ mod patch;
 mod plan;
 mod report;
 mod suppression;
+mod webhook;
 mod weights;
 
 pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
 pub(super) use event::{EventsBody, Receipt, RejectedEvents};
 pub(super) use experiment::{Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status};
+pub(super) use history::{HistoryPage, Undoing};
 pub(super) use message::{MessagePage, MessageState, MessageWithHistory, Messages, NewMessages};
 pub(super) use operations::{
     ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugin, Plugins, Problem, Readiness, Reloads,
@@ -32,6 +35,7 @@ pub(super) use patch::ExperimentPatch;
 pub(super) use plan::{Plan, PlanRequest};
 pub(super) use report::Report;
 pub(super) use suppression::{NewSuppression, Suppression, SuppressionPage};
+pub(super) use webhook::{NewWebhook, Webhook, Webhooks};
 pub(super) use weights::WeightsHistory;
 
 use utoipa::openapi::schema::{

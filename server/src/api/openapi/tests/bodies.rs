@@ -33,6 +33,7 @@ async fn answers_are_what_their_schemas_say() {
     delivery::messages(&server).await;
     delivery::suppressions(&server).await;
     delivery::channels(&server).await;
+    webhooks(&server).await;
     live(&server).await;
     let all = server.operations().values().map(|operation| operation["operationId"].as_str().unwrap());
     let succeeded = server.succeeded.borrow();
@@ -119,18 +120,45 @@ async fn plan(server: &Server<'_>) {
 }
 
 async fn live(server: &Server<'_>) {
-    let serve = Some(json!({"serve": "red"}));
+    let serve = Some(json!({"serve": "red", "reason": "it is on every poster"}));
+    let undo = Some(json!({"reason": "too early"}));
     for (asked, body, status) in [
         ("DELETE /api/v1/experiments/banner/variants/blue", None, "running"),
         ("GET /api/v1/experiments/banner", None, "running"),
         ("POST /api/v1/experiments/banner/pause", None, "paused"),
         ("POST /api/v1/experiments/banner/start", None, "running"),
+        ("POST /api/v1/experiments/banner/conclude?dry_run=true", None, "concluded"),
+        ("GET /api/v1/experiments/banner", None, "running"),
+        ("POST /api/v1/experiments/banner/conclude", serve.clone(), "concluded"),
+        ("POST /api/v1/experiments/banner/undo", undo, "running"),
         ("POST /api/v1/experiments/banner/conclude", serve, "concluded"),
         ("POST /api/v1/experiments/banner/archive", None, "archived"),
     ] {
         let answer = server.try_out(Some("admin"), asked, body).await;
         assert_eq!(answer.body["status"], status, "{asked}: {}", answer.body);
     }
+    let first = "GET /api/v1/experiments/banner/history?limit=3";
+    let page = server.try_out(Some("server"), first, None).await;
+    let rest = format!("{first}&cursor={}", page.body["next_cursor"]);
+    let rest = server.try_out(Some("server"), &rest, None).await;
+    let kinds = [page, rest].map(|page| {
+        let entries = page.body["data"].as_array().unwrap().clone();
+        entries.iter().map(|entry| entry["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    });
+    assert_eq!(kinds.concat(), ["archived", "concluded", "undone", "concluded", "started", "paused"]);
+}
+
+async fn webhooks(server: &Server<'_>) {
+    let (_, mut webhook) = examples::new_webhook().remove(0);
+    // Nothing is posted there before it is gone.
+    webhook["url"] = json!("http://127.0.0.1:1/");
+    let made = server.try_out(Some("admin"), "POST /api/v1/webhooks", Some(webhook)).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let listed = server.try_out(Some("admin"), "GET /api/v1/webhooks", None).await;
+    assert_eq!(listed.body["data"], json!([made.body]));
+    let remove = format!("DELETE /api/v1/webhooks/{}", made.body["id"].as_str().unwrap());
+    assert_eq!(server.try_out(Some("admin"), &remove, None).await.status, 204);
+    assert_eq!(server.try_out(Some("admin"), &remove, None).await.status, 404);
 }
 
 #[actix_web::test]
@@ -157,6 +185,7 @@ async fn problems_are_what_the_document_says() {
             "listMessages",
             "listMetrics",
             "listPlugins",
+            "listWebhooks",
             "readIndexPage",
             "reloadPlugins",
             "sendEvents",
@@ -181,6 +210,11 @@ async fn each_request_that_fails_says_why_as_documented() {
         ("POST /api/v1/experiments/hero/versions", Some(json!({})), 409),
         ("POST /api/v1/experiments/banner/variants", Some(json!({"key": "new"})), 422),
         ("POST /api/v1/experiments/hero/pause", None, 409),
+        ("POST /api/v1/experiments/hero/undo", None, 409),
+        ("POST /api/v1/experiments/banner/undo", Some(json!({"history_id": 999})), 400),
+        ("POST /api/v1/experiments/banner/conclude", Some(json!({"serve": "red"})), 400),
+        ("POST /api/v1/experiments/banner/pause?dry_run=true", None, 400),
+        ("GET /api/v1/experiments/banner/history?cursor=0", None, 400),
         ("DELETE /api/v1/experiments/hero/variants/control", None, 400),
         ("DELETE /api/v1/experiments/hero/variants/nope", None, 404),
         ("POST /api/v1/plan", Some(json!({"baseline": 0.02})), 400),

@@ -4,14 +4,18 @@ use super::check::faults;
 use super::{document, schema};
 use crate::api::channels::{NewChannel, Offered};
 use crate::api::events::RejectedQuery;
-use crate::api::experiments::{HistoryQuery, ListQuery, VersionQuery};
+use crate::api::experiments::{ActQuery, Conclusion, HistoryQuery, ListQuery, VersionQuery};
+use crate::api::history::{self, UndoBody};
 use crate::api::messages::MessagesQuery;
 use crate::api::suppressions::{self, LiftQuery, NewSuppression};
+use crate::api::webhooks::NewWebhook;
+use crate::app::history::Happening;
 use crate::app::{DecideRequest, PlanRequest};
 use crate::auth::Scope;
 use crate::delivery::SendRequest;
 use crate::delivery::message::MessageState;
 use crate::store::suppressions::SuppressionScope;
+use crate::webhooks::Event;
 use podium_core::allocation::{AllocatorConfig, Phase};
 use podium_core::experiment::{
     Automation, Definition, ExclusionGroup, ExposureSource, MetricChoice, OnHarm, OnWinner, Schedule, Status,
@@ -64,6 +68,9 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<SendRequest>(named("NewMessages"));
     check::<NewSuppression>(named("NewSuppression"));
     check::<NewChannel>(named("NewChannel"));
+    check::<Conclusion>(named("Conclusion"));
+    check::<UndoBody>(named("Undoing"));
+    check::<NewWebhook>(named("NewWebhook"));
     let of_recipient = expected_by::<SendRequest>(r#"{"to": {"?": 0}}"#);
     assert_eq!(members(named("Recipient")), of_recipient);
     assert_eq!(named("Recipient")["additionalProperties"], json!(false));
@@ -99,6 +106,9 @@ fn query_parameters_are_those_that_are_read() {
     check("/api/v1/experiments/{key}", expected_by::<VersionQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}/report", expected_by::<VersionQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}/weights", expected_by::<HistoryQuery>(r#"{"?": 0}"#));
+    check("/api/v1/experiments/{key}/history", expected_by::<history::ListQuery>(r#"{"?": 0}"#));
+    let act = expected_by::<ActQuery>(r#"{"?": 0}"#);
+    check_method("/api/v1/experiments/{key}/conclude", "post", act);
     check("/api/v1/events", expected_by::<RejectedQuery>(r#"{"?": 0}"#));
     check("/api/v1/messages", expected_by::<MessagesQuery>(r#"{"?": 0}"#));
     check("/api/v1/suppressions", expected_by::<suppressions::ListQuery>(r#"{"?": 0}"#));
@@ -133,6 +143,10 @@ fn words_that_are_read_are_those_that_are_declared() {
     check::<Scope>(&document, "Scope");
     check::<MessageState>(&document, "MessageState");
     check::<SuppressionScope>(&document, "SuppressionScope");
+    check::<Event>(&document, "WebhookEvent");
+    let kinds = schema(&document, "HistoryKind")["enum"].as_array().unwrap().iter();
+    let kinds: Names = kinds.map(|word| word.as_str().unwrap().to_owned()).collect();
+    assert_eq!(kinds, expected_by::<Happening>(r#"{"kind": "?", "detail": {}}"#));
     let purposes = schema(&document, "Purpose")["enum"].as_array().unwrap().iter();
     let purposes: Names = purposes.map(|word| word.as_str().unwrap().to_owned()).collect();
     assert_eq!(purposes, expected_by::<SendRequest>(r#"{"purpose": "?"}"#));

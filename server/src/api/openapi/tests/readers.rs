@@ -4,8 +4,11 @@ use super::super::examples;
 use super::check::faults;
 use super::{document, operations, schema};
 use crate::api::channels::NewChannel;
+use crate::api::experiments::Conclusion;
+use crate::api::history::UndoBody;
 use crate::api::suppressions::NewSuppression;
-use crate::app::{DecideRequest, PlanRequest};
+use crate::api::webhooks::NewWebhook;
+use crate::app::{DecideRequest, PlanRequest, check_reason};
 use crate::catalog::Catalog;
 use crate::delivery::SendRequest;
 use crate::ingest::body;
@@ -249,6 +252,22 @@ fn suppressions_and_channels_are_read_as_their_schemas_say() {
     check_members("NewChannel", &json!({"channel": "c", "settings": {"a": 1}}), "", reads_channel);
 }
 
+fn reads_conclusion(body: &Value) -> Result<(), String> {
+    let read: Conclusion = serde_json::from_value(body.clone()).map_err(|error| error.to_string())?;
+    check_reason(read.reason.as_deref()).map_err(|error| error.to_string())
+}
+
+fn reads_undo(body: &Value) -> Result<(), String> {
+    let read: UndoBody = serde_json::from_value(body.clone()).map_err(|error| error.to_string())?;
+    check_reason(read.reason.as_deref()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn conclusions_and_what_is_undone_are_read_as_their_schemas_say() {
+    check_members("Conclusion", &json!({"serve": "b", "reason": "r"}), "", reads_conclusion);
+    check_members("Undoing", &json!({"history_id": 7, "reason": "r"}), "", reads_undo);
+}
+
 #[test]
 fn examples_are_taken_and_fit_their_schemas() {
     let document = document();
@@ -295,6 +314,15 @@ fn examples_are_taken_and_fit_their_schemas() {
     }
     for (name, body) in examples::new_channel() {
         assert_eq!(reads_channel(&body), Ok(()), "{name}");
+    }
+    for (name, body) in examples::conclusion() {
+        assert_eq!(reads_conclusion(&body), Ok(()), "{name}");
+    }
+    for (name, body) in examples::undoing() {
+        assert_eq!(reads_undo(&body), Ok(()), "{name}");
+    }
+    for (name, body) in examples::new_webhook() {
+        assert!(serde_json::from_value::<NewWebhook>(body).is_ok(), "{name}");
     }
     for (name, body) in examples::new_variant() {
         assert!(serde_json::from_value::<Variant>(body).is_ok(), "{name}");

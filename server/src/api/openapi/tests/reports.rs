@@ -3,6 +3,7 @@
 use super::check::faults;
 use super::{document, schema};
 use podium_core::experiment::{Experiment, MetricChoice};
+use podium_core::inference::strata::MetricStratum;
 use podium_core::metric::{Direction, MetricKind, UnitValue, ValueUnit, VariantSums};
 use podium_core::report::{
     CurrentWeights, Exposures, MetricFigures, Report, ReportInput, Role, Rules, VariantFigures, Watermark,
@@ -71,7 +72,7 @@ fn report_of(kind: MetricKind, sums: [VariantSums; 2], available: bool) -> Repor
         available,
         unreadable_units: 3,
         variants: sums.map(|sums| VariantFigures { observed: sums, matured: sums }).into(),
-        strata: Vec::new(),
+        strata: vec![MetricStratum { sums: sums.to_vec(), ..MetricStratum::default() }],
         tail: Vec::new(),
         cap_quantile: 1.0,
         n_nonzero: 0,

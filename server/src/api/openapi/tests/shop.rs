@@ -12,6 +12,7 @@ use crate::secrets::Secrets;
 use crate::store::channels::StoredChannel;
 use crate::store::weights::StoredWeights;
 use crate::store::{Store, channels, experiments, keys, weights};
+use crate::webhooks::Reach;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, IF_MATCH};
@@ -66,7 +67,11 @@ impl Shop {
         channels::put(store.writer(), &mail()).await.unwrap();
         let registry = Registry::load(&[plugins], &HostLog::new(Level::Error, |_| {}));
         let links = Links { public_url: "https://shop.example".to_owned(), secret: [7; 32] };
-        let app = App::start(store, registry, links, Secrets::new(folder.join("secrets"))).await.unwrap();
+        std::fs::create_dir_all(folder.join("secrets")).unwrap();
+        let secret = "whsec_cG9kaXVtLXRlc3RzLW9ubHktMzItYnl0ZXMtbG9uZyE=";
+        std::fs::write(folder.join("secrets").join("HOOK"), secret).unwrap();
+        let secrets = Secrets::new(folder.join("secrets"));
+        let app = App::start(store, registry, links, (secrets, Reach::Anywhere)).await.unwrap();
         Self { app, keys, folder }
     }
 
@@ -111,7 +116,7 @@ async fn insert(store: &Store, key: &str, status: Status) {
         "primary_metric": {"metric": "conversion", "direction": "increase", "window_s": 3_600},
         "secondary_metrics": ["revenue_per_visitor"],
         "allocator": {"type": "thompson", "floor": 0.05},
-        "exclusion_group": {"key": "front", "share": 1.0, "start": 0.0},
+        "exclusion_group": {"key": key, "share": 1.0, "start": 0.0},
         "salt": "s",
         "schedule": {"end_at": "2126-11-27T09:30:00Z"}
     });

@@ -105,7 +105,13 @@ impl Run {
         }
         let metric = self.choose(&registry)?;
         let listen = "127.0.0.1:0".to_owned();
-        let serve = Serve { place, listen, public_url: None, log_format: LogFormat::Text };
+        let serve = Serve {
+            place,
+            listen,
+            public_url: None,
+            allow_private_webhooks: false,
+            log_format: LogFormat::Text,
+        };
         // Commands run beside the runtime, on a thread that may wait.
         let runtime = Handle::current();
         let running = runtime.block_on(serve.start_with(registry))?;
