@@ -46,7 +46,7 @@ pub struct EntryConditions {
 /// interval covers τ at all looks at once, whichever rule moves the weights; and a level that moves over time cancels
 /// inside each stratum. Where the effect itself moves, τ is its mean over the strata by the weights w.
 ///
-/// Each of the two alone fails. Large orders are rare: a variant that a bandit starves has few of them, then both its
+/// Neither of the two is right by itself. Large orders are rare: a variant that a bandit starves has few of them, then both its
 /// mean and its own variance are too low, and it is called worse too often. The shared variance is that of the favored
 /// variant, which is too low where less is better. How far V goes toward the shared one depends on how little is known
 /// of the own: where all rewards are alike, as for rates, it follows from the mean, and counts for half at 25 rewards.
