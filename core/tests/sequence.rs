@@ -53,6 +53,7 @@ struct SequenceCase {
 #[derive(Deserialize)]
 struct CellRecord {
     n: f64,
+    n_nonzero: f64,
     mean: f64,
     squares: f64,
 }
@@ -87,7 +88,10 @@ fn differences_are_those_of_the_units() {
     for case in golden.cases {
         println!("{}", case.name);
         let cells = |cells: &Vec<CellRecord>| {
-            let cells = cells.iter().map(|record| cell(record.n, record.mean, record.squares));
+            let cells = cells.iter().map(|record| Cell {
+                n_nonzero: record.n_nonzero,
+                ..cell(record.n, record.mean, record.squares)
+            });
             stratum(&cells.collect::<Vec<_>>())
         };
         let strata: Vec<Stratum> = case.strata.iter().map(cells).collect();

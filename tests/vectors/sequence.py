@@ -16,6 +16,7 @@ import scipy
 from scipy.optimize import brentq
 
 PRIOR_UNITS = 100
+PRIOR_REWARDS = 25
 
 
 def shrunk(squares, freedom, overall):
@@ -26,8 +27,15 @@ def squares(values):
     return float(numpy.var(values) * len(values))
 
 
+def doubt_of(values):
+    rewards = values[values != 0]
+    spread = float(numpy.mean(rewards**2) / numpy.mean(rewards) ** 2)
+    needed = PRIOR_REWARDS * spread**4
+    return needed / (needed + len(rewards))
+
+
 def variances(strata):
-    """V of each side, with a variance of its own or a shared one, whichever sum is larger; and the weights."""
+    """V of each side, between that of its own variance and, if it is larger, of a shared one; and the weights."""
     both = [stratum for stratum in strata if all(len(values) for values in stratum)]
     weights = [len(k) * len(j) / (len(k) + len(j)) for k, j in both]
     overall = []
@@ -43,8 +51,9 @@ def variances(strata):
             own[side] += weight**2 * variance / len(cell)
         freedom = len(stratum[0]) + len(stratum[1]) - 2
         shared += weight * shrunk(squares(stratum[0]) + squares(stratum[1]), freedom, shared_overall)
-    larger = max(1.0, shared / sum(own))
-    return both, weights, [larger * variance for variance in own]
+    doubt = max(doubt_of(numpy.concatenate([stratum[side] for stratum in strata])) for side in range(2))
+    widened = 1 + doubt * max(0.0, shared / sum(own) - 1)
+    return both, weights, [widened * variance for variance in own]
 
 
 def case(name, strata, alpha, planned):
@@ -73,8 +82,15 @@ def case(name, strata, alpha, planned):
         "alpha": alpha,
         "planned": planned,
         "strata": [
-            [{"n": len(v), "mean": float(numpy.mean(v)) if len(v) else 0.0, "squares": squares(v) if len(v) else 0.0}
-             for v in stratum]
+            [
+                {
+                    "n": len(values),
+                    "n_nonzero": int(numpy.count_nonzero(values)),
+                    "mean": float(numpy.mean(values)) if len(values) else 0.0,
+                    "squares": squares(values) if len(values) else 0.0,
+                }
+                for values in stratum
+            ]
             for stratum in strata
         ],
         "estimate": k - j,
@@ -91,12 +107,13 @@ def main():
     rate = lambda n, p: (rng.random(n) < p).astype(float)
     orders = lambda n, p: numpy.where(rng.random(n) < p, numpy.round(rng.lognormal(8.5, 1.2, n)), 0.0)
     normal = lambda n, mean, sd: rng.normal(mean, sd, n) if n else numpy.array([])
+    missing = [(normal(a, 5, 2), normal(b, 4, 2)) for a, b in ((30, 0), (0, 9), (80, 1), (50, 60))]
     cases = [
         case("rates, even", [(rate(500, p * 1.2), rate(500, p)) for p in (0.05, 0.08, 0.04)], 0.05, 2000.0),
         case("rates, one starved", [(rate(950, 0.05), rate(n, 0.05)) for n in (50, 40, 60)], 0.0125, 5000.0),
         case("orders, one starved", [(orders(n, 0.1), orders(900, 0.1)) for n in (300, 100, 50)], 0.05, 2000.0),
         case("favored and less noisy", [(normal(900, 9, 1), normal(100, 10, 4)) for _ in range(3)], 0.05, 300.0),
-        case("missing in places", [(normal(a, 5, 2), normal(b, 4, 2)) for a, b in ((30, 0), (0, 9), (80, 1), (50, 60))], 0.025, 100.0),
+        case("missing in places", missing, 0.025, 100.0),
         case("control about zero", [(normal(200, 1, 2), normal(200, 0.01, 2)) for _ in range(2)], 0.05, 200.0),
         case("losses", [(normal(200, -3, 2), normal(200, -4, 2)) for _ in range(2)], 0.05, 200.0),
     ]

@@ -7,6 +7,8 @@ use super::strata::Stratum;
 
 /// How many units the variance of a variant over all strata counts as in each stratum.
 const PRIOR_UNITS: f64 = 100.0;
+/// From how many rewards, all alike, a variant's own variance counts for half.
+const PRIOR_REWARDS: f64 = 25.0;
 
 /// How large an experiment is meant to become: where its intervals are tightest. To be named before the data is seen,
 /// and never changed by what the variants do.
@@ -36,18 +38,22 @@ pub struct EntryConditions {
 /// With n units, means ȳ and variances s² of one unit in stratum b:
 ///
 /// - `D_b = ȳ_k − ȳ_j`, weighted by `w_b = n_k n_j / (n_k + n_j)`;
-/// - the estimate is `Σ w D / Σ w`, and V the larger of `Σ w² (s²_k/n_k + s²_j/n_j)`, where each variant has its own
-///   variance, and `Σ w s²`, where both share one;
+/// - the estimate is `Σ w D / Σ w`, and V is `Σ w² (s²_k/n_k + s²_j/n_j)`, where each variant has its own variance, or
+///   lies between that and `Σ w s²`, where both share one, if the latter is larger;
 /// - the radius is `bound(V)/Σ w` with a boundary that is tightest at the planned V.
 ///
 /// `Σ w (D − τ)` is a martingale given the assignments, because weights follow from earlier strata only. So the
 /// interval covers τ at all looks at once, whichever rule moves the weights; and a level that moves over time cancels
 /// inside each stratum. Where the effect itself moves, τ is its mean over the strata by the weights w.
 ///
-/// V is the larger of two because each fails alone. Large orders are rare: a variant that a bandit starves has few of
-/// them, then both its mean and its own variance are too low, and it is called worse too often. The shared variance is
-/// that of the favored variant, which is too low where less is better. With even weights the two are the same. A
-/// variance in a stratum is shrunk toward that over all strata, which counts as 100 units.
+/// Neither of the two is right by itself. Large orders are rare: a variant that a bandit starves has few of them, then both its
+/// mean and its own variance are too low, and it is called worse too often. The shared variance is that of the favored
+/// variant, which is too low where less is better. How far V goes toward the shared one depends on how little is known
+/// of the own: where all rewards are alike, as for rates, it follows from the mean, and counts for half at 25 rewards.
+/// The relative variance of s² is `E y⁴/(E y²)²/m` for m rewards y, which is `r⁴/m` for log-normal ones, with
+/// `r = E y²/(E y)²`; so it takes r⁴ times as many. With even weights the two are the same.
+///
+/// A variance in a stratum is shrunk toward that over all strata, which counts as 100 units.
 ///
 /// The clock of the boundary is Σ w, which depends on assignments only: V* is the planned Σ w times V/Σ w. So 150
 /// times the data is 150 times the interval.
@@ -128,8 +134,10 @@ impl Difference {
         }
         let total = difference.weight;
         let separate = difference.variance();
+        let doubt = [k, j].map(|variant_idx| doubt(strata, variant_idx)).into_iter().fold(0.0, f64::max);
         let larger = if 0.0 < separate { (pooled / separate).max(1.0) } else { 1.0 };
-        difference.sides.iter_mut().for_each(|side| side.variance *= larger / (total * total));
+        let widened = 1.0 + doubt * (larger - 1.0);
+        difference.sides.iter_mut().for_each(|side| side.variance *= widened / (total * total));
         let varies = 0.0 < difference.variance();
         (0 < difference.strata && varies).then_some(difference)
     }
@@ -254,4 +262,14 @@ impl Variance {
 fn within_strata(strata: &[Stratum], variant_idx: usize) -> Variance {
     let cells = strata.iter().map(|stratum| Variance::of(&stratum.cell(variant_idx)));
     cells.fold(Variance::default(), |all, own| Variance::of_both([all, own]))
+}
+
+/// How little is known of a variant's own variance, from 0 to 1.
+fn doubt(strata: &[Stratum], variant_idx: usize) -> f64 {
+    let cells = strata.iter().map(|stratum| stratum.cell(variant_idx));
+    let all = cells.fold(Cell::default(), |all, cell| all.merged(&cell));
+    let total = all.n * all.mean;
+    let spread = all.n_nonzero * (all.squares + total * all.mean) / (total * total);
+    let needed = PRIOR_REWARDS * spread.max(1.0).powi(4);
+    if needed.is_finite() { needed / (needed + all.n_nonzero) } else { 1.0 }
 }
