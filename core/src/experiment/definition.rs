@@ -11,7 +11,8 @@ use std::collections::HashSet;
 
 /// The longest attribution window: ten years, in seconds.
 const WINDOW_S_MAX: i64 = 10 * 366 * 86_400;
-const METRICS_MAX: usize = 20;
+/// The most metrics that an experiment reports beside the one that decides, and the most guardrails.
+pub const METRICS_MAX: usize = 20;
 const CHANNELS_MAX: usize = 20;
 const FACTORS_MAX: usize = 8;
 /// The longest past of a unit that counts: 90 days, in seconds.

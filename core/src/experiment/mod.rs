@@ -7,7 +7,9 @@ mod metric_choice;
 mod variant;
 
 pub use automation::{Automation, OnHarm, OnWinner};
-pub use definition::{Definition, ExclusionGroup, ExposureSource, Fault, Schedule, Stickiness, UnitKind};
+pub use definition::{
+    Definition, ExclusionGroup, ExposureSource, Fault, METRICS_MAX, Schedule, Stickiness, UnitKind,
+};
 pub use lifecycle::{Action, IllegalTransition, Status};
 pub use metric_choice::MetricChoice;
 pub use variant::{Absence, Variant};

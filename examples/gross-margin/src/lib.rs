@@ -65,7 +65,8 @@ impl Metric for GrossMargin {
         )
         .unit(Unit::CurrencyMinor)
         .window_days(14)
-        .cap(0.999);
+        .cap(0.999)
+        .beside("revenue_per_visitor, aov, conversion");
 
     fn create(settings: Settings) -> Result<Self> {
         let Settings { amount, costs, otherwise, line_cost, resells } = settings;

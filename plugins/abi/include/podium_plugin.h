@@ -31,7 +31,7 @@ extern "C" {
 #define PODIUM_ABI_MAJOR 1
 
 // The minor version of this contract: how far its structs have grown.
-#define PODIUM_ABI_MINOR 0
+#define PODIUM_ABI_MINOR 1
 
 // The most accumulators that one event may add to.
 #define PODIUM_K_MAX 8
@@ -306,6 +306,11 @@ typedef struct {
     podium_observe_fn observe;
     // Turns sums into values. THREAD: any, several at a time.
     podium_value_fn value;
+    // Ids of metrics that are shown beside this one where it decides, because it does not say by itself who is better;
+    // with a comma between them, may be empty. One that nobody offers is left out. Since minor version 1.
+    //
+    // OWNERSHIP: the plugin. LIFETIME: the process. THREAD: any.
+    podium_str beside;
 } podium_metric;
 
 // What surrounds one call of a channel.

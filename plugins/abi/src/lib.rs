@@ -44,7 +44,7 @@ pub const MAGIC: u32 = 0x3144_4f50;
 pub const ABI_MAJOR: u16 = 1;
 
 /// The minor version of this contract: how far its structs have grown.
-pub const ABI_MINOR: u16 = 0;
+pub const ABI_MINOR: u16 = 1;
 
 /// The name of the exported function, an [`EntryFn`].
 pub const ENTRY_SYMBOL: &str = "podium_plugin_entry_v1";

@@ -1,7 +1,7 @@
 //! Metrics: events in, numbers out.
 
 use crate::growable::Growable;
-use crate::text::ErrorText;
+use crate::text::{ErrorText, Str};
 use core::ffi::c_void;
 
 /// The values of one field, a row for each event.
@@ -109,9 +109,14 @@ pub struct Metric {
     pub observe: Option<ObserveFn>,
     /// Turns sums into values. THREAD: any, several at a time.
     pub value: Option<ValueFn>,
+    /// Ids of metrics that are shown beside this one where it decides, because it does not say by itself who is better;
+    /// with a comma between them, may be empty. One that nobody offers is left out. Since minor version 1.
+    ///
+    /// OWNERSHIP: the plugin. LIFETIME: the process. THREAD: any.
+    pub beside: Str,
 }
 
-// SAFETY: `repr(C)`; numbers and optional functions are valid as zeros; the size comes first.
+// SAFETY: `repr(C)`; numbers, optional functions and texts are valid as zeros; the size comes first.
 unsafe impl Growable for Metric {
     const BASE_SIZE: usize = 72;
 }

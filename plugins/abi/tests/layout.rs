@@ -76,7 +76,7 @@ fn structs(lines: &mut Vec<String>) {
     layout!(lines, Batch as "podium_batch" { struct_size, n_columns, n, event, time_ms, columns });
     layout!(lines, Metric as "podium_metric" {
         struct_size, revision, k, kind, unit, direction, posterior, reserved, window_s, cap_quantile, fields, observe,
-        value,
+        value, beside,
     });
     layout!(lines, Component as "podium_component" {
         struct_size, kind, id, title, description, config_schema, metric, channel, create, destroy,

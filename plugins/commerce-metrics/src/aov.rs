@@ -34,7 +34,8 @@ impl Metric for Aov {
         )
         .unit(Unit::CurrencyMinor)
         .window_days(14)
-        .cap(0.999);
+        .cap(0.999)
+        .beside("revenue_per_visitor, conversion");
 
     fn create(settings: Settings) -> Result<Self> {
         amount::check(&settings.amount)?;

@@ -17,7 +17,8 @@ impl Metric for NetRevenue {
         .unit(Unit::CurrencyMinor)
         .posterior(Posterior::LognormalHurdle)
         .window_days(14)
-        .cap(0.999);
+        .cap(0.999)
+        .beside("aov, conversion");
 
     fn create(settings: AmountSettings) -> Result<Self> {
         amount::check(&settings.amount)?;

@@ -172,6 +172,8 @@ unsafe fn metric(component: &Component, id: String, plugin: &PluginInfo) -> Resu
     };
     // SAFETY: the component's texts are constant.
     let [title, description, config_schema] = unsafe { texts(component, &id) }?;
+    // SAFETY: constant, too, or empty in a plugin of minor version 0.
+    let beside = unsafe { text(metric.beside, "list of metrics to show beside", TEXT_LEN_MAX) }?;
     let info = MetricInfo {
         id,
         title,
@@ -186,6 +188,7 @@ unsafe fn metric(component: &Component, id: String, plugin: &PluginInfo) -> Resu
         posterior: Posterior::from_code(metric.posterior),
         window_s: metric.window_s,
         cap_quantile: (cap != 0.0).then_some(cap),
+        beside: beside.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect(),
         revision: metric.revision,
         k: metric.k as usize,
     };

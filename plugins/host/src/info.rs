@@ -151,6 +151,8 @@ pub struct MetricInfo {
     pub window_s: i64,
     /// At which quantile unit sums are capped, above 0.5 and at most 1; `None`: not capped.
     pub cap_quantile: Option<f64>,
+    /// Metrics that are shown beside it where it decides, because it does not say by itself who is better.
+    pub beside: Vec<String>,
     /// Goes up when the same event gives other numbers.
     pub revision: u32,
     /// Accumulators per unit, 1 to 8.

@@ -127,6 +127,7 @@ fn plain_metric(info: &MetricInfo) -> MetricInfo {
         description: String::new(),
         plugin_version: String::new(),
         file: PathBuf::new(),
+        beside: Vec::new(),
         ..info.clone()
     }
 }

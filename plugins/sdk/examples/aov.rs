@@ -14,7 +14,8 @@ impl Metric for Aov {
         .description("Money per order.")
         .unit(Unit::CurrencyMinor)
         .window_days(14)
-        .cap(0.999);
+        .cap(0.999)
+        .beside("revenue_per_visitor");
     fn create(config: Config) -> Result<Self> {
         Ok(Self(config))
     }

@@ -81,6 +81,7 @@ pub fn metric<M: Metric>() -> Component {
         fields: Some(entry::fields::<M>),
         observe: Some(entry::observe::<M>),
         value: Some(entry::value::<M>),
+        beside: Str::from_static(info.beside),
     };
     Component {
         struct_size: size_of::<Component>() as u32,

@@ -59,6 +59,7 @@ pub struct MetricInfo {
     pub(crate) posterior: Posterior,
     pub(crate) window_s: i64,
     pub(crate) cap_quantile: f64,
+    pub(crate) beside: &'static str,
     pub(crate) revision: u32,
 }
 
@@ -123,6 +124,13 @@ impl MetricInfo {
         Self { cap_quantile: quantile, ..self }
     }
 
+    /// Names metrics, with a comma between them, that are shown beside this one where it decides, because it does not say
+    /// by itself who is better. They get the same settings if they have such, and the same window.
+    #[must_use]
+    pub const fn beside(self, ids: &'static str) -> Self {
+        Self { beside: ids, ..self }
+    }
+
     /// Says which edition this is. Raise it when the same event gives other numbers: the server then adds
     /// everything up again from its log.
     #[must_use]
@@ -141,6 +149,7 @@ impl MetricInfo {
             posterior: Posterior::Normal,
             window_s: DEFAULT_WINDOW_S,
             cap_quantile: 0.0,
+            beside: "",
             revision: 1,
         }
     }

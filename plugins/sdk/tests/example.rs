@@ -18,6 +18,8 @@ fn the_example_loads_and_keeps_every_law() {
     assert_eq!((info.plugin_id.as_str(), info.plugin_version.as_str()), ("com.example.aov", "0.1.0"));
     assert_eq!((info.k, info.window_s, info.cap_quantile, info.revision), (2, 14 * 86_400, Some(0.999), 1));
 
+    assert_eq!(info.beside, ["revenue_per_visitor"]);
+
     let subject = Subject::new(&registry, "aov", r#"{"amount": "total"}"#).unwrap();
     for law in Law::ALL {
         assert_eq!(subject.check(law), Ok(()));

@@ -64,6 +64,8 @@ pub(crate) async fn goal_metrics(app: Shared, http: HttpRequest) -> Result<HttpR
             "unit": engine::unit(info),
             "direction": engine::direction(info),
             "window_s": info.window_s,
+            "cap": info.cap_quantile,
+            "beside": info.beside,
             "plugin": info.plugin_id,
             "plugin_version": info.plugin_version,
             "file": file_name(&info.file),

@@ -6,13 +6,9 @@ use crate::delivery::RenderError;
 use crate::engine::{MetricUnusable, instantiate};
 use crate::store::weights::StoredWeights;
 use crate::store::{StoreError, experiments, weights};
-use podium_core::experiment::{Definition, Experiment, Fault, MetricChoice, Status, Variant};
+use podium_core::experiment::{Definition, Experiment, Fault, METRICS_MAX, MetricChoice, Status, Variant};
 use podium_core::id::{ExperimentId, ExperimentKey};
 use podium_core::money::Currency;
-
-/// The three figures of an order. None says by itself who earns more, so whoever asks for money sees all of them.
-const MONEY: [&str; 2] = ["revenue_per_visitor", "aov"];
-const BUYING: &str = "conversion";
 
 /// Why an experiment was not registered.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +57,7 @@ impl App {
         by: &Actor,
     ) -> Result<Experiment, RegisterError> {
         let _editing = self.edits.lock().await;
-        let definition = self.with_money(self.checked_draft(definition).await?).await;
+        let definition = self.with_beside(self.checked_draft(definition).await?).await;
         if experiments::find(self.store.writer(), key.as_str(), None).await?.is_some() {
             return Err(RegisterError::KeyTaken(key.to_string()));
         }
@@ -76,7 +72,7 @@ impl App {
         by: &Actor,
     ) -> Result<Experiment, RegisterError> {
         let _editing = self.edits.lock().await;
-        let definition = self.with_money(self.checked_draft(definition).await?).await;
+        let definition = self.with_beside(self.checked_draft(definition).await?).await;
         self.insert((former.key.clone(), former.version + 1), definition, by).await
     }
 
@@ -139,19 +135,18 @@ impl App {
         Ok(experiment)
     }
 
-    /// Puts order value, revenue per visitor and conversion beside each other where one of the first two decides. What
-    /// is added counts the same amount over the same window, as far as it has such settings.
-    async fn with_money(&self, mut definition: Definition) -> Definition {
+    /// Adds what the primary metric wants to be shown beside it. What is added has the same settings over the same
+    /// window, as far as it has such settings.
+    async fn with_beside(&self, mut definition: Definition) -> Definition {
         let primary = definition.primary_metric.clone();
-        if !MONEY.contains(&primary.metric.as_str()) {
-            return definition;
-        }
-        for id in MONEY.into_iter().chain([BUYING]) {
-            if definition.metrics().any(|choice| choice.metric == id) {
+        let info = self.published.registry.find(&primary.metric);
+        for id in info.into_iter().flat_map(|info| &info.beside) {
+            if METRICS_MAX <= definition.secondary_metrics.len()
+                || definition.metrics().any(|choice| choice.metric == *id)
+            {
                 continue;
             }
-            let same =
-                MetricChoice { metric: id.to_owned(), margin: None, direction: None, ..primary.clone() };
+            let same = MetricChoice { metric: id.clone(), margin: None, direction: None, ..primary.clone() };
             let plain = MetricChoice { config: serde_json::Map::new(), ..same.clone() };
             for choice in [same, plain] {
                 if self.check_metric(&choice, definition.currency).await.is_ok() {

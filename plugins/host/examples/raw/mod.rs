@@ -46,6 +46,7 @@ impl Parts {
             fields: Some(fields),
             observe: Some(observe),
             value: Some(value),
+            beside: Str::EMPTY,
         };
         let component = Component {
             struct_size: size_of::<Component>() as u32,

@@ -115,6 +115,11 @@ struct Metric {
     direction: Direction,
     /// How long after its first exposure a unit's events count, in seconds; 0 if an experiment should say.
     window_s: i64,
+    /// The quantile of the values that are not zero above which values are capped; none where nothing is.
+    #[schema(required = true)]
+    cap: Option<f64>,
+    /// Metrics that are shown beside it where it decides, because it does not say by itself who is better.
+    beside: Vec<String>,
     /// The plugin's id.
     plugin: String,
     /// The plugin's version.
