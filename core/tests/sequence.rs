@@ -168,6 +168,7 @@ fn verdicts(strata: &[Stratum], direction: Direction) -> Verdicts {
     let competes = vec![true; strata[0].cells.len()];
     Question {
         strata,
+        denominators: &[],
         direction,
         control_idx: 0,
         competes: &competes,
@@ -311,6 +312,7 @@ fn a_variant_that_is_dropped_still_counts() {
     let horizon = Horizon::even(1000.0);
     let question = |competes| Question {
         strata: &strata,
+        denominators: &[],
         direction: Direction::Increase,
         control_idx: 0,
         competes,

@@ -11,6 +11,8 @@ use crate::metric::Direction;
 pub struct Question<'a> {
     /// The units, in strata.
     pub strata: &'a [Stratum],
+    /// Of values that were linearized, the denominators of the same units; empty for means.
+    pub denominators: &'a [Stratum],
     /// Which way is better.
     pub direction: Direction,
     /// The variant that the others are held against.
@@ -130,7 +132,8 @@ impl Question<'_> {
     }
 
     fn difference(&self, pair: [usize; 2]) -> Option<Difference> {
-        Difference::of(self.strata, pair).filter(|difference| difference.meets(&self.entry))
+        let difference = Difference::over(self.strata, self.denominators, pair);
+        difference.filter(|difference| difference.meets(&self.entry))
     }
 }
 

@@ -86,9 +86,11 @@ impl MetricStratum {
         self.with_cells(Moments::denominators)
     }
 
-    /// The linearized values, for ratios: see [`Moments::linearized`].
-    pub fn linearized(&self, ratio: f64, denominator: f64) -> Stratum {
-        self.with_cells(|moments| moments.linearized(ratio, denominator))
+    /// The values y − R d, for ratios: see [`Moments::linearized`].
+    ///
+    /// - `ratio`: R.
+    pub fn linearized(&self, ratio: f64) -> Stratum {
+        self.with_cells(|moments| moments.linearized(ratio, 1.0))
     }
 
     fn with_cells(&self, cell: impl Fn(&Moments) -> Cell) -> Stratum {

@@ -196,7 +196,7 @@ impl MetricReport {
             gain_over_control: Gain::over_control(input, metric, compared),
             cap: prepared.cap,
             history: prepared.history,
-            factors: if metric.role == Role::Primary { Factors::of(definition, prepared) } else { None },
+            factors: if metric.role == Role::Primary { Factors::of(definition, metric.kind, prepared) } else { None },
             variants: variants.map(report).collect(),
         }
     }

@@ -40,6 +40,7 @@ impl Decided {
         let count = |n: i64| u32::try_from(n.max(0)).unwrap_or(u32::MAX);
         let question = Question {
             strata: if compared.usable { &prepared.strata } else { &[] },
+            denominators: &prepared.denominators,
             direction: metric.direction,
             control_idx,
             competes: &competes,

@@ -24,8 +24,11 @@ pub(super) fn warning(
     let front_idx = compared.front_idx().filter(|front_idx| *front_idx != control_idx)?;
     decided.verdicts.against_control.get(front_idx)?.as_ref()?;
     let pair = [front_idx, control_idx];
-    let (earlier, later) = prepared.strata.split_at(middle(&prepared.strata, pair));
-    let halves = [earlier, later].map(|half| Difference::of(half, pair));
+    let at = middle(&prepared.strata, pair);
+    let halves = [0..at, at..prepared.strata.len()].map(|half| {
+        let denominators = prepared.denominators.get(half.clone()).unwrap_or_default();
+        Difference::over(prepared.strata.get(half)?, denominators, pair)
+    });
     let [earlier, later] = [halves[0]?, halves[1]?];
     let entry = EntryConditions::default();
     if !(earlier.meets(&entry) && later.meets(&entry)) {

@@ -159,6 +159,38 @@ fn what_is_within_the_margin_is_over() {
     assert_eq!(report(&experiment, vec![same]).state, State::Inconclusive, "twice as long as was planned");
 }
 
+/// Orders of 40 and 44, of which the variant has half as many again.
+fn order_values() -> [VariantSums; 2] {
+    let of = |n_orders: i64, cents: f64| {
+        let half = n_orders / 2;
+        units(&[(1_000 - n_orders, 0.0, 0.0), (half, cents - 900.0, 1.0), (half, cents + 900.0, 1.0)])
+    };
+    [of(100, 4_000.0), of(150, 4_400.0)]
+}
+
+#[test]
+fn an_order_value_counts_per_order_of_its_own_variant() {
+    let experiment = experiment(&["a", "b"], AOV);
+    let stratum = MetricStratum { sums: order_values().to_vec(), ..MetricStratum::default() };
+    let report = report(&experiment, vec![figures(AOV, Role::Primary, vec![stratum; 20])]);
+    let [a, b] = &report.metrics[0].variants[..] else { panic!("two variants") };
+    let sequence = b.sequence.unwrap();
+    assert!((sequence.absolute - 400.0).abs() < 1e-9, "{sequence:?}");
+    assert!((sequence.absolute - (b.matured_value.unwrap() - a.matured_value.unwrap())).abs() < 1e-9);
+    assert!((sequence.relative.unwrap() - 0.1).abs() < 1e-12, "{sequence:?}");
+    // Halfway between the ends of both intervals, which differ by their boundaries only: 3.0 and 1.96 standard errors.
+    let lift = b.lift.unwrap();
+    let width = |low: f64, high: f64| high - low;
+    let times = width(sequence.absolute_low, sequence.absolute_high)
+        / width(lift.absolute_low.unwrap(), lift.absolute_high.unwrap());
+    assert!((1.5..1.8).contains(&times), "{times}");
+    assert!(
+        report.sentence.starts_with("“b” has a 10.0% higher average order value than “a” ("),
+        "{}",
+        report.sentence
+    );
+}
+
 #[test]
 fn the_unit_of_money_changes_no_word() {
     let jpy = crate::money::Currency::from_code("JPY").unwrap();
