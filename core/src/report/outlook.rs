@@ -6,7 +6,7 @@ use super::figures::MetricReport;
 use super::inferred::{Monthly, Outlook};
 use super::input::ReportInput;
 use super::verdict::Verdict;
-use crate::experiment::Variant;
+use crate::experiment::{Status, Variant};
 use crate::inference::power::{Aim, Baseline, Looks};
 use crate::metric::{MetricKind, ValueUnit};
 use crate::probability::Probability;
@@ -18,6 +18,8 @@ const TRAFFIC_DAYS: i64 = 7;
 /// A day, and a month of 365.25 / 12 days.
 const DAY_S: f64 = 86_400.0;
 const MONTH_DAYS: f64 = 30.4375;
+/// After so many days without a unit none are expected.
+const SILENT_DAYS: i64 = 2;
 /// After so many times its planned length a run is over.
 const OVERTIME: f64 = 1.5;
 /// Beyond so many days nobody plans.
@@ -62,16 +64,11 @@ fn one_digit(units: u64) -> u64 {
 
 impl Outlook {
     /// Looks ahead from the primary metric.
-    pub(super) fn of(
-        input: &ReportInput<'_>,
-        (compared, decided): (&Compared, &Decided),
-        run_s: i64,
-        verdict: &Verdict,
-    ) -> Self {
+    pub(super) fn of(input: &ReportInput<'_>, decided: &Decided, run_s: i64, verdict: &Verdict) -> Self {
         let units_per_day = units_per_day(input, run_s);
         let days_left = units_per_day
-            .filter(|_| verdict.winner.is_none())
-            .and_then(|units_per_day| days_left(input, (compared, decided), run_s, units_per_day))
+            .filter(|units_per_day| 0.0 < *units_per_day && verdict.winner.is_none() && still_comes(input))
+            .and_then(|units_per_day| days_left(input, decided, run_s, units_per_day))
             .filter(|days| *days <= DAYS_MAX);
         Self { planned_units: decided.planned_units, units_per_day, days_left }
     }
@@ -83,7 +80,7 @@ impl Outlook {
     }
 }
 
-/// Units a day over the last whole days, without the first and the present one where there are others.
+/// Units a day over the whole days before the last unit came, without the first day where there are others.
 fn units_per_day(input: &ReportInput<'_>, run_s: i64) -> Option<f64> {
     let (first, last) = (input.daily_units.first()?.0, input.daily_units.last()?.0);
     let whole = first + 1..last;
@@ -99,31 +96,20 @@ fn units_per_day(input: &ReportInput<'_>, run_s: i64) -> Option<f64> {
     Some(units as f64 / n_days)
 }
 
-/// Days until the variant in front would be a winner, if it stays as far in front: the longest of the comparisons with
-/// the others, the window of the last units, and what is left of the shortest run.
-fn days_left(
-    input: &ReportInput<'_>,
-    (compared, decided): (&Compared, &Decided),
-    run_s: i64,
-    units_per_day: f64,
-) -> Option<f64> {
-    let front_idx = compared.front_idx()?;
-    let control_idx = input.experiment.definition.control_idx();
-    // Against the control where another is in front, else against every other one.
-    let pairs = decided.verdicts.against_control.iter().enumerate();
-    let competes = |idx: usize| compared.variants.get(idx).is_some_and(|variant| variant.competes);
-    let compared_with = pairs.filter_map(|(variant_idx, pair)| {
-        let counts = if front_idx == control_idx { competes(variant_idx) } else { variant_idx == front_idx };
-        pair.filter(|_| counts)
-    });
-    let mut days: f64 = 0.0;
-    for pair in compared_with {
-        days = days.max(pair.progress.days_until(pair.estimate.abs(), units_per_day)?);
-    }
-    let window_days = input.metrics.first().map_or(0.0, |metric| metric.window_s as f64 / DAY_S);
+/// Whether units come: the run goes on, and there was one within the last whole days.
+fn still_comes(input: &ReportInput<'_>) -> bool {
+    let last = input.daily_units.last().map(|(day, _)| *day);
+    let goes_on = input.experiment.status == Status::Running;
+    goes_on && last.is_some_and(|last| input.now.day() <= last + SILENT_DAYS)
+}
+
+/// Days until the variant in front would be a winner, if it stays as far in front, and until the shortest run is over.
+///
+/// The window takes no days of its own: each day as many units mature as come.
+fn days_left(input: &ReportInput<'_>, decided: &Decided, run_s: i64, units_per_day: f64) -> Option<f64> {
+    let days = decided.units_left? / units_per_day;
     let run_left = (input.rules.run_s_min - run_s).max(0) as f64 / DAY_S;
-    let left = if 0.0 < days { days + window_days } else { days };
-    Some(left.max(run_left)).filter(|left| 0.0 < *left)
+    Some(days.max(run_left)).filter(|left| 0.0 < *left)
 }
 
 impl Monthly {
