@@ -25,7 +25,7 @@ pub struct Monthly {
     pub metric: String,
     /// Units a month, by the traffic of the run, if all were served.
     pub units: f64,
-    /// The amount, in minor units.
+    /// The amount, in minor units. Positive is good: where less is better, it is what is saved.
     pub value: f64,
     /// The lower end, by the interval that holds at all looks.
     pub low: f64,

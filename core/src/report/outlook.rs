@@ -8,7 +8,7 @@ use super::input::ReportInput;
 use super::verdict::Verdict;
 use crate::experiment::{Status, Variant};
 use crate::inference::power::{Aim, Baseline, Looks};
-use crate::metric::{MetricKind, ValueUnit};
+use crate::metric::{Direction, MetricKind, ValueUnit};
 use crate::probability::Probability;
 
 /// Units of each variant that a run is planned for where nothing is said of what matters.
@@ -114,7 +114,7 @@ fn days_left(input: &ReportInput<'_>, decided: &Decided, run_s: i64, units_per_d
 
 impl Monthly {
     /// What the winner should bring: by the primary metric if that counts money per unit, else by the first metric
-    /// that does, if its interval is above nothing.
+    /// that does, if its interval is above nothing. Where less of it is better, what is saved is what it brings.
     pub(super) fn of(
         input: &ReportInput<'_>,
         metrics: &[MetricReport],
@@ -128,17 +128,21 @@ impl Monthly {
         };
         let (metric_idx, metric) = metrics.iter().enumerate().find(|(_, metric)| is_money(metric))?;
         let sequence = metric.variants.get(winner_idx)?.sequence?;
+        let (value, low, high) = match metric.direction {
+            Direction::Increase => (sequence.absolute, sequence.absolute_low, sequence.absolute_high),
+            Direction::Decrease => (-sequence.absolute, -sequence.absolute_high, -sequence.absolute_low),
+        };
         // Someone else's metric need not have moved.
-        let is_known = metric_idx == 0 || 0.0 < sequence.absolute_low;
+        let is_known = metric_idx == 0 || 0.0 < low;
         let served = definition.traffic;
         let units = outlook.units_per_day? * MONTH_DAYS / if 0.0 < served { served } else { 1.0 };
         is_known.then(|| Self {
             variant: winner.clone(),
             metric: metric.metric.clone(),
             units,
-            value: units * sequence.absolute,
-            low: units * sequence.absolute_low,
-            high: units * sequence.absolute_high,
+            value: units * value,
+            low: units * low,
+            high: units * high,
         })
     }
 }

@@ -3,6 +3,7 @@
 mod gain;
 mod health;
 mod laws;
+mod less_is_better;
 mod outlook;
 mod reference;
 mod sentences;
@@ -37,6 +38,8 @@ const AOV: Goal = Goal {
 };
 const RPV: Goal =
     Goal { id: "revenue_per_visitor", title: "Revenue per visitor", kind: MetricKind::Mean, ..AOV };
+const COST: Goal =
+    Goal { id: "returns", title: "Returned value per visitor", direction: Direction::Decrease, ..RPV };
 const CTR: Goal = Goal {
     id: "click_through",
     title: "Click-through rate",

@@ -66,7 +66,7 @@ pub(super) struct Monthly {
     metric: String,
     /// Units a month, by the traffic of the run, if all were served.
     units: f64,
-    /// The amount, in minor units.
+    /// The amount, in minor units. Positive is good: where less is better, it is what is saved.
     value: f64,
     /// The lower end, by the interval that holds at all looks.
     low: f64,
