@@ -45,7 +45,7 @@ impl Report {
         let wears_off = primary.zip(prepared.first()).and_then(|((compared, decided), prepared)| {
             novelty::warning(input, prepared, (compared, decided))
         });
-        let health = health::health(input, &decided, (run_s, sample_ratio), wears_off);
+        let health = health::health(input, (&prepared, &decided), (run_s, sample_ratio), wears_off);
         let telling = Telling {
             input,
             variants: &variants,

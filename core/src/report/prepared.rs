@@ -13,6 +13,8 @@ use crate::quotient::quotient;
 pub(super) struct Prepared {
     /// The matured sums of each variant, capped.
     pub(super) sums: Vec<VariantSums>,
+    /// Whether values should be cut off and could not be: the largest ones are too many, or do not fit the sums.
+    pub(super) is_uncapped: bool,
     /// Where values were cut off.
     pub(super) cap: Option<Cap>,
     /// What the units' past took off the noise.
@@ -35,9 +37,12 @@ impl Prepared {
         let mut strata = metric.strata.clone();
         let quantile = metric.cap_quantile;
         let caps = metric.kind != MetricKind::Proportion;
-        // A tail that does not fit leaves the sums as they are.
-        let capped = caps.then(|| cap::cap(&mut strata, &metric.tail, metric.n_nonzero, quantile).ok());
-        let cap = capped.flatten().flatten();
+        // A tail that does not fit leaves the sums as they are; a reader is warned.
+        let capped = caps.then(|| cap::cap(&mut strata, &metric.tail, metric.n_nonzero, quantile));
+        let (is_uncapped, cap) = match capped.transpose() {
+            Ok(cap) => (false, cap.flatten()),
+            Err(_) => (true, None),
+        };
         let mut sums = vec![VariantSums::default(); metric.variants.len()];
         for stratum in &strata {
             for (sum, own) in sums.iter_mut().zip(&stratum.sums) {
@@ -56,6 +61,7 @@ impl Prepared {
         let n_history: i64 =
             strata.iter().flat_map(|stratum| &stratum.history).map(|history| history.n).sum();
         Self {
+            is_uncapped,
             cap: cap.map(|cap| Cap { quantile, value: cap.value, units: cap.n_capped }),
             history: adjusted.as_ref().map(|adjusted| History {
                 span_s: metric.choice.history_span_s(),
