@@ -38,7 +38,8 @@ pub(super) struct Verdict {
     harmful: Vec<Key>,
     /// Guardrails that are breached, each by one variant.
     breaches: Vec<Breach>,
-    /// What keeps a verdict from being spoken; with any of these all else is empty, but for breaches.
+    /// What keeps a verdict from being spoken; with any of these all else is empty, but for breaches, which only
+    /// `sample_ratio` keeps back.
     withheld: Vec<Withheld>,
 }
 
