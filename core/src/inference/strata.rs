@@ -3,6 +3,7 @@
 use super::moments::{Cell, Moments};
 use crate::metric::VariantSums;
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// The units of one stratum for one metric, by variant in the order of the definition.
 ///
@@ -23,7 +24,7 @@ pub struct MetricStratum {
 /// What the units of a variant that have a history did before and after their first exposure: x is the metric's
 /// numerator over a span that ends with the first exposure, y the numerator in the attribution window. Units without
 /// a history are not in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HistorySums {
     /// Units with a history.
     pub n: i64,
