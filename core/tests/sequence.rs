@@ -168,6 +168,7 @@ fn verdicts(strata: &[Stratum], direction: Direction) -> Verdicts {
     let competes = vec![true; strata[0].cells.len()];
     Question {
         strata,
+        denominators: &[],
         direction,
         control_idx: 0,
         competes: &competes,
@@ -311,6 +312,7 @@ fn a_variant_that_is_dropped_still_counts() {
     let horizon = Horizon::even(1000.0);
     let question = |competes| Question {
         strata: &strata,
+        denominators: &[],
         direction: Direction::Increase,
         control_idx: 0,
         competes,
@@ -324,4 +326,27 @@ fn a_variant_that_is_dropped_still_counts() {
     close(dropped.alpha_each, 0.025, 1e-12);
     assert_eq!(all.against_control, dropped.against_control);
     assert!(all.against_control[2].is_some_and(|pair| pair.is_worse()));
+}
+
+#[test]
+fn a_winner_beats_a_control_that_was_taken_out_too() {
+    let winner = |control: f64| {
+        let strata =
+            vec![stratum(&[cell(900.0, control, 90.0), cell(900.0, 1.0, 90.0), cell(900.0, 0.2, 90.0)]); 2];
+        let horizon = Horizon::even(1000.0);
+        let question = Question {
+            strata: &strata,
+            denominators: &[],
+            direction: Direction::Increase,
+            control_idx: 0,
+            competes: &[false, true, true],
+            alpha: 0.05,
+            horizon: &horizon,
+            entry: EntryConditions::default(),
+            level: 0.0,
+        };
+        question.verdicts().winner_idx
+    };
+    assert_eq!(winner(0.5), Some(1));
+    assert_eq!(winner(1.0), None, "or five in a hundred would not be all that is ever announced for nothing");
 }

@@ -1,9 +1,11 @@
 //! Whether the intervals of the sequence hold the truth at all looks at once: for two to ten variants, whatever the
 //! metric, whoever moves the weights, and however the level moves.
 
+use podium_core::inference::boundary::Boundary;
 use podium_core::metric::Direction;
+use rand_distr::{Distribution, StandardNormal};
 
-use crate::estimate::{Estimate, is_full, n_repetitions, repeat};
+use crate::estimate::{Estimate, generator, is_full, n_repetitions, repeat};
 use crate::shop::{ALPHA, Level, Look, Metric, Shop, Split};
 
 /// How many standard errors of its estimate a coverage may lie below what is promised.
@@ -96,4 +98,43 @@ fn differences_are_covered_where_less_is_better() {
     let metrics = [Metric::Conversion(0.05), Metric::Revenue(0.05), Metric::OrderValue(0.05)];
     let less = |shop| Shop { factor: 0.8, direction: Direction::Decrease, ..shop };
     check(shops(&metrics, &[3], &[Level::Rising]).into_iter().map(less), 40);
+}
+
+/// How often a sum ever crosses the boundary of whichever plan lets it cross most easily at the time, of all plans from a
+/// part of what is planned to as many times that.
+fn crossed(times: f64) -> Estimate {
+    const N_LOOKS: i32 = 300;
+    const N_PLANS: i32 = 20;
+    let plan = |idx: i32| Boundary::tuned(ALPHA, times.powf(2.0 * f64::from(idx) / f64::from(N_PLANS) - 1.0));
+    let plans: Vec<Boundary> = (0..=N_PLANS).map(plan).collect();
+    // From the first look to ten times what is planned, evenly in the logarithm.
+    let looks: Vec<(f64, f64)> = (1..=N_LOOKS)
+        .map(|look| {
+            let variance = 10.0 * 4000_f64.powf(f64::from(look - N_LOOKS) / f64::from(N_LOOKS));
+            (variance, plans.iter().map(|plan| plan.bound(variance)).fold(f64::INFINITY, f64::min))
+        })
+        .collect();
+    let [crossed] = repeat(n_repetitions(4000), |seed| {
+        let mut rng = generator(seed);
+        let (mut sum, mut so_far) = (0.0, 0.0);
+        let crosses = looks.iter().any(|&(variance, bound)| {
+            let step: f64 = StandardNormal.sample(&mut rng);
+            sum += step * (variance - so_far).sqrt();
+            so_far = variance;
+            bound <= f64::abs(sum)
+        });
+        [f64::from(u8::from(crosses))]
+    });
+    crossed
+}
+
+#[test]
+fn a_plan_that_moves_within_half_and_twice_announces_nothing_false() {
+    let [fixed, moved, free] = [1.0, 2.0, 1e4].map(crossed);
+    println!(
+        "crossed in a run of ten times the plan: {fixed}, with a plan that moves {moved}, with any {free}"
+    );
+    let slack = |crossed: Estimate| MARGIN * crossed.standard_error;
+    assert!(fixed.mean <= ALPHA + slack(fixed) && moved.mean <= ALPHA + slack(moved), "{fixed}, {moved}");
+    assert!(ALPHA + slack(free) < free.mean, "{free}: no plan would be needed");
 }

@@ -61,6 +61,8 @@ pub(crate) struct Shop {
     pub(crate) level: Level,
     /// How much better the last one is: 1 if it is like the others.
     pub(crate) factor: f64,
+    /// How many times as often its shoppers order, where order value is measured.
+    pub(crate) orders: f64,
     pub(crate) units_per_variant: u64,
     /// What it was planned for, as a part of what it becomes.
     pub(crate) planned: f64,
@@ -72,8 +74,10 @@ pub(crate) struct Shop {
 pub(crate) struct Look {
     pub(crate) kind: MetricKind,
     pub(crate) strata: Vec<Stratum>,
+    /// The denominators, for ratios.
+    denominators: Vec<Stratum>,
     /// The same strata with each unit at its true mean.
-    pub(crate) truth: Vec<Stratum>,
+    truth: Vec<Vec<Moments>>,
     /// What was taken off all values.
     pub(crate) level: f64,
     pub(crate) sums: Vec<VariantSums>,
@@ -91,7 +95,7 @@ impl Metric {
     }
 
     /// Shoppers at a level, and the mean numerator and denominator of a unit.
-    fn shoppers(self, level: f64, factor: f64) -> (Shoppers, [f64; 2]) {
+    fn shoppers(self, level: f64, factor: f64, orders: f64) -> (Shoppers, [f64; 2]) {
         let rate = |rate: f64| Probability::new(rate).unwrap();
         let ordering = |share: f64, amount: f64, log_sd: f64| {
             let cap = (MEDIAN_ORDER * (CAP_Z * log_sd).exp()) as u32;
@@ -108,7 +112,7 @@ impl Metric {
             }
             // A rising level is one of larger baskets too.
             Self::OrderValue(share) => {
-                let share = share * level;
+                let share = share * level * orders;
                 let shoppers = ordering(share, factor * level.sqrt(), 1.0).per_order();
                 let mean = shoppers.mean();
                 (shoppers, [share * mean, share])
@@ -176,6 +180,7 @@ impl Shop {
             split,
             level,
             factor: 1.0,
+            orders: 1.0,
             units_per_variant: 10_000,
             planned: 1.0,
             direction,
@@ -223,31 +228,38 @@ impl Shop {
 
     fn shoppers(&self, part: f64) -> (Vec<Shoppers>, Vec<[f64; 2]>) {
         let level = self.level.at(part);
-        let factor = |variant_idx: usize| if variant_idx + 1 == self.n_variants { self.factor } else { 1.0 };
-        (0..self.n_variants).map(|variant_idx| self.metric.shoppers(level, factor(variant_idx))).unzip()
+        let shoppers = |variant_idx: usize| {
+            let is_last = variant_idx + 1 == self.n_variants;
+            let (factor, orders) = if is_last { (self.factor, self.orders) } else { (1.0, 1.0) };
+            self.metric.shoppers(level, factor, orders)
+        };
+        (0..self.n_variants).map(shoppers).unzip()
     }
 
     fn look(&self, seen: &[Vec<Moments>], truth: &[Vec<Moments>], sums: Vec<VariantSums>) -> Look {
         let kind = self.metric.kind();
-        let mut pooled = VariantSums::default();
-        for own in &sums {
-            pooled.merge(own);
-        }
+        let is_ratio = kind == MetricKind::Ratio;
         let ratio = |sums: &VariantSums| if sums.d == 0 { 0.0 } else { sums.y as f64 / sums.d as f64 };
-        let level = if kind == MetricKind::Ratio { ratio(&sums[0]) } else { 0.0 };
-        let denominator = pooled.d as f64 / pooled.n as f64;
-        let cell = |moments: &Moments| match kind {
-            MetricKind::Ratio => moments.linearized(level, denominator),
-            _ => moments.numerators(),
-        };
-        let strata = |of: &[Vec<Moments>]| {
+        let level = if is_ratio { ratio(&sums[0]) } else { 0.0 };
+        let strata = |cell: &dyn Fn(&Moments) -> Cell| {
             let stratum =
                 |cells: &Vec<Moments>| Stratum { shares: None, cells: cells.iter().map(cell).collect() };
-            of.iter().map(stratum).collect()
+            seen.iter().map(stratum).collect()
         };
+        let value =
+            |moments: &Moments| if is_ratio { moments.linearized(level, 1.0) } else { moments.numerators() };
         let planned_units = self.planned * (self.units_per_variant * self.n_variants as u64) as f64;
         let direction = self.direction;
-        Look { kind, strata: strata(seen), truth: strata(truth), level, sums, planned_units, direction }
+        Look {
+            kind,
+            strata: strata(&value),
+            denominators: if is_ratio { strata(&Moments::denominators) } else { Vec::new() },
+            truth: truth.to_vec(),
+            level,
+            sums,
+            planned_units,
+            direction,
+        }
     }
 }
 
@@ -262,8 +274,18 @@ fn add(strata: &mut Vec<Vec<Moments>>, cells: Vec<Moments>, within: bool) {
 impl Look {
     /// What the sequence says.
     pub(crate) fn verdicts(&self) -> Verdicts {
+        self.verdicts_over(&self.denominators)
+    }
+
+    /// What it would say if all ratios were held against one denominator, that of all variants.
+    pub(crate) fn verdicts_over_one(&self) -> Verdicts {
+        self.verdicts_over(&[])
+    }
+
+    fn verdicts_over(&self, denominators: &[Stratum]) -> Verdicts {
         Question {
             strata: &self.strata,
+            denominators,
             direction: self.direction,
             control_idx: 0,
             competes: &vec![true; self.sums.len()],
@@ -286,16 +308,18 @@ impl Look {
 
     /// The true mean of a variant and of the control, over the strata as the sequence weighs them.
     pub(crate) fn true_means(&self, variant_idx: usize) -> [f64; 2] {
-        let (mut means, mut total) = ([0.0; 2], 0.0);
+        let mut sums = [[0.0; 2]; 2];
         for stratum in &self.truth {
-            let cells = [stratum.cell(variant_idx), stratum.cell(0)];
-            let weight = cells[0].n * cells[1].n / (cells[0].n + cells[1].n);
+            let sides = [stratum[variant_idx], stratum[0]];
+            let weight = sides[0].n * sides[1].n / (sides[0].n + sides[1].n);
             if 0.0 < weight {
-                total += weight;
-                (0..2).for_each(|side| means[side] += weight * cells[side].mean);
+                for ([y, d], side) in sums.iter_mut().zip(sides) {
+                    *y += weight * side.y;
+                    *d += weight * side.d;
+                }
             }
         }
-        means.map(|mean| mean / total + self.level)
+        sums.map(|[y, d]| y / d)
     }
 
     /// All units of a variant together, as if the level never moved.

@@ -3,6 +3,7 @@
 //! Beside the sequence stand two rules that are often used: a chance to be best of 95 %, and an interval made to be
 //! looked at once. They must fail where the sequence holds.
 
+use podium_core::inference::evidence::Verdicts;
 use podium_core::metric::Direction;
 use podium_core::posterior::Posteriors;
 
@@ -23,7 +24,10 @@ fn alike(metric: Metric, split: Split, n_variants: usize) -> Shop {
 }
 
 fn sequence_announces(look: &Look) -> bool {
-    let verdicts = look.verdicts();
+    is_any(&look.verdicts())
+}
+
+fn is_any(verdicts: &Verdicts) -> bool {
     let pairs = verdicts.against_control.iter().flatten();
     let any = pairs.fold(false, |any, pair| any || pair.is_better() || pair.is_worse());
     any || verdicts.winner_idx.is_some()
@@ -149,4 +153,32 @@ fn a_plan_that_was_wrong_announces_nothing_false() {
             assert!(sequence.mean <= at_most(ALPHA, n), "{shop}, {planned}: {sequence}");
         }
     }
+}
+
+/// Orders of one variant are as large as those of the other, but twice as many, or half.
+#[test]
+fn more_orders_are_not_larger_ones() {
+    println!(
+        "order values alike: share of experiments that ever announce something, by how often the variant orders"
+    );
+    let n = n_repetitions(100);
+    let mut worst_over_one = 0.0_f64;
+    for split in [Split::Fixed, Split::Thompson] {
+        for orders in [2.0, 0.5] {
+            let shop = Shop { orders, ..alike(ORDER_VALUE, split, 2) };
+            let [sequence, over_one] = repeat(n, |seed| {
+                let mut announced = [false; 2];
+                shop.run(seed, |look| {
+                    announced[0] = announced[0] || sequence_announces(look);
+                    announced[1] = announced[1] || is_any(&look.verdicts_over_one());
+                    announced != [true; 2]
+                });
+                announced.map(|announced| f64::from(u8::from(announced)))
+            });
+            println!("{shop} | {orders:3} times | {sequence} | over one denominator {over_one}");
+            assert!(sequence.mean <= at_most(ALPHA, n), "{shop}: {sequence}");
+            worst_over_one = worst_over_one.max(over_one.mean);
+        }
+    }
+    assert!(at_most(ALPHA, n) < worst_over_one, "one denominator would do: {worst_over_one}");
 }

@@ -11,6 +11,8 @@ use crate::metric::Direction;
 pub struct Question<'a> {
     /// The units, in strata.
     pub strata: &'a [Stratum],
+    /// Of values that were linearized, the denominators of the same units; empty for means.
+    pub denominators: &'a [Stratum],
     /// Which way is better.
     pub direction: Direction,
     /// The variant that the others are held against.
@@ -35,12 +37,14 @@ pub struct Question<'a> {
 /// are worse. Where variants differ, at most a share α ever names a winner that is not one, since such a one would have
 /// to beat the truly best at α/(K−1).
 ///
-/// K counts every variant that ever had a unit, so that dropping a variant for its data sharpens nothing.
+/// K counts the variants that compete, the control, and every other that ever had a unit, so that dropping a variant for
+/// its data sharpens nothing. A variant that joins later makes K larger from then on; what was announced before at a
+/// smaller K adds to the share α: where two variants become three, about half of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdicts {
     /// The error probability of each interval.
     pub alpha_each: f64,
-    /// The variant that is better than every other that competes.
+    /// The variant that is better than every other that competes, and than the control.
     pub winner_idx: Option<usize>,
     /// Each variant against the control, in variant order; none for the control, and until there is enough to compare.
     pub against_control: Vec<Option<Pair>>,
@@ -61,8 +65,6 @@ pub struct Pair {
     pub log_e: f64,
     /// The logarithm of the e-value of "the variant is not better".
     pub log_e_better: f64,
-    /// How far the comparison has come.
-    pub progress: Progress,
     direction: Direction,
 }
 
@@ -70,13 +72,31 @@ impl Question<'_> {
     /// Answers it from what is known now.
     pub fn verdicts(&self) -> Verdicts {
         let n_variants = self.n_variants();
-        let alpha_each = self.alpha / n_variants.saturating_sub(1).max(1) as f64;
+        let alpha_each = self.alpha_each(n_variants);
         let compare = |variant_idx: usize| self.against_control(variant_idx, alpha_each, n_variants);
         Verdicts {
             alpha_each,
             winner_idx: self.winner_idx(alpha_each, n_variants),
             against_control: (0..self.competes.len()).map(compare).collect(),
         }
+    }
+
+    /// How many units more, all variants together, until a variant is a winner if its differences stay as they are: the
+    /// most that any comparison with the others takes. 0 if it is one; none where there is not enough to compare it, or
+    /// where it is behind one of them.
+    pub fn units_until_winner(&self, variant_idx: usize) -> Option<f64> {
+        let n_variants = self.n_variants();
+        let units_until = |rival_idx: usize| {
+            let progress =
+                self.progress([variant_idx, rival_idx], self.alpha_each(n_variants), n_variants)?;
+            let estimate = progress.difference.estimate();
+            progress.units_until(if self.direction == Direction::Increase { estimate } else { -estimate })
+        };
+        self.rivals(variant_idx).map(units_until).try_fold(0.0, |most: f64, units| Some(most.max(units?)))
+    }
+
+    fn alpha_each(&self, n_variants: usize) -> f64 {
+        self.alpha / n_variants.saturating_sub(1).max(1) as f64
     }
 
     /// How many variants are or were in it.
@@ -90,13 +110,11 @@ impl Question<'_> {
     }
 
     fn against_control(&self, variant_idx: usize, alpha_each: f64, n_variants: usize) -> Option<Pair> {
-        let pair = [variant_idx, self.control_idx];
         if variant_idx == self.control_idx {
             return None;
         }
-        let difference = self.difference(pair)?;
-        let boundary = self.horizon.boundary(alpha_each, n_variants, pair);
-        let n_units = self.strata.iter().map(Stratum::n).sum();
+        let Progress { difference, boundary, .. } =
+            self.progress([variant_idx, self.control_idx], alpha_each, n_variants)?;
         let better = match self.direction {
             Direction::Increase => difference,
             Direction::Decrease => difference.reversed(),
@@ -108,29 +126,34 @@ impl Question<'_> {
             lift_interval: difference.lift_interval(&boundary, self.level),
             log_e: difference.log_e(&boundary),
             log_e_better: better.log_e_above(&boundary),
-            progress: Progress { difference, boundary, n_units },
             direction: self.direction,
         })
     }
 
     fn winner_idx(&self, alpha_each: f64, n_variants: usize) -> Option<usize> {
-        let competing: Vec<usize> =
-            (0..self.competes.len()).filter(|&variant_idx| self.competes[variant_idx]).collect();
         let beats = |pair: [usize; 2]| {
-            let boundary = self.horizon.boundary(alpha_each, n_variants, pair);
-            self.difference(pair).is_some_and(|difference| {
-                let interval = difference.interval(&boundary);
-                toward_better(self.direction, interval).is_above_zero()
-            })
+            self.progress(pair, alpha_each, n_variants).is_some_and(
+                |Progress { difference, boundary, .. }| {
+                    toward_better(self.direction, difference.interval(&boundary)).is_above_zero()
+                },
+            )
         };
-        let beats_all =
-            |&k: &usize| competing.iter().filter(|&&other_idx| other_idx != k).all(|&j| beats([k, j]));
-        let contested = 1 < competing.len();
-        competing.iter().copied().find(beats_all).filter(|_| contested)
+        let competing = || (0..self.competes.len()).filter(|&variant_idx| self.competes[variant_idx]);
+        let contested = 1 < competing().count();
+        competing().find(|&k| self.rivals(k).all(|j| beats([k, j]))).filter(|_| contested)
     }
 
-    fn difference(&self, pair: [usize; 2]) -> Option<Difference> {
-        Difference::of(self.strata, pair).filter(|difference| difference.meets(&self.entry))
+    /// The variants that one must beat to win: the others that compete, and the control even where it was taken out.
+    fn rivals(&self, variant_idx: usize) -> impl Iterator<Item = usize> {
+        let counts = move |idx: &usize| *idx == self.control_idx || self.competes[*idx];
+        (0..self.competes.len()).filter(counts).filter(move |idx| *idx != variant_idx)
+    }
+
+    fn progress(&self, pair: [usize; 2], alpha_each: f64, n_variants: usize) -> Option<Progress> {
+        let difference = Difference::over(self.strata, self.denominators, pair)?;
+        let boundary = self.horizon.boundary(alpha_each, n_variants, pair);
+        let n_units = self.strata.iter().map(Stratum::n).sum();
+        difference.meets(&self.entry).then_some(Progress { difference, boundary, n_units })
     }
 }
 

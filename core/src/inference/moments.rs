@@ -69,6 +69,12 @@ impl Cell {
         }
     }
 
+    /// The same units, each with so many times its value.
+    #[must_use]
+    pub fn times(&self, factor: f64) -> Self {
+        Self { mean: factor * self.mean, squares: factor * factor * self.squares, ..*self }
+    }
+
     /// The variance of one unit's value, over n − 1; none below two units.
     pub fn variance(&self) -> Option<f64> {
         (1.0 < self.n).then(|| self.squares / (self.n - 1.0))

@@ -294,13 +294,6 @@ impl Progress {
         Some(self.n_units * large.exp_m1())
     }
 
-    /// The days until then, the windows of as many units having passed each day as units come; none as for
-    /// [`Self::units_until`], and if nobody comes.
-    pub fn days_until(&self, radius: f64, units_per_day: f64) -> Option<f64> {
-        let days = self.units_until(radius)? / units_per_day;
-        (0.0 < units_per_day && days.is_finite()).then_some(days)
-    }
-
     /// Half the width of the interval once there are so many times the units.
     fn radius_after(&self, growth: f64) -> f64 {
         let (variance, weight) = (self.difference.variance(), self.difference.weight());

@@ -109,17 +109,35 @@ impl Horizon {
 
 impl Difference {
     /// Compares variant k with variant j; none where no stratum has units of both.
-    pub fn of(strata: &[Stratum], [k, j]: [usize; 2]) -> Option<Self> {
-        let overall = [k, j].map(|variant_idx| within_strata(strata, variant_idx));
+    pub fn of(strata: &[Stratum], pair: [usize; 2]) -> Option<Self> {
+        Self::over(strata, &[], pair)
+    }
+
+    /// Compares the ratios of variant k and variant j, whose values were linearized around a ratio R: each side counts
+    /// per its own mean denominator `Σ w d̄ / Σ w`, so that the estimate is `Σ w ȳ_k / Σ w d̄_k − Σ w ȳ_j / Σ w d̄_j`,
+    /// whatever R was, with the variance of the delta method.
+    ///
+    /// Over a denominator that both share, a variant with more orders would be held against the control's error as if
+    /// the control had as many: its order value would be called different too often, and by too much.
+    ///
+    /// - `denominators`: the denominators of the same units; empty for values that count per unit.
+    /// - returns: none also where the denominators of a side are not positive.
+    pub fn over(strata: &[Stratum], denominators: &[Stratum], pair: [usize; 2]) -> Option<Self> {
+        let scales = scales(strata, denominators, pair)?;
+        let cells = |stratum: &Stratum| [0, 1].map(|at: usize| stratum.cell(pair[at]).times(scales[at]));
+        Self::between(&strata.iter().map(cells).collect::<Vec<_>>())
+    }
+
+    fn between(strata: &[[Cell; 2]]) -> Option<Self> {
+        let overall = [0, 1].map(|side_idx| within_strata(strata, side_idx));
         let together = Variance::of_both(overall);
         let mut difference = Self { strata: 0, weight: 0.0, sides: [Side::default(); 2] };
         let mut pooled = 0.0;
-        for stratum in strata {
-            let cells = [stratum.cell(k), stratum.cell(j)];
-            if !cells.iter().all(|cell| 0.0 < cell.n) {
+        for cells in strata {
+            let weight = weight(cells);
+            if weight <= 0.0 {
                 continue;
             }
-            let weight = cells[0].n * cells[1].n / (cells[0].n + cells[1].n);
             difference.strata += 1;
             difference.weight += weight;
             let own = cells.map(|cell| Variance::of(&cell));
@@ -134,7 +152,7 @@ impl Difference {
         }
         let total = difference.weight;
         let separate = difference.variance();
-        let doubt = [k, j].map(|variant_idx| doubt(strata, variant_idx)).into_iter().fold(0.0, f64::max);
+        let doubt = [0, 1].map(|side_idx| doubt(strata, side_idx)).into_iter().fold(0.0, f64::max);
         let larger = if 0.0 < separate { (pooled / separate).max(1.0) } else { 1.0 };
         let widened = 1.0 + doubt * (larger - 1.0);
         difference.sides.iter_mut().for_each(|side| side.variance *= widened / (total * total));
@@ -258,16 +276,36 @@ impl Variance {
     }
 }
 
-/// The variance of one unit of a variant around the mean of its stratum, over all strata.
-fn within_strata(strata: &[Stratum], variant_idx: usize) -> Variance {
-    let cells = strata.iter().map(|stratum| Variance::of(&stratum.cell(variant_idx)));
+/// `n_k n_j / (n_k + n_j)`; 0 where one has no units.
+fn weight([k, j]: &[Cell; 2]) -> f64 {
+    if 0.0 < k.n && 0.0 < j.n { k.n * j.n / (k.n + j.n) } else { 0.0 }
+}
+
+/// What makes a value of each side count per its mean denominator; none where that is not positive.
+fn scales(strata: &[Stratum], denominators: &[Stratum], pair: [usize; 2]) -> Option<[f64; 2]> {
+    if denominators.is_empty() {
+        return Some([1.0; 2]);
+    }
+    let (mut total, mut sums) = (0.0, [0.0; 2]);
+    for (stratum, denominators) in strata.iter().zip(denominators) {
+        let weight = weight(&pair.map(|variant_idx| stratum.cell(variant_idx)));
+        total += weight;
+        for (sum, variant_idx) in sums.iter_mut().zip(pair) {
+            *sum += weight * denominators.cell(variant_idx).mean;
+        }
+    }
+    sums.iter().all(|sum| 0.0 < *sum).then(|| sums.map(|sum| total / sum))
+}
+
+/// The variance of one unit of a side around the mean of its stratum, over all strata.
+fn within_strata(strata: &[[Cell; 2]], side_idx: usize) -> Variance {
+    let cells = strata.iter().map(|cells| Variance::of(&cells[side_idx]));
     cells.fold(Variance::default(), |all, own| Variance::of_both([all, own]))
 }
 
-/// How little is known of a variant's own variance, from 0 to 1.
-fn doubt(strata: &[Stratum], variant_idx: usize) -> f64 {
-    let cells = strata.iter().map(|stratum| stratum.cell(variant_idx));
-    let all = cells.fold(Cell::default(), |all, cell| all.merged(&cell));
+/// How little is known of a side's own variance, from 0 to 1.
+fn doubt(strata: &[[Cell; 2]], side_idx: usize) -> f64 {
+    let all = strata.iter().fold(Cell::default(), |all, cells| all.merged(&cells[side_idx]));
     let total = all.n * all.mean;
     let spread = all.n_nonzero * (all.squares + total * all.mean) / (total * total);
     let needed = PRIOR_REWARDS * spread.max(1.0).powi(4);

@@ -3,6 +3,7 @@
 use super::moments::{Cell, Moments};
 use crate::metric::VariantSums;
 use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// The units of one stratum for one metric, by variant in the order of the definition.
 ///
@@ -23,7 +24,7 @@ pub struct MetricStratum {
 /// What the units of a variant that have a history did before and after their first exposure: x is the metric's
 /// numerator over a span that ends with the first exposure, y the numerator in the attribution window. Units without
 /// a history are not in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HistorySums {
     /// Units with a history.
     pub n: i64,
@@ -86,9 +87,11 @@ impl MetricStratum {
         self.with_cells(Moments::denominators)
     }
 
-    /// The linearized values, for ratios: see [`Moments::linearized`].
-    pub fn linearized(&self, ratio: f64, denominator: f64) -> Stratum {
-        self.with_cells(|moments| moments.linearized(ratio, denominator))
+    /// The values y − R d, for ratios: see [`Moments::linearized`].
+    ///
+    /// - `ratio`: R.
+    pub fn linearized(&self, ratio: f64) -> Stratum {
+        self.with_cells(|moments| moments.linearized(ratio, 1.0))
     }
 
     fn with_cells(&self, cell: impl Fn(&Moments) -> Cell) -> Stratum {

@@ -62,7 +62,7 @@ impl UnitValue {
 ///
 /// Sums are exact integers, so adding units in any order, and taking some back, gives equal bits.
 /// They wrap around 2^127, which keeps taking back exact; no sum of real money comes near.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct VariantSums {
     /// Units, including those whose value is zero.
     pub n: i64,

@@ -38,15 +38,14 @@ impl Report {
         let sample_ratio = health::sample_ratio(input);
         let verdict = Verdict::of(input, &decided, run_s, sample_ratio);
         let primary = decided.first();
-        let outlook = primary.map_or_else(Outlook::default, |(compared, decided)| {
-            Outlook::of(input, (compared, decided), run_s, &verdict)
-        });
+        let outlook = primary
+            .map_or_else(Outlook::default, |(_, decided)| Outlook::of(input, decided, run_s, &verdict));
         let standing = primary.map(|primary| stand(input, primary, (&verdict, &outlook), run_s));
         let monthly = Monthly::of(input, &metrics, (&verdict, &outlook));
         let wears_off = primary.zip(prepared.first()).and_then(|((compared, decided), prepared)| {
             novelty::warning(input, prepared, (compared, decided))
         });
-        let health = health::health(input, &decided, (run_s, sample_ratio), wears_off);
+        let health = health::health(input, (&prepared, &decided), (run_s, sample_ratio), wears_off);
         let telling = Telling {
             input,
             variants: &variants,
@@ -196,7 +195,11 @@ impl MetricReport {
             gain_over_control: Gain::over_control(input, metric, compared),
             cap: prepared.cap,
             history: prepared.history,
-            factors: if metric.role == Role::Primary { Factors::of(definition, prepared) } else { None },
+            factors: if metric.role == Role::Primary {
+                Factors::of(definition, metric.kind, prepared)
+            } else {
+                None
+            },
             variants: variants.map(report).collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::compare::Compared;
 use super::inferred::Sequence;
-use super::input::{MetricFigures, ReportInput};
+use super::input::{MetricFigures, ReportInput, Role};
 use super::prepared::Prepared;
 use crate::inference::evidence::{Pair, Question, Verdicts};
 use crate::inference::sequence::{EntryConditions, Horizon};
@@ -25,6 +25,9 @@ pub(super) struct Decided {
     pub(super) is_equivalent: bool,
     /// Whether every variant that competes can be compared with the control.
     pub(super) is_ready: bool,
+    /// Matured units more until the variant in front wins, if it stays as far in front; none where that is not known, or
+    /// of no interest because the metric does not decide.
+    pub(super) units_left: Option<f64>,
 }
 
 impl Decided {
@@ -40,6 +43,7 @@ impl Decided {
         let count = |n: i64| u32::try_from(n.max(0)).unwrap_or(u32::MAX);
         let question = Question {
             strata: if compared.usable { &prepared.strata } else { &[] },
+            denominators: &prepared.denominators,
             direction: metric.direction,
             control_idx,
             competes: &competes,
@@ -55,6 +59,7 @@ impl Decided {
         let verdicts = question.verdicts();
         let pairs = || verdicts.against_control.iter().enumerate();
         let margin = metric.choice.margin;
+        let decides = metric.role == Role::Primary;
         let is_breach =
             |pair: &Pair| margin.map_or_else(|| pair.is_worse(), |margin| pair.is_worse_by(margin));
         let others =
@@ -64,6 +69,10 @@ impl Decided {
             |margin: f64| others().all(|pair| pair.as_ref().is_some_and(|pair| pair.is_within(margin)));
         Self {
             planned_units,
+            units_left: decides
+                .then(|| compared.front_idx())
+                .flatten()
+                .and_then(|front_idx| question.units_until_winner(front_idx)),
             sequences: pairs()
                 .map(|(_, pair)| pair.as_ref().and_then(|pair| sequence(pair, verdicts.alpha_each)))
                 .collect(),

@@ -5,20 +5,18 @@ use super::inferred::{Effect, Factors};
 use super::prepared::Prepared;
 use crate::experiment::Definition;
 use crate::inference::factorial::{self, Combination, Design, Factorial, Term};
-use crate::inference::moments::Cell;
+use crate::inference::moments::{Cell, Moments};
+use crate::metric::MetricKind;
 use crate::probability::Probability;
 
 impl Factors {
     /// The effects, if the variants have factors and enough units.
-    pub(super) fn of(definition: &Definition, prepared: &Prepared) -> Option<Self> {
-        let combinations: Vec<Combination<'_>> = definition
-            .variants
-            .iter()
-            .enumerate()
-            .map(|(variant_idx, variant)| {
-                let cells = prepared.plain.iter().map(|stratum| stratum.cell(variant_idx));
-                let cell = cells.fold(Cell::default(), |all, cell| all.merged(&cell));
-                Combination { levels: &variant.levels, cell }
+    pub(super) fn of(definition: &Definition, kind: MetricKind, prepared: &Prepared) -> Option<Self> {
+        let variants = definition.variants.iter().zip(&prepared.sums);
+        let combinations: Vec<Combination<'_>> = variants
+            .map(|(variant, sums)| Combination {
+                levels: &variant.levels,
+                cell: cell(kind, &Moments::of(sums), prepared.level),
             })
             .collect();
         let found = Factorial::of(&combinations, definition.control_idx(), Design::Fractional).ok()?;
@@ -40,6 +38,15 @@ impl Factors {
             format!("{} cannot be told from {}", term(&alias.left_out), with.join(" and "))
         });
         Some(Self { effects: of_factors.chain(of_pairs).collect(), aliased: aliased.collect() })
+    }
+}
+
+/// The units of a variant with one value each, ratios per its own mean denominator.
+fn cell(kind: MetricKind, moments: &Moments, level: f64) -> Cell {
+    match kind {
+        MetricKind::Proportion | MetricKind::Mean => moments.numerators(),
+        MetricKind::Ratio if 0.0 < moments.d => moments.linearized(level, moments.d),
+        MetricKind::Ratio => Cell::default(),
     }
 }
 

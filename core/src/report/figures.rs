@@ -113,6 +113,8 @@ pub enum WarningCode {
     Quarantine,
     /// A metric could not tell the value of some units.
     UnreadableUnits,
+    /// The largest values of a metric should be cut off, and could not be.
+    NotCapped,
     /// A ratio decides, and no amount per unit stands beside it.
     RatioAlone,
     /// Variants did not get the units that their weights say.

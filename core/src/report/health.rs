@@ -5,6 +5,7 @@ use super::decided::Decided;
 use super::figures::{Health, Warning, WarningCode};
 use super::inferred::SampleRatio;
 use super::input::{MetricFigures, ReportInput};
+use super::prepared::Prepared;
 use super::wording::{self, Words};
 use crate::experiment::Status;
 use crate::inference::sample_ratio::{self, Counted};
@@ -40,7 +41,7 @@ pub(super) fn sample_ratio(input: &ReportInput<'_>) -> Option<SampleRatio> {
 /// - `wears_off`: a warning of a lead that does.
 pub(super) fn health(
     input: &ReportInput<'_>,
-    metrics: &[(Compared, Decided)],
+    (prepared, metrics): (&[Prepared], &[(Compared, Decided)]),
     (run_s, sample_ratio): (i64, Option<SampleRatio>),
     wears_off: Option<Warning>,
 ) -> Health {
@@ -48,7 +49,7 @@ pub(super) fn health(
     let matured_units: u64 = input.exposures.iter().map(|exposures| exposures.matured).sum();
     let mut warnings = of_comparison(input, metrics);
     warnings.extend(of_traffic(input, sample_ratio));
-    warnings.extend(of_values(input));
+    warnings.extend(of_values(input, prepared));
     warnings.extend(wears_off);
     Health {
         units,
@@ -114,7 +115,7 @@ fn of_traffic(input: &ReportInput<'_>, sample_ratio: Option<SampleRatio>) -> Vec
 }
 
 /// Values that are missing, or do not say what one would read into them.
-fn of_values(input: &ReportInput<'_>) -> Vec<Warning> {
+fn of_values(input: &ReportInput<'_>, prepared: &[Prepared]) -> Vec<Warning> {
     let words = Words::of(input.experiment.definition.unit);
     let mut warnings = Vec::new();
     let mut warn = |code: WarningCode, message: String| warnings.push(Warning { code, message });
@@ -139,6 +140,14 @@ fn of_values(input: &ReportInput<'_>) -> Vec<Warning> {
             words.counted(metric.unreadable_units),
         );
         warn(WarningCode::UnreadableUnits, message);
+    }
+    for (metric, _) in input.metrics.iter().zip(prepared).filter(|(_, prepared)| prepared.is_uncapped) {
+        let message = format!(
+            "The largest values of {} could not be cut off: they are too many, or do not fit its sums. A few huge ones \
+             may decide.",
+            metric.title,
+        );
+        warn(WarningCode::NotCapped, message);
     }
     if ratio_stands_alone(input) {
         let message = format!(

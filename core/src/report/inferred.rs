@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 pub struct Outlook {
     /// Units the run is planned for, all variants together.
     pub planned_units: u64,
-    /// Units a day, over the last seven whole days; over the run where it is shorter.
+    /// Units a day, over the seven whole days before the last unit came; over the run where it is shorter.
     pub units_per_day: Option<f64>,
-    /// Days until a difference as large as the one observed would be a verdict, the window and the shortest run
-    /// included; none where there is a verdict, no traffic, or no end in sight.
+    /// Days until the variant in front wins if it stays as far in front, the shortest run included; none where there is
+    /// a winner, where the run does not go on or no unit has come for two days, before there is enough to compare, and
+    /// where no end is in sight.
     pub days_left: Option<f64>,
 }
 
@@ -24,7 +25,7 @@ pub struct Monthly {
     pub metric: String,
     /// Units a month, by the traffic of the run, if all were served.
     pub units: f64,
-    /// The amount, in minor units.
+    /// The amount, in minor units. Positive is good: where less is better, it is what is saved.
     pub value: f64,
     /// The lower end, by the interval that holds at all looks.
     pub low: f64,

@@ -130,7 +130,8 @@ pub struct MetricFigures {
     /// `variants`.
     pub strata: Vec<MetricStratum>,
     /// The largest values of units, matured or not, from the largest down: as many as
-    /// `cap_quantile` needs. Empty where nothing is capped, and where they are too many to read.
+    /// `cap_quantile` needs. Empty where nothing is capped, and where they are too many to read: nothing is capped then
+    /// either, and the report warns.
     pub tail: Vec<TailUnit>,
     /// The quantile of the values that are not zero above which values are capped: the experiment's, else the metric's
     /// own; 1 where nothing is.

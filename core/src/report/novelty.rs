@@ -8,6 +8,7 @@ use super::prepared::Prepared;
 use super::wording;
 use crate::inference::sequence::{Difference, EntryConditions};
 use crate::inference::strata::Stratum;
+use crate::metric::Direction;
 
 /// How many standard errors apart the earlier and the later difference are before anything is said: of a report read
 /// once, 1 in 370 says it for nothing.
@@ -20,12 +21,16 @@ pub(super) fn warning(
     (compared, decided): (&Compared, &Decided),
 ) -> Option<Warning> {
     let definition = &input.experiment.definition;
+    let metric = input.metrics.first()?;
     let control_idx = definition.control_idx();
     let front_idx = compared.front_idx().filter(|front_idx| *front_idx != control_idx)?;
     decided.verdicts.against_control.get(front_idx)?.as_ref()?;
     let pair = [front_idx, control_idx];
-    let (earlier, later) = prepared.strata.split_at(middle(&prepared.strata, pair));
-    let halves = [earlier, later].map(|half| Difference::of(half, pair));
+    let at = middle(&prepared.strata, pair);
+    let halves = [0..at, at..prepared.strata.len()].map(|half| {
+        let denominators = prepared.denominators.get(half.clone()).unwrap_or_default();
+        Difference::over(prepared.strata.get(half)?, denominators, pair)
+    });
     let [earlier, later] = [halves[0]?, halves[1]?];
     let entry = EntryConditions::default();
     if !(earlier.meets(&entry) && later.meets(&entry)) {
@@ -33,7 +38,10 @@ pub(super) fn warning(
     }
     let (first, last) = (earlier.estimate(), later.estimate());
     let error = (earlier.variance() + later.variance()).sqrt();
-    let fades = last.abs() < first.abs() || (first < 0.0) != (last < 0.0);
+    let fades = match metric.direction {
+        Direction::Increase => last < first,
+        Direction::Decrease => first < last,
+    };
     if !fades || (first - last).abs() < APART * error {
         return None;
     }

@@ -13,6 +13,8 @@ use crate::quotient::quotient;
 pub(super) struct Prepared {
     /// The matured sums of each variant, capped.
     pub(super) sums: Vec<VariantSums>,
+    /// Whether values should be cut off and could not be: the largest ones are too many, or do not fit the sums.
+    pub(super) is_uncapped: bool,
     /// Where values were cut off.
     pub(super) cap: Option<Cap>,
     /// What the units' past took off the noise.
@@ -22,9 +24,11 @@ pub(super) struct Prepared {
     /// The strata themselves, capped.
     capped: Vec<MetricStratum>,
     /// One value a unit, for figures of single variants; ratios are linearized around the control's.
-    pub(super) plain: Vec<Stratum>,
+    plain: Vec<Stratum>,
     /// One value a unit, for differences between variants: adjusted by the past where that is worth something.
     pub(super) strata: Vec<Stratum>,
+    /// The denominators of the same units, for ratios; empty for means.
+    pub(super) denominators: Vec<Stratum>,
 }
 
 impl Prepared {
@@ -33,22 +37,31 @@ impl Prepared {
         let mut strata = metric.strata.clone();
         let quantile = metric.cap_quantile;
         let caps = metric.kind != MetricKind::Proportion;
-        // A tail that does not fit leaves the sums as they are.
-        let capped = caps.then(|| cap::cap(&mut strata, &metric.tail, metric.n_nonzero, quantile).ok());
-        let cap = capped.flatten().flatten();
+        // A tail that does not fit leaves the sums as they are; a reader is warned.
+        let capped = caps.then(|| cap::cap(&mut strata, &metric.tail, metric.n_nonzero, quantile));
+        let (is_uncapped, cap) = match capped.transpose() {
+            Ok(cap) => (false, cap.flatten()),
+            Err(_) => (true, None),
+        };
         let mut sums = vec![VariantSums::default(); metric.variants.len()];
         for stratum in &strata {
             for (sum, own) in sums.iter_mut().zip(&stratum.sums) {
                 sum.merge(own);
             }
         }
-        let (plain, level) = univariate(metric.kind, &strata, &sums, control_idx);
-        let adjusts = metric.kind != MetricKind::Ratio && 0 < metric.choice.history_span_s();
+        let level = level(metric.kind, &sums, control_idx);
+        let is_ratio = metric.kind == MetricKind::Ratio;
+        let one_value = |own: &MetricStratum| if is_ratio { own.linearized(level) } else { own.numerators() };
+        let plain: Vec<Stratum> = strata.iter().map(one_value).collect();
+        let denominators =
+            if is_ratio { strata.iter().map(MetricStratum::denominators).collect() } else { Vec::new() };
+        let adjusts = !is_ratio && 0 < metric.choice.history_span_s();
         let adjusted = adjusts.then(|| history::adjust(&strata)).flatten();
         let adjusted = adjusted.filter(history::Adjusted::is_worth_mentioning);
         let n_history: i64 =
             strata.iter().flat_map(|stratum| &stratum.history).map(|history| history.n).sum();
         Self {
+            is_uncapped,
             cap: cap.map(|cap| Cap { quantile, value: cap.value, units: cap.n_capped }),
             history: adjusted.as_ref().map(|adjusted| History {
                 span_s: metric.choice.history_span_s(),
@@ -57,6 +70,7 @@ impl Prepared {
             }),
             strata: adjusted.map_or_else(|| plain.clone(), |adjusted| adjusted.strata),
             capped: strata,
+            denominators,
             level,
             sums,
             plain,
@@ -99,24 +113,16 @@ impl Prepared {
     }
 }
 
-/// One value a unit.
-fn univariate(
-    kind: MetricKind,
-    strata: &[MetricStratum],
-    sums: &[VariantSums],
-    control_idx: usize,
-) -> (Vec<Stratum>, f64) {
+/// What values are linearized around: the control's ratio, or that of all where it has none; 0 for means.
+fn level(kind: MetricKind, sums: &[VariantSums], control_idx: usize) -> f64 {
     if kind != MetricKind::Ratio {
-        return (strata.iter().map(MetricStratum::numerators).collect(), 0.0);
-    }
-    let mut pooled = VariantSums::default();
-    for own in sums {
-        pooled.merge(own);
+        return 0.0;
     }
     let of_control = sums.get(control_idx).and_then(|own| quotient(own.y, own.d));
-    let ratio = of_control.or_else(|| quotient(pooled.y, pooled.d)).unwrap_or(0.0);
-    let denominator = quotient(pooled.d, i128::from(pooled.n)).filter(|denominator| 0.0 < *denominator);
-    denominator.map_or_else(Default::default, |denominator| {
-        (strata.iter().map(|stratum| stratum.linearized(ratio, denominator)).collect(), ratio)
-    })
+    let of_all = || {
+        let mut pooled = VariantSums::default();
+        sums.iter().for_each(|own| pooled.merge(own));
+        quotient(pooled.y, pooled.d)
+    };
+    of_control.or_else(of_all).unwrap_or(0.0)
 }

@@ -21,9 +21,11 @@ pub struct Verdict {
     pub better: Vec<VariantKey>,
     /// Variants that are worse than the control.
     pub harmful: Vec<VariantKey>,
-    /// Guardrails that are breached, each by one variant.
+    /// Guardrails that are breached, each by one variant: of experiments whose variants are equal, at most 5 % for each
+    /// guardrail that there is, and fewer where it has a margin.
     pub breaches: Vec<Breach>,
-    /// What keeps a verdict from being spoken; with any of these all else is empty, but for breaches.
+    /// What keeps a verdict from being spoken; with any of these all else is empty, but for breaches, which only
+    /// [`Withheld::SampleRatio`] keeps back.
     pub withheld: Vec<Withheld>,
 }
 
@@ -43,9 +45,10 @@ pub struct Breach {
 pub enum Withheld {
     /// The primary metric has no figures: it is not loaded, or its sums contradict each other.
     Metric,
-    /// Some variant has too few matured units or rewards, or there are too few strata.
+    /// Some variant that may still be served, or the control, has too few matured units or rewards, or they share too
+    /// few strata.
     TooFew,
-    /// The run is shorter than it must be.
+    /// The run is shorter than it must be, from the first exposure to the latest event of those exposed.
     ShortRun,
     /// Variants did not get the units that their weights say.
     SampleRatio,

@@ -10,10 +10,10 @@ use crate::allocation::{
     AllocationError, AllocationInput, Allocator, AllocatorConfig, ArmState, ArmStratum, Weights, next_weights,
 };
 use crate::inference::evidence::Question;
-use crate::inference::moments::Moments;
 use crate::inference::sequence::{EntryConditions, Horizon};
-use crate::inference::strata::Stratum;
+use crate::inference::strata::{MetricStratum, Stratum};
 use crate::metric::{Direction, MetricKind, VariantSums};
+use crate::quotient::quotient;
 
 const ALPHA: f64 = 0.05;
 
@@ -228,10 +228,11 @@ impl<'a> Run<'a> {
     /// Announces a winner if there is one.
     fn look(&mut self, day: u32) {
         let trial = self.trial;
-        let (strata, level) = self.strata();
+        let (strata, denominators, level) = self.strata();
         let competes = vec![true; trial.shoppers.len()];
         let question = Question {
             strata: &strata,
+            denominators: &denominators,
             direction: trial.direction,
             control_idx: trial.control_idx,
             competes: &competes,
@@ -246,28 +247,22 @@ impl<'a> Run<'a> {
         self.winner = Some((day, winner_idx));
     }
 
-    /// What is known, ready to be compared, and the ratio that values were linearized around.
-    fn strata(&self) -> (Vec<Stratum>, f64) {
-        let mut totals = vec![VariantSums::default(); self.arms.len()];
-        for stratum in &self.known {
-            totals.iter_mut().zip(&stratum.sums).for_each(|(total, sums)| total.merge(sums));
+    /// What is known, ready to be compared; for ratios the denominators, and what values were linearized around.
+    fn strata(&self) -> (Vec<Stratum>, Vec<Stratum>, f64) {
+        let known = self.known.iter().zip(&self.origins).map(|(known, (_, weights))| MetricStratum {
+            shares: Some(weights.as_slice().to_vec()),
+            sums: known.sums.clone(),
+            ..MetricStratum::default()
+        });
+        if self.trial.kind != MetricKind::Ratio {
+            return (known.map(|stratum| stratum.numerators()).collect(), Vec::new(), 0.0);
         }
-        let pooled = totals.iter().map(Moments::of).reduce(|all, one| all.merged(&one)).unwrap_or_default();
-        let control = Moments::of(&totals[self.trial.control_idx]);
-        let ratio = if 0.0 < control.d { control.y / control.d } else { 0.0 };
-        let linear = self.trial.kind == MetricKind::Ratio && 0.0 < pooled.d;
-        let stratum = |(known, (_, weights)): (&ArmStratum, &(f64, Weights))| {
-            let cell = |sums: &VariantSums| {
-                let moments = Moments::of(sums);
-                if linear { moments.linearized(ratio, pooled.d) } else { moments.numerators() }
-            };
-            Stratum {
-                shares: Some(weights.as_slice().to_vec()),
-                cells: known.sums.iter().map(cell).collect(),
-            }
-        };
-        let strata = self.known.iter().zip(&self.origins).map(stratum).collect();
-        (strata, if linear { ratio } else { 0.0 })
+        let mut control = VariantSums::default();
+        self.known.iter().for_each(|stratum| control.merge(&stratum.sums[self.trial.control_idx]));
+        let ratio = quotient(control.y, control.d).unwrap_or(0.0);
+        let (strata, denominators) =
+            known.map(|stratum| (stratum.linearized(ratio), stratum.denominators())).unzip();
+        (strata, denominators, ratio)
     }
 
     fn outcome(&self) -> Outcome {

@@ -116,7 +116,10 @@ impl Tale<'_> {
         };
         let is_more = 0.0 <= sequence.absolute;
         let (amount, range) = amount_and_range(Style::of(metric), &sequence, is_more);
-        let is_earned = metric.kind == MetricKind::Mean && metric.unit == ValueUnit::CurrencyMinor;
+        // What should be less is a cost.
+        let is_earned = metric.kind == MetricKind::Mean
+            && metric.unit == ValueUnit::CurrencyMinor
+            && metric.direction == Direction::Increase;
         let compared = if is_earned {
             let more = if is_more { "more" } else { "less" };
             format!("{name} earns {amount} {more} per {} than {control}", self.words.one)

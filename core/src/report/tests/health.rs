@@ -47,3 +47,30 @@ fn a_day_unlike_the_others_is_pointed_at() {
     assert!(!bursts(&mut input, &[30, 32, 31, 900, 29]), "too few to matter");
     assert!(!bursts(&mut input, &[300, 1_400, 290]), "too few days to know what is usual");
 }
+
+#[test]
+fn values_that_should_be_cut_off_and_cannot_be_are_pointed_at() {
+    use crate::inference::strata::TailUnit;
+    let experiment = experiment(&["a", "b"], RPV);
+    let mut figures = figures(RPV, Role::Primary, strata(2, &[40.0, 42.0]));
+    (figures.cap_quantile, figures.n_nonzero) = (0.999, 1_600);
+    let found = |figures: &MetricFigures| {
+        let report = Report::of(&input(&experiment, vec![figures.clone()]));
+        let cap = report.metrics[0].cap.map(|cap| cap.value);
+        (report.health.warnings.iter().any(|warning| warning.code == WarningCode::NotCapped), cap)
+    };
+    assert_eq!(found(&figures), (true, None), "the largest values are not there");
+    let unit = TailUnit {
+        stratum_idx: Some(0),
+        variant_idx: 1,
+        numerator: 108,
+        denominator: 1,
+        past: crate::inference::strata::Past::Empty,
+    };
+    figures.tail = vec![unit; 3];
+    assert_eq!(found(&figures), (false, Some(108)));
+    figures.tail[0] = TailUnit { stratum_idx: Some(9), numerator: 900, ..unit };
+    assert_eq!(found(&figures), (true, None), "in a stratum that is not there");
+    figures.cap_quantile = 1.0;
+    assert_eq!(found(&figures), (false, None), "nothing is asked for");
+}

@@ -3,6 +3,8 @@
 mod gain;
 mod health;
 mod laws;
+mod less_is_better;
+mod outlook;
 mod reference;
 mod sentences;
 mod verdicts;
@@ -36,6 +38,8 @@ const AOV: Goal = Goal {
 };
 const RPV: Goal =
     Goal { id: "revenue_per_visitor", title: "Revenue per visitor", kind: MetricKind::Mean, ..AOV };
+const COST: Goal =
+    Goal { id: "returns", title: "Returned value per visitor", direction: Direction::Decrease, ..RPV };
 const CTR: Goal = Goal {
     id: "click_through",
     title: "Click-through rate",
@@ -120,6 +124,41 @@ fn input(experiment: &Experiment, metrics: Vec<MetricFigures>) -> ReportInput<'_
 fn rate(successes: i64, n: i64) -> VariantSums {
     let y = i128::from(successes);
     VariantSums { n, n_nonzero: successes, y, d: i128::from(n), yy: y, yd: y, dd: i128::from(n) }
+}
+
+/// So many strata of 1,000 units a variant, each with these means and two in five units not zero.
+fn strata(n_strata: usize, means: &[f64]) -> Vec<MetricStratum> {
+    let sums: Vec<VariantSums> = means
+        .iter()
+        .map(|mean| {
+            let reward = (mean / 0.4).round();
+            units(&[(200, reward - 3.0, 1.0), (200, reward + 3.0, 1.0), (600, 0.0, 1.0)])
+        })
+        .collect();
+    let stratum = MetricStratum { sums, shares: None, ..MetricStratum::default() };
+    vec![stratum; n_strata]
+}
+
+fn figures(goal: Goal, role: Role, strata: Vec<MetricStratum>) -> MetricFigures {
+    let n_variants = strata[0].sums.len();
+    let mut sums = vec![VariantSums::default(); n_variants];
+    for stratum in &strata {
+        for (sum, own) in sums.iter_mut().zip(&stratum.sums) {
+            sum.merge(own);
+        }
+    }
+    MetricFigures { strata, ..metric(goal, role, &sums) }
+}
+
+/// A report after twenty days with 1,000 units each.
+fn report(experiment: &Experiment, metrics: Vec<MetricFigures>) -> Report {
+    let mut input = input(experiment, metrics);
+    input.daily_units = (0..20).map(|day| (day, 1_000)).collect();
+    Report::of(&input)
+}
+
+fn keys(keys: &[VariantKey]) -> Vec<&str> {
+    keys.iter().map(VariantKey::as_str).collect()
 }
 
 /// The sums of so many units of each value.

@@ -1,41 +1,6 @@
 //! What is decided, what is withheld, and what is said of it.
 
 use super::*;
-use crate::inference::strata::MetricStratum;
-
-/// So many strata of 1,000 units a variant, each with these means and two in five units not zero.
-fn strata(n_strata: usize, means: &[f64]) -> Vec<MetricStratum> {
-    let sums: Vec<VariantSums> = means
-        .iter()
-        .map(|mean| {
-            let reward = (mean / 0.4).round();
-            units(&[(200, reward - 3.0, 1.0), (200, reward + 3.0, 1.0), (600, 0.0, 1.0)])
-        })
-        .collect();
-    let stratum = MetricStratum { sums, shares: None, ..MetricStratum::default() };
-    vec![stratum; n_strata]
-}
-
-fn figures(goal: Goal, role: Role, strata: Vec<MetricStratum>) -> MetricFigures {
-    let n_variants = strata[0].sums.len();
-    let mut sums = vec![VariantSums::default(); n_variants];
-    for stratum in &strata {
-        for (sum, own) in sums.iter_mut().zip(&stratum.sums) {
-            sum.merge(own);
-        }
-    }
-    MetricFigures { strata, ..metric(goal, role, &sums) }
-}
-
-fn report(experiment: &Experiment, metrics: Vec<MetricFigures>) -> Report {
-    let mut input = input(experiment, metrics);
-    input.daily_units = (0..20).map(|day| (day, 1_000)).collect();
-    Report::of(&input)
-}
-
-fn keys(keys: &[VariantKey]) -> Vec<&str> {
-    keys.iter().map(VariantKey::as_str).collect()
-}
 
 #[test]
 fn a_variant_that_is_better_than_every_other_one_wins() {
@@ -159,6 +124,38 @@ fn what_is_within_the_margin_is_over() {
     assert_eq!(report(&experiment, vec![same]).state, State::Inconclusive, "twice as long as was planned");
 }
 
+/// Orders of 40 and 44, of which the variant has half as many again.
+fn order_values() -> [VariantSums; 2] {
+    let of = |n_orders: i64, cents: f64| {
+        let half = n_orders / 2;
+        units(&[(1_000 - n_orders, 0.0, 0.0), (half, cents - 900.0, 1.0), (half, cents + 900.0, 1.0)])
+    };
+    [of(100, 4_000.0), of(150, 4_400.0)]
+}
+
+#[test]
+fn an_order_value_counts_per_order_of_its_own_variant() {
+    let experiment = experiment(&["a", "b"], AOV);
+    let stratum = MetricStratum { sums: order_values().to_vec(), ..MetricStratum::default() };
+    let report = report(&experiment, vec![figures(AOV, Role::Primary, vec![stratum; 20])]);
+    let [a, b] = &report.metrics[0].variants[..] else { panic!("two variants") };
+    let sequence = b.sequence.unwrap();
+    assert!((sequence.absolute - 400.0).abs() < 1e-9, "{sequence:?}");
+    assert!((sequence.absolute - (b.matured_value.unwrap() - a.matured_value.unwrap())).abs() < 1e-9);
+    assert!((sequence.relative.unwrap() - 0.1).abs() < 1e-12, "{sequence:?}");
+    // Halfway between the ends of both intervals, which differ by their boundaries only: 3.0 and 1.96 standard errors.
+    let lift = b.lift.unwrap();
+    let width = |low: f64, high: f64| high - low;
+    let times = width(sequence.absolute_low, sequence.absolute_high)
+        / width(lift.absolute_low.unwrap(), lift.absolute_high.unwrap());
+    assert!((1.5..1.8).contains(&times), "{times}");
+    assert!(
+        report.sentence.starts_with("“b” has a 10.0% higher average order value than “a” ("),
+        "{}",
+        report.sentence
+    );
+}
+
 #[test]
 fn the_unit_of_money_changes_no_word() {
     let jpy = crate::money::Currency::from_code("JPY").unwrap();
@@ -245,4 +242,35 @@ fn a_lead_that_wears_off_is_pointed_at() {
     assert!(message.starts_with("The difference of “b” was +30.0% in the first half and +5.0%"), "{message}");
     assert_eq!(warns(51.5), None);
     assert_eq!(warns(60.0), None, "what grows does not wear off");
+}
+
+#[test]
+fn a_control_without_units_leaves_nothing_to_be_said() {
+    let experiment = experiment(&["a", "b", "c"], RPV);
+    let mut strata = strata(20, &[40.0, 60.0, 30.0]);
+    strata.iter_mut().for_each(|stratum| stratum.sums[0] = VariantSums::default());
+    let report = report(&experiment, vec![figures(RPV, Role::Primary, strata)]);
+    assert_eq!((report.verdict.winner, report.verdict.withheld), (None, vec![Withheld::TooFew]));
+    assert!(report.metrics[0].variants.iter().all(|variant| variant.sequence.is_none()));
+    assert_eq!(report.outlook.days_left, None);
+}
+
+#[test]
+fn a_variant_that_never_varies_is_compared_like_any_other() {
+    let experiment = experiment(&["a", "b"], CTR);
+    let stratum = |everyone: i64| MetricStratum {
+        sums: vec![rate(900, 1_000), rate(everyone, 1_000)],
+        ..MetricStratum::default()
+    };
+    let report =
+        |everyone| report(&experiment, vec![figures(CTR, Role::Primary, vec![stratum(everyone); 20])]);
+    let all = report(1_000);
+    assert_eq!(all.verdict.winner.as_ref().map(VariantKey::as_str), Some("b"));
+    let sequence = all.metrics[0].variants[1].sequence.unwrap();
+    assert!(sequence.absolute_low < 0.1 && 0.1 < sequence.absolute_high, "{sequence:?}");
+    assert_eq!(
+        report(0).verdict.withheld,
+        [Withheld::TooFew],
+        "no reward, so nothing is known of its variance"
+    );
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::allocation::{Allocator, Fixed, Thompson};
+use crate::inference::moments::Moments;
 use crate::probability::Probability;
 use crate::simulate::Summary;
 use rand::SeedableRng;

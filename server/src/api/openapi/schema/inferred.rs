@@ -38,7 +38,8 @@ pub(super) struct Verdict {
     harmful: Vec<Key>,
     /// Guardrails that are breached, each by one variant.
     breaches: Vec<Breach>,
-    /// What keeps a verdict from being spoken; with any of these all else is empty, but for breaches.
+    /// What keeps a verdict from being spoken; with any of these all else is empty, but for breaches, which only
+    /// `sample_ratio` keeps back.
     withheld: Vec<Withheld>,
 }
 
@@ -47,11 +48,12 @@ pub(super) struct Verdict {
 pub(super) struct Outlook {
     /// Units the run is planned for, all variants together.
     planned_units: u64,
-    /// Units a day, over the last seven whole days; over the run where it is shorter.
+    /// Units a day, over the seven whole days before the last unit came; over the run where it is shorter.
     #[schema(required = true)]
     units_per_day: Option<f64>,
-    /// Days until a difference as large as the one observed would be a verdict, the window and the shortest run included;
-    /// none where there is a verdict, no traffic, or no end in sight.
+    /// Days until the variant in front wins if it stays as far in front, the shortest run included; none where there is
+    /// a winner, where the run does not go on or no unit has come for two days, before there is enough to compare, and
+    /// where no end is in sight.
     #[schema(required = true)]
     days_left: Option<f64>,
 }
@@ -65,7 +67,7 @@ pub(super) struct Monthly {
     metric: String,
     /// Units a month, by the traffic of the run, if all were served.
     units: f64,
-    /// The amount, in minor units.
+    /// The amount, in minor units. Positive is good: where less is better, it is what is saved.
     value: f64,
     /// The lower end, by the interval that holds at all looks.
     low: f64,

@@ -47,6 +47,7 @@ pub(super) enum WarningCode {
     SumsContradict,
     Quarantine,
     UnreadableUnits,
+    NotCapped,
     RatioAlone,
     SampleRatio,
     StaleGoal,
