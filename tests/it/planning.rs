@@ -118,6 +118,18 @@ pub(crate) fn a_registered_experiment_is_simulated_as_its_file_is(engine: Engine
         by_file["days_to_winner"]["value"].as_u64().is_some_and(|day| (7..=30).contains(&day)),
         "{by_file}"
     );
+    // Only the server knows the window of a metric that the experiment does not say.
+    wanted["key"] = json!("plain");
+    wanted["primary_metric"] = json!("conversion");
+    shop.register(&wanted);
+    std::fs::write(&file, wanted.to_string()).unwrap();
+    let short = ["--rates", "0.03,0.03,0.05", "--days", "2", "--runs", "2", "--json"];
+    let window = |named: &[&str]| {
+        let found = json_of(&[&["simulate"][..], named, &short[..]].concat());
+        (found["delay_s"].as_i64(), found["assumed"].as_array().map_or(0, Vec::len))
+    };
+    assert_eq!(window(&["plain", "--url", shop.podium.url(), "--key", &key]), (Some(14 * 86_400), 0));
+    assert_eq!(window(&[file.to_str().unwrap()]), (Some(3 * 86_400), 1), "what is taken to be so is said");
     let done = podium(&["simulate", file.to_str().unwrap(), "--rates", "0.03"]);
     assert_eq!(done.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&done.stderr).contains("control, red, blue"), "{done:?}");

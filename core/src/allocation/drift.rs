@@ -101,6 +101,10 @@ fn combined(kind: MetricKind, pooled: &[Moments], within: &Within) -> Vec<Moment
     let ratio = if kind == MetricKind::Ratio && 0.0 < all.d { all.y / all.d } else { 0.0 };
     let squares: f64 = pooled.iter().map(|moments| moments.linearized(ratio, 1.0).squares).sum();
     let variance = squares / (all.n - pooled.len() as f64).max(1.0);
+    if variance <= 0.0 {
+        // Nothing varies, so nothing drifts: what the two ways of comparing differ by is rounding.
+        return pooled.to_vec();
+    }
     let effect = |(moments, fit): (&Moments, Option<Fit>)| {
         let fit = fit?;
         let plain = Pair::of(moments).plus(-1.0, Pair::of(reference));
@@ -216,6 +220,28 @@ mod tests {
         let free = without_drift(MetricKind::Proportion, Memory::Everything, &strata, 3);
         assert_eq!(free[2], Moments::of(&rates(&[(500, 300)])[0]));
         assert!((free[0].y - free[1].y).abs() < 1e-3, "{free:?}");
+    }
+
+    #[test]
+    fn values_that_never_vary_have_no_drift() {
+        // In numbers that sums of doubles do not hit exactly.
+        for (value, sizes) in [(1, [[867, 518, 403], [70, 10, 330]]), (333, [[27, 13, 12], [13, 1, 9]])] {
+            let cell = |n: i64| {
+                let (units, y) = (i128::from(n), i128::from(n * value));
+                let yy = y * i128::from(value);
+                VariantSums { n, n_nonzero: n, y, d: units, yy, yd: y, dd: units }
+            };
+            let strata: Vec<_> = sizes
+                .iter()
+                .map(|sizes| ArmStratum { age_days: 1.0, sums: sizes.iter().copied().map(cell).collect() })
+                .collect();
+            let kind = if value == 1 { MetricKind::Proportion } else { MetricKind::Mean };
+            let free = without_drift(kind, Memory::Everything, &strata, 3);
+            for (arm_idx, variant) in free.iter().enumerate() {
+                close(variant.n, sizes.iter().map(|sizes| sizes[arm_idx] as f64).sum());
+                close(variant.y, value as f64);
+            }
+        }
     }
 
     #[test]

@@ -36,3 +36,5 @@ pub use top_two::{BetaOutOfRange, TopTwo};
 pub use ucb1::Ucb1;
 pub use version::VersionAge;
 pub use weights::{FloorTooHigh, NotWeights, Weights};
+
+pub(crate) use version::units_due;

@@ -100,8 +100,9 @@ pub enum AllocationError {
 /// - Otherwise weights are even until each of the first variants has its exploration minimum, then the
 ///   allocator's above the floors. A variant that came later gets the even share, taken proportionally from
 ///   the others, until it has its own minimum.
-/// - Every weight is at least its floor, and above zero: a weight of zero says that a variant was taken out. Under Thompson and top-two no variant gets more than the one most
-///   likely to be best, unless a floor or a newcomer's even share is more.
+/// - Every weight is at least its floor, and above zero: a weight of zero says that a variant was taken out.
+///   Under Thompson and top-two no variant gets more than the one most likely to be best, unless a floor or a
+///   newcomer's even share is more.
 ///
 /// # Errors
 ///

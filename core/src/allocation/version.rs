@@ -28,9 +28,14 @@ impl VersionAge {
     /// be, and an allocator that has lost R by then loses in the version about what it lost in the last hundredth of
     /// the units, which is less than R/100, since it learns.
     pub fn has_ended(&self, units_per_version: u32) -> bool {
-        let units_due = u64::from(units_per_version).max(self.units_so_far / UNITS_PER_UNIT);
+        let units_due = units_due(units_per_version.into(), self.units_so_far);
         VERSION_S_MIN <= self.seconds && (VERSION_S_MAX <= self.seconds || units_due <= self.units)
     }
+}
+
+/// After how many units the next version is due, of so many so far.
+pub(crate) fn units_due(units_per_version: u64, units_so_far: u64) -> u64 {
+    units_per_version.max(units_so_far / UNITS_PER_UNIT)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub use history::history_sums;
 pub use projector::{Changes, Projector};
 pub use rows::{MetricSpec, ORDER_ID, Row};
 pub use tail::{TailKey, TailRow};
-pub use tracked::{MetricSlot, StatKey, Tracked, TrackedMetric, bucket_width_us};
+pub use tracked::{MetricSlot, StatKey, Tracked, TrackedMetric, bucket_width_us, has_matured};
 pub use unit::{Accumulators, Exposure, Placement, Stratum, UnitMetric};
 
 use crate::id::MetricId;

@@ -102,7 +102,9 @@ impl Experiments {
                             };
                             asked.ask(&sums, place);
                             let from = exposure.at.plus_seconds(-metric.history_s);
-                            if let Some(before) = state.sums_of_some(metric_idx, from, exposure.at) {
+                            if from < exposure.at
+                                && let Some(before) = state.sums_of_some(metric_idx, from, exposure.at)
+                            {
                                 asked.ask(&before, Place { span: Span::History, ..place });
                             }
                         }

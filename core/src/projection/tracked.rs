@@ -85,6 +85,15 @@ pub fn bucket_width_us(window_s: i64) -> i64 {
     width_ms.unwrap_or(WIDTHS_MS[0]) * 1_000
 }
 
+/// Whether the window of every unit in a bucket has passed.
+///
+/// - `bucket`: when it begins.
+/// - `window_s`: the attribution window, in seconds.
+pub fn has_matured(bucket: Timestamp, window_s: i64, now: Timestamp) -> bool {
+    let ends = Timestamp::from_micros(bucket.as_micros().saturating_add(bucket_width_us(window_s)));
+    ends.plus_seconds(window_s) <= now
+}
+
 impl Tracked {
     /// Where a unit stands in this experiment; `None` if it was neither assigned nor exposed.
     pub(super) fn place(&self, unit: &str, seen: &[Seen]) -> Option<Placement> {

@@ -3,6 +3,7 @@
 use super::ReplayError;
 use crate::allocation::{
     AllocationInput, AllocatorConfig, ArmState, ArmStratum, Weights, WeightsVersionDraft, next_weights,
+    units_due,
 };
 use crate::metric::{Direction, MetricKind, UnitValue, VariantSums};
 
@@ -26,7 +27,8 @@ pub struct Learner {
     learned: Vec<ArmStratum>,
     /// What the rows under the present version brought; learned from when it ends.
     pending: Vec<VariantSums>,
-    n_pending: u32,
+    n_pending: u64,
+    n_rows: u64,
     draft: WeightsVersionDraft,
     version: u32,
 }
@@ -34,7 +36,8 @@ pub struct Learner {
 impl Policy {
     /// An allocator that knows nothing yet, with no control among the variants; more is better.
     ///
-    /// - `version_rows`: how many rows it learns from at a time, at least 1.
+    /// - `version_rows`: how many rows it learns from at a time, at least 1; a hundredth of all so far where that is
+    ///   more, as in [`VersionAge`](crate::allocation::VersionAge).
     ///
     /// # Errors
     ///
@@ -48,10 +51,18 @@ impl Policy {
         let arms = vec![ArmState { strata: 0, share: 1.0 }; n_variants];
         let pending = vec![VariantSums::default(); n_variants];
         let draft = next(&config, kind, &arms, &[])?;
-        let version_rows = version_rows.max(1);
-        let learned = Vec::new();
-        let learner =
-            Learner { config, kind, version_rows, arms, learned, pending, n_pending: 0, draft, version: 1 };
+        let learner = Learner {
+            config,
+            kind,
+            version_rows: version_rows.max(1),
+            arms,
+            learned: Vec::new(),
+            pending,
+            n_pending: 0,
+            n_rows: 0,
+            draft,
+            version: 1,
+        };
         Ok(Self::Learning(Box::new(learner)))
     }
 
@@ -97,7 +108,8 @@ impl Learner {
         let Some(sums) = self.pending.get_mut(variant_idx) else { return Ok(()) };
         sums.add(value);
         self.n_pending += 1;
-        if self.n_pending == self.version_rows {
+        self.n_rows += 1;
+        if units_due(self.version_rows.into(), self.n_rows) <= self.n_pending {
             self.publish()?;
         }
         Ok(())

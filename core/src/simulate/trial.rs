@@ -7,7 +7,8 @@ use rand_distr::{Binomial, Distribution};
 
 use super::{Shoppers, SimulationError};
 use crate::allocation::{
-    AllocationError, AllocationInput, Allocator, AllocatorConfig, ArmState, ArmStratum, Weights, next_weights,
+    AllocationError, AllocationInput, Allocator, AllocatorConfig, ArmState, ArmStratum, SliceShare, Weights,
+    next_weights, units_due,
 };
 use crate::inference::evidence::Question;
 use crate::inference::sequence::{EntryConditions, Horizon};
@@ -38,8 +39,9 @@ pub struct Trial {
     pub units_per_day: u64,
     /// How many days it runs, at least 1.
     pub n_days: u32,
-    /// Units under one weights version, for an allocator that moves them; at least 1. A day ends one, too. With a
-    /// fixed split a stratum is a day, or as many days as bring 500 units.
+    /// Units under one weights version, for an allocator that moves them; at least 1, and a hundredth of all so far
+    /// where that is more, as in [`VersionAge`](crate::allocation::VersionAge). A day ends one, too. With a fixed split
+    /// a stratum is a day, or as many days as bring 500 units.
     pub units_per_version: u64,
     /// How long after a unit came its reward is known, in days.
     pub window_days: f64,
@@ -93,6 +95,13 @@ impl Trial {
         matches!(self.config.allocator, Allocator::Fixed(_))
     }
 
+    /// How many of `n` units are in the uniform slice.
+    fn in_slice(&self, n: u64, rng: &mut impl Rng) -> u64 {
+        // A share is a probability, so that there is such a distribution.
+        let sample = |share: SliceShare| Binomial::new(n, share.get()).map_or(0, |of| of.sample(rng));
+        self.config.uniform_slice.map_or(0, sample)
+    }
+
     /// How much more often the shoppers of a variant buy on a day than on the first.
     fn growth(&self, variant_idx: usize, day: u32) -> f64 {
         let drift = self.drift.get(variant_idx).copied().unwrap_or(0.0);
@@ -116,12 +125,19 @@ impl Trial {
 
 /// Units that came together under one set of weights.
 struct Cohort {
+    /// When the reward of the last of them is known, in days.
+    known_at: f64,
+    sums: Vec<VariantSums>,
+    origin: Origin,
+}
+
+/// How the units of a stratum came.
+struct Origin {
     /// When the first of them came, in days.
     came_at: f64,
-    /// When the reward of the last of them is known.
-    known_at: f64,
     weights: Weights,
-    sums: Vec<VariantSums>,
+    /// The day, of those in the uniform slice: they are one stratum, under whatever versions they came.
+    slice_day: Option<u32>,
 }
 
 struct Run<'a> {
@@ -130,8 +146,8 @@ struct Run<'a> {
     waiting: VecDeque<Cohort>,
     /// What is known, by stratum.
     known: Vec<ArmStratum>,
-    /// Of each of these, when its first units came, and under which weights.
-    origins: Vec<(f64, Weights)>,
+    /// How the units of each of these came.
+    origins: Vec<Origin>,
     units: Vec<u64>,
     regret: f64,
     /// Σ over days of what a unit of each variant is worth.
@@ -162,24 +178,23 @@ impl<'a> Run<'a> {
         let trial = self.trial;
         let shoppers = trial.shoppers_on(day);
         let values = trial.values(day);
-        let best = highest(&values);
-        let version_units = if trial.is_fixed() { trial.units_per_day } else { trial.units_per_version };
+        let at = |units: u64| f64::from(day - 1) + units as f64 / trial.units_per_day as f64;
         let mut came = 0;
         while came < trial.units_per_day {
-            let n = version_units.max(1).min(trial.units_per_day - came);
-            let at = |units: u64| f64::from(day - 1) + units as f64 / trial.units_per_day as f64;
-            self.mature(at(came));
-            let weights = self.next_weights(at(came))?;
-            let served = split(n, &weights, rng);
-            let mut sums = Vec::with_capacity(served.len());
-            for (idx, (&n, shoppers)) in served.iter().zip(&shoppers).enumerate() {
-                sums.push(shoppers.sums(trial.kind, n, rng)?);
-                self.units[idx] += n;
-                self.regret += n as f64 * (best - values[idx]);
-            }
             let came_at = at(came);
+            self.mature(came_at);
+            let weights = self.next_weights(came_at)?;
+            let n = self.version_units().min(trial.units_per_day - came);
             came += n;
-            self.waiting.push_back(Cohort { came_at, known_at: at(came) + trial.window_days, weights, sums });
+            let known_at = at(came) + trial.window_days;
+            let n_slice = trial.in_slice(n, rng);
+            let origin = Origin { came_at, weights, slice_day: None };
+            self.serve((n - n_slice, &shoppers, &values), known_at, origin, rng)?;
+            if 0 < n_slice {
+                let weights = Weights::uniform(shoppers.len()).map_err(AllocationError::from)?;
+                let origin = Origin { came_at, weights, slice_day: Some(day) };
+                self.serve((n_slice, &shoppers, &values), known_at, origin, rng)?;
+            }
         }
         for (worth, value) in self.worth.iter_mut().zip(&values) {
             *worth += value;
@@ -191,20 +206,56 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// How many units the next version gets, if the day has so many.
+    fn version_units(&self) -> u64 {
+        if self.trial.is_fixed() {
+            return self.trial.units_per_day;
+        }
+        units_due(self.trial.units_per_version, self.units.iter().sum()).max(1)
+    }
+
+    /// Has `n` units come together, worth `values` each by variant.
+    fn serve(
+        &mut self,
+        (n, shoppers, values): (u64, &[Shoppers], &[f64]),
+        known_at: f64,
+        origin: Origin,
+        rng: &mut impl Rng,
+    ) -> Result<(), SimulationError> {
+        let best = highest(values);
+        let served = split(n, &origin.weights, rng);
+        let mut sums = Vec::with_capacity(served.len());
+        for (idx, (&n, shoppers)) in served.iter().zip(shoppers).enumerate() {
+            sums.push(shoppers.sums(self.trial.kind, n, rng)?);
+            self.units[idx] += n;
+            self.regret += n as f64 * (best - values[idx]);
+        }
+        self.waiting.push_back(Cohort { known_at, sums, origin });
+        Ok(())
+    }
+
     /// Learns what has become known until now.
     fn mature(&mut self, now: f64) {
         while let Some(cohort) = self.waiting.pop_front_if(|cohort| cohort.known_at <= now) {
-            self.arms.iter_mut().for_each(|arm| arm.strata += 1);
-            match self.known.last_mut() {
-                Some(last) if self.trial.is_fixed() && n_of(&last.sums) < UNITS_PER_STRATUM => {
-                    last.sums.iter_mut().zip(&cohort.sums).for_each(|(last, sums)| last.merge(sums));
-                }
-                _ => {
-                    self.known.push(ArmStratum { age_days: 0.0, sums: cohort.sums });
-                    self.origins.push((cohort.came_at, cohort.weights));
-                }
+            if cohort.origin.slice_day.is_none() {
+                self.arms.iter_mut().for_each(|arm| arm.strata += 1);
+            }
+            if let Some(known) = self.stratum_of(&cohort.origin).and_then(|idx| self.known.get_mut(idx)) {
+                known.sums.iter_mut().zip(&cohort.sums).for_each(|(known, sums)| known.merge(sums));
+            } else {
+                self.known.push(ArmStratum { age_days: 0.0, sums: cohort.sums });
+                self.origins.push(cohort.origin);
             }
         }
+    }
+
+    /// The position of the known stratum that units belong to; none if they begin one.
+    fn stratum_of(&self, origin: &Origin) -> Option<usize> {
+        if origin.slice_day.is_some() {
+            return self.origins.iter().rposition(|other| other.slice_day == origin.slice_day);
+        }
+        let last = self.known.last().filter(|_| self.trial.is_fixed())?;
+        (n_of(&last.sums) < UNITS_PER_STRATUM).then(|| self.known.len() - 1)
     }
 
     fn next_weights(&mut self, now: f64) -> Result<Weights, SimulationError> {
@@ -212,8 +263,8 @@ impl<'a> Run<'a> {
         if self.trial.is_fixed() {
             return Ok(Weights::normalized(shares.clone()).map_err(AllocationError::from)?);
         }
-        for (stratum, (came_at, _)) in self.known.iter_mut().zip(&self.origins) {
-            stratum.age_days = now - came_at;
+        for (stratum, origin) in self.known.iter_mut().zip(&self.origins) {
+            stratum.age_days = now - origin.came_at;
         }
         let input = AllocationInput {
             kind: *kind,
@@ -249,8 +300,8 @@ impl<'a> Run<'a> {
 
     /// What is known, ready to be compared; for ratios the denominators, and what values were linearized around.
     fn strata(&self) -> (Vec<Stratum>, Vec<Stratum>, f64) {
-        let known = self.known.iter().zip(&self.origins).map(|(known, (_, weights))| MetricStratum {
-            shares: Some(weights.as_slice().to_vec()),
+        let known = self.known.iter().zip(&self.origins).map(|(known, origin)| MetricStratum {
+            shares: Some(origin.weights.as_slice().to_vec()),
             sums: known.sums.clone(),
             ..MetricStratum::default()
         });

@@ -8,18 +8,16 @@ use crate::clock;
 use crate::links;
 use crate::problem::{Kind, Problem};
 use crate::report_page::{self, Extras, IndexRow, Links, SharesAt};
-use crate::store::{experiments, weights};
+use crate::store::{StoreError, experiments, weights};
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use podium_core::experiment::{Experiment, Status};
 use podium_core::report::Report;
+use podium_core::snapshot::WeightsVersion;
+use podium_core::time::Timestamp;
 
-/// Weights versions drawn in the chart of shares; of more, evenly spaced ones.
-const SHARES_MAX: usize = 400;
-/// Weights versions that are looked at for it.
-const HISTORY_MAX: u64 = 20_000;
 /// Experiments on the first page.
 const INDEX_MAX: u64 = 200;
 
@@ -73,19 +71,22 @@ pub(super) fn problem_page(problem: &Problem) -> HttpResponse {
 
 async fn render(app: &App, experiment: &Experiment, links: Links) -> Result<HttpResponse, Problem> {
     let report = app.report_of(experiment).await?;
-    let mut history = weights::history(app.store.reader(), experiment.id, HISTORY_MAX).await?;
-    history.reverse();
-    let step = history.len().div_ceil(SHARES_MAX).max(1);
-    let share_of = |stored: &weights::StoredWeights, key: &str| {
-        stored.weights.weights.iter().find(|(other, _)| other == key).map_or(0.0, |(_, weight)| *weight)
+    let is_adaptive = experiment.definition.is_adaptive();
+    let shares_over_time = if is_adaptive { shares_over_time(app, experiment).await? } else { Vec::new() };
+    Ok(page(StatusCode::OK, report_page::html(&report, &Extras { links, shares_over_time })))
+}
+
+async fn shares_over_time(app: &App, experiment: &Experiment) -> Result<Vec<SharesAt>, StoreError> {
+    let share_of = |weights: &WeightsVersion, key: &str| {
+        weights.weights.iter().find(|(other, _)| other == key).map_or(0.0, |(_, weight)| *weight)
     };
     let variants = &experiment.definition.variants;
-    let shares = history.iter().step_by(step).map(|stored| SharesAt {
-        at: stored.created_at,
-        shares: variants.iter().map(|variant| share_of(stored, variant.key.as_str())).collect(),
-    });
-    let shares_over_time = if experiment.definition.is_adaptive() { shares.collect() } else { Vec::new() };
-    Ok(page(StatusCode::OK, report_page::html(&report, &Extras { links, shares_over_time })))
+    let shares = |(at, weights): (Timestamp, WeightsVersion)| SharesAt {
+        at,
+        shares: variants.iter().map(|variant| share_of(&weights, variant.key.as_str())).collect(),
+    };
+    let versions = weights::plan(app.store.reader(), experiment.id).await?;
+    Ok(versions.into_iter().map(shares).collect())
 }
 
 fn csv_of(report: &Report) -> Result<HttpResponse, Problem> {

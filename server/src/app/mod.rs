@@ -84,8 +84,8 @@ impl Published {
 
 /// The attribution window of a metric in an experiment: its own, else the metric's, else 72 hours.
 pub(crate) fn window_s(choice: &MetricChoice, info: Option<&MetricInfo>) -> i64 {
-    const DEFAULT_S: i64 = 72 * 3_600;
-    choice.window_s.or(info.map(|info| info.window_s).filter(|window_s| 0 < *window_s)).unwrap_or(DEFAULT_S)
+    let own = info.map(|info| info.window_s).filter(|window_s| 0 < *window_s);
+    choice.window_s.or(own).unwrap_or_else(three_days)
 }
 
 /// Everything a request may need.

@@ -9,11 +9,11 @@ use podium_core::experiment::{Experiment, Status};
 use podium_core::id::ExperimentId;
 use podium_core::inference::cap::{cap_value, lower, n_tail};
 use podium_core::metric::{Direction, MetricKind, VariantSums};
-use podium_core::projection::{MetricSlot, StatKey, Stratum, TailRow, bucket_width_us};
+use podium_core::projection::{MetricSlot, StatKey, Stratum, TailRow, has_matured};
 use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The most units of a tail that are read.
@@ -98,14 +98,15 @@ impl Allocations {
         if !current.has_ended(experiment, totals, now) {
             return Ok(None);
         }
-        let ripe = ripe(totals, experiment.id, 0, primary.window_s, now);
+        let ripe = ripe(totals, experiment.id, primary.window_s, now);
         let active = active(experiment);
         let mut strata = Strata::of(ripe, &active, now);
         let n_nonzero = n_nonzero(totals, experiment.id);
         let needed = n_tail(n_nonzero, primary.cap_quantile);
         if (1..=TAIL_MAX).contains(&needed) {
             let largest = tail::largest(store.reader(), (experiment.id, 0), needed as u64).await?;
-            strata.cap(&largest, n_nonzero, primary.cap_quantile);
+            let is_ripe = |bucket| has_matured(bucket, primary.window_s, now);
+            strata.cap(&largest, (n_nonzero, primary.cap_quantile), is_ripe);
         }
         Ok(current.next(experiment, primary, &strata.sums, now))
     }
@@ -137,19 +138,16 @@ impl Allocations {
 
 impl Current {
     async fn read(store: &Store, experiment: &Experiment) -> Result<Option<Self>, StoreError> {
-        const ALL: u64 = u32::MAX as u64;
-        let history = weights::history(store.reader(), experiment.id, ALL).await?;
-        let Some(newest) = history.first() else { return Ok(None) };
+        let versions = weights::plan(store.reader(), experiment.id).await?;
+        let Some((created_at, newest)) = versions.last().cloned() else { return Ok(None) };
         let first = |key: &str| {
-            let has =
-                |stored: &&StoredWeights| stored.weights.weights.iter().any(|(k, w)| k == key && *w > 0.0);
-            history.iter().filter(has).map(|stored| stored.weights.version).min()
+            let has = |weights: &WeightsVersion| weights.weights.iter().any(|(k, w)| k == key && *w > 0.0);
+            versions.iter().find(|(_, weights)| has(weights)).map(|(_, weights)| weights.version)
         };
-        let newest_version = newest.weights.version;
         let variants = &experiment.definition.variants;
         let since =
-            variants.iter().map(|variant| first(variant.key.as_str()).unwrap_or(newest_version)).collect();
-        Ok(Some(Self { weights: newest.weights.clone(), created_at: newest.created_at, since }))
+            variants.iter().map(|variant| first(variant.key.as_str()).unwrap_or(newest.version)).collect();
+        Ok(Some(Self { weights: newest, created_at, since }))
     }
 
     fn has_ended(&self, experiment: &Experiment, totals: &Totals, now: Timestamp) -> bool {
@@ -215,8 +213,6 @@ fn active(experiment: &Experiment) -> Vec<usize> {
 struct Strata<'a> {
     active: &'a [usize],
     places: HashMap<(Stratum, i64), usize>,
-    /// The buckets whose window has passed.
-    ripe: HashSet<(Stratum, Timestamp)>,
     sums: Vec<ArmStratum>,
 }
 
@@ -226,9 +222,8 @@ impl<'a> Strata<'a> {
         active: &'a [usize],
         now: Timestamp,
     ) -> Self {
-        let mut strata = Self { active, places: HashMap::new(), ripe: HashSet::new(), sums: Vec::new() };
+        let mut strata = Self { active, places: HashMap::new(), sums: Vec::new() };
         for (key, sums) in rows {
-            strata.ripe.insert((key.stratum, key.bucket));
             let place = *strata.places.entry((key.stratum, key.bucket.day())).or_insert_with(|| {
                 let age_us = now.as_micros().saturating_sub(key.bucket.as_micros());
                 let none = vec![VariantSums::default(); active.len()];
@@ -243,13 +238,19 @@ impl<'a> Strata<'a> {
     }
 
     /// Lets the largest values count as the one at the quantile.
-    fn cap(&mut self, largest: &[(i64, TailRow)], n_nonzero: u64, quantile: f64) {
+    ///
+    /// - `is_ripe`: whether the window of every unit in a bucket has passed.
+    fn cap(
+        &mut self,
+        largest: &[(i64, TailRow)],
+        (n_nonzero, quantile): (u64, f64),
+        is_ripe: impl Fn(Timestamp) -> bool,
+    ) {
         let numerators = largest.iter().map(|(numerator, _)| *numerator).collect();
         let Ok(Some(value)) = cap_value(numerators, n_nonzero, quantile) else { return };
         for (numerator, row) in largest.iter().filter(|(numerator, _)| value < *numerator) {
             let place = self.places.get(&(row.stratum, row.bucket.day())).copied();
-            let is_ripe = self.ripe.contains(&(row.stratum, row.bucket));
-            if let Some(place) = place.filter(|_| is_ripe)
+            if let Some(place) = place.filter(|_| is_ripe(row.bucket))
                 && let Some(of_variant) = self.arm(place, row.variant_idx)
             {
                 lower(of_variant, (*numerator, row.denominator), value);
@@ -294,19 +295,13 @@ fn rows(
     totals.range(from..).take_while(move |(key, _)| key.experiment == experiment && key.slot == slot)
 }
 
-/// The rows over units whose window has passed, for the metric at `metric_idx`, in the order of stratum and time.
+/// The rows of the primary metric over units whose window has passed, in the order of stratum and time.
 fn ripe(
     totals: &Totals,
     experiment: ExperimentId,
-    metric_idx: u16,
     window_s: i64,
     now: Timestamp,
 ) -> impl Iterator<Item = (&StatKey, &VariantSums)> {
-    let width_us = bucket_width_us(window_s);
-    let is_ripe = move |bucket: Timestamp| {
-        let ends = Timestamp::from_micros(bucket.as_micros().saturating_add(width_us));
-        ends.plus_seconds(window_s) <= now
-    };
-    let rows = rows(totals, experiment, MetricSlot::Metric(metric_idx), Stratum::Day(i32::MIN));
-    rows.filter(move |(key, _)| is_ripe(key.bucket))
+    let rows = rows(totals, experiment, MetricSlot::Metric(0), Stratum::Day(i32::MIN));
+    rows.filter(move |(key, _)| has_matured(key.bucket, window_s, now))
 }

@@ -64,13 +64,13 @@ impl Fold {
         now: Timestamp,
     ) -> Result<Vec<Receipt>, StoreError> {
         let (fresh, receipts) = fresh(store, flush).await?;
-        let changes = self.fold(store.writer(), &fresh, log::END).await?;
+        let mut changes = self.fold(store.writer(), &fresh, log::END).await?;
+        let mut tail = std::mem::take(&mut changes.tail);
+        tail.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let totals = self.totals_after(&changes);
         let mut placements: Vec<_> = self.projector.placements(&changes).collect();
         // Neighbours share a page.
         placements.sort_unstable_by_key(|(unit, placement)| (placement.experiment, *unit));
-        let mut tail = changes.tail.clone();
-        tail.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let newest = self.newer(&changes);
         let missed = self.engine.take_missed();
         let fatal = self.engine.take_found();

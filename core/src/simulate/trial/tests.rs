@@ -71,6 +71,36 @@ fn a_bandit_loses_less_than_an_even_split() {
 }
 
 #[test]
+fn a_uniform_slice_is_served_evenly_and_learned_from() {
+    let rates = [0.02, 0.02, 0.06];
+    let sliced = |share: f64| {
+        let mut trial = thompson(&rates);
+        trial.config.uniform_slice = Some(SliceShare::new(share).unwrap());
+        runs(&trial, 40)
+    };
+    let (none, half) = (runs(&thompson(&rates), 40), sliced(0.5));
+    // Half of the units as without a slice, the others even. Both parts find the best variant early.
+    let expected = 0.5 * (none.share_of_best.value + 1.0 / 3.0);
+    assert!((half.share_of_best.value - expected).abs() < 0.02, "{half:?}, {none:?}");
+    assert!(0.95 < half.winner.value && half.false_winner.value == 0.0, "{half:?}");
+    // What is even tells the variants apart sooner than a bandit that starves some of them.
+    assert!(half.days_to_winner.value <= none.days_to_winner.value, "{half:?}, {none:?}");
+}
+
+#[test]
+fn versions_grow_with_the_units_so_far() {
+    let trial = Trial { units_per_day: 1_000_000, n_days: 3, ..thompson(&[0.02, 0.03]) };
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+    let mut run = Run::of(&trial);
+    for day in 1..=trial.n_days {
+        run.day(day, &mut rng).unwrap();
+    }
+    // A hundred for the first 50,000, and from then on one for each percent more.
+    let expected = 100.0 + (3_000_000_f64 / 50_000.0).ln() * 100.0;
+    assert!((run.known.len() as f64 / expected - 1.0).abs() < 0.02, "{}", run.known.len());
+}
+
+#[test]
 fn nothing_is_known_before_the_window_has_passed() {
     let rates = [0.03, 0.06];
     let late = |window_days| Trial { window_days, ..thompson(&rates) };

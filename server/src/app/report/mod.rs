@@ -17,7 +17,7 @@ use crate::store::{StoreError, experiments};
 use podium_core::experiment::{Experiment, MetricChoice};
 use podium_core::inference::strata::{Past, TailUnit};
 use podium_core::metric::{MetricKind, ValueUnit};
-use podium_core::projection::{MetricSlot, bucket_width_us};
+use podium_core::projection::{MetricSlot, bucket_width_us, has_matured};
 use podium_core::report::{
     CurrentWeights, Exposures, MetricFigures, Report, ReportInput, Role, Rules, VariantFigures, Watermark,
 };
@@ -129,12 +129,6 @@ impl<'a> Gather<'a> {
         self.experiment.definition.variants.len()
     }
 
-    /// Whether the window of every unit in a bucket has passed.
-    fn has_matured(&self, bucket: Timestamp, window_s: i64) -> bool {
-        let ends = Timestamp::from_micros(bucket.as_micros().saturating_add(bucket_width_us(window_s)));
-        ends.plus_seconds(window_s) <= self.now
-    }
-
     /// The start of the run where it lies in the first bucket, whose own start is earlier than any exposure.
     fn not_before_start(&self, bucket: Timestamp) -> Timestamp {
         let width_us = bucket_width_us(self.primary_window_s);
@@ -152,7 +146,7 @@ impl<'a> Gather<'a> {
             if let Some(count) = counts.get_mut(usize::from(key.variant_idx)) {
                 let n = sums.n.unsigned_abs();
                 count.observed += n;
-                count.matured += if self.has_matured(key.bucket, self.primary_window_s) { n } else { 0 };
+                count.matured += if has_matured(key.bucket, self.primary_window_s, self.now) { n } else { 0 };
             }
         }
         counts
@@ -180,7 +174,7 @@ impl<'a> Gather<'a> {
         }
         let matured = |slot| {
             let rows = self.found.rows(slot).iter();
-            rows.filter(|(key, _)| self.has_matured(key.bucket, window_s))
+            rows.filter(|(key, _)| has_matured(key.bucket, window_s, self.now))
         };
         let (mut strata, places) =
             strata::of_metric(matured(MetricSlot::Metric(metric_idx)), self.n_variants(), &self.plan);
@@ -194,7 +188,10 @@ impl<'a> Gather<'a> {
             strata::add_histories(&mut strata, &places, rows, self.n_variants());
         }
         let tail = self.found.tail(metric_idx).iter().map(|(numerator, row)| TailUnit {
-            stratum_idx: places.get(&row.stratum).copied().filter(|_| self.has_matured(row.bucket, window_s)),
+            stratum_idx: places
+                .get(&row.stratum)
+                .copied()
+                .filter(|_| has_matured(row.bucket, window_s, self.now)),
             variant_idx: usize::from(row.variant_idx),
             numerator: *numerator,
             denominator: row.denominator,

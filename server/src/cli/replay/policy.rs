@@ -2,7 +2,7 @@
 
 use super::super::CliError;
 use super::log::{Columns, Log, Names};
-use podium_core::allocation::{Allocator, AllocatorConfig, Weights};
+use podium_core::allocation::{Allocator, AllocatorConfig, Memory, Weights};
 use podium_core::metric::MetricKind;
 use podium_core::replay::Policy;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ pub(super) struct PolicyFile {
     /// An allocator as experiments have it.
     #[serde(default)]
     allocator: Option<AllocatorConfig>,
-    /// How many rows it learns from at a time.
+    /// How many rows it learns from at a time; a hundredth of all so far where that is more.
     #[serde(default = "units_per_version")]
     units_per_version: u32,
 }
@@ -59,6 +59,11 @@ impl PolicyFile {
         if let Some(config) = self.allocator.as_ref().filter(|config| !is_fixed(config)) {
             if self.weights.is_some() || !self.by_context.is_empty() {
                 let detail = "a policy has weights that stay, or an allocator that moves them, not both";
+                return Err(CliError(detail.to_owned()));
+            }
+            if config.memory != Memory::Everything || config.uniform_slice.is_some() {
+                let detail = "a log has no days and its policy no slice: leave out `half_life_days`, \
+                              `window_days` and `uniform_slice`";
                 return Err(CliError(detail.to_owned()));
             }
             let kind = if log.is_binary { MetricKind::Proportion } else { MetricKind::Mean };

@@ -50,6 +50,9 @@ fn a_policy_that_cannot_be_is_refused() {
     check(r#"{"wieghts": {"a": 1}}"#, "unknown field `wieghts`");
     check(r#"{"weights": {"a": 1}, "allocator": {"type": "thompson"}}"#, "not both");
     check(r#"{"by_context": [{"context": {"city": "x"}, "weights": {"b": 1}}]}"#, "say --context city");
+    for field in [r#""half_life_days": 7"#, r#""window_days": 7"#, r#""uniform_slice": 0.1"#] {
+        check(&format!(r#"{{"allocator": {{"type": "thompson", {field}}}}}"#), "a log has no days");
+    }
     let only_phones = r#"{"by_context": [{"context": {"device": "phone"}, "weights": {"b": 1}}]}"#;
     check(only_phones, "no weights for the context desk");
 }

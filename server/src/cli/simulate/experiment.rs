@@ -7,8 +7,9 @@ use podium_core::inference::power::{Aim, Baseline};
 use podium_core::metric::{Direction, MetricKind};
 use podium_core::money::Currency;
 use podium_core::probability::Probability;
-use podium_core::report::wording::Style;
+use podium_core::report::wording::{Style, span};
 use podium_core::simulate::{Shoppers, Trial};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -25,7 +26,23 @@ const NOT_DEFINED: [&str; 10] = [
     "concluded_at",
     "weights",
 ];
+/// Metrics that are what they are called, whatever server there is.
+const BUNDLED: [&str; 3] = ["conversion", "aov", "revenue_per_visitor"];
 const DAY_S: f64 = 86_400.0;
+
+/// What a server says of a metric.
+#[derive(Debug, Deserialize)]
+struct Offered {
+    metric: String,
+    kind: MetricKind,
+    direction: Direction,
+    window_s: i64,
+}
+
+#[derive(Deserialize)]
+struct Offers {
+    data: Vec<Offered>,
+}
 
 /// An experiment that is ready to be run.
 #[derive(Debug)]
@@ -37,6 +54,8 @@ pub(super) struct Simulated {
     /// The keys of the variants that are not removed.
     pub(super) variants: Vec<String>,
     pub(super) delay_s: i64,
+    /// What nobody said of the metric and was taken to be so.
+    pub(super) assumed: Vec<String>,
     pub(super) trial: Trial,
 }
 
@@ -44,20 +63,29 @@ impl Simulated {
     /// Reads the experiment and puts shoppers to it.
     pub(super) fn of(command: &SimulateCommand) -> Result<Self, CliError> {
         let named = &command.experiment;
-        let text = if named == "-" || Path::new(named).exists() {
+        let is_file = named == "-" || Path::new(named).exists();
+        let text = if is_file {
             read(named)?
         } else {
             command.remote.send("GET", &format!("/api/v1/experiments/{named}"), None, None)?.body
         };
         let (key, definition) =
             defined(&text).map_err(|CliError(detail)| CliError(format!("{named}: {detail}")))?;
-        Self::with_shoppers(command, key, &definition)
+        let mut offered = None;
+        if !is_file {
+            let answer = command.remote.send("GET", "/api/v1/metrics", None, None)?;
+            let offers: Offers = serde_json::from_str(&answer.body).map_err(CliError::from_display)?;
+            let metric = &definition.primary_metric.metric;
+            offered = offers.data.into_iter().find(|offered| offered.metric == *metric);
+        }
+        Self::with_shoppers(command, key, &definition, offered.as_ref())
     }
 
     fn with_shoppers(
         command: &SimulateCommand,
         key: String,
         definition: &Definition,
+        offered: Option<&Offered>,
     ) -> Result<Self, CliError> {
         let active: Vec<&Variant> =
             definition.variants.iter().filter(|variant| variant.is_active()).collect();
@@ -66,8 +94,9 @@ impl Simulated {
             let names = variants.join(", ");
             return Err(CliError(format!("--rates has {} rates for {names}", command.rates.len())));
         }
-        let metric = definition.primary_metric.metric.as_str();
-        let (kind, metric) = measured(metric, !command.order_value.is_empty())?;
+        let choice = &definition.primary_metric;
+        let kind = offered.map(|offered| offered.kind);
+        let (kind, metric) = measured(&choice.metric, kind, !command.order_value.is_empty())?;
         let orders = one_each("--order-value", &command.order_value, variants.len())?;
         let shoppers = command.rates.iter().enumerate().map(|(idx, &rate)| {
             let rate = Probability::new(rate).map_err(|error| CliError(format!("--rates: {error}")))?;
@@ -81,13 +110,15 @@ impl Simulated {
             return Err(CliError(format!("--drift {change}: a change is -1 to 1")));
         }
         let units_per_day = ((command.traffic as f64 * definition.traffic).round() as u64).max(1);
-        let window_s = definition.primary_metric.window_s.unwrap_or_else(crate::app::three_days);
-        let delay_s = command.delay.unwrap_or(window_s);
+        let own = offered.map(|offered| offered.window_s).filter(|window_s| 0 < *window_s);
+        let said = command.delay.or(choice.window_s).or(own);
+        let delay_s = said.unwrap_or_else(crate::app::three_days);
+        let direction = choice.direction.or(offered.map(|offered| offered.direction));
         let control_idx = active.iter().position(|variant| variant.control).unwrap_or(0);
         let trial = Trial {
             config: definition.allocator.clone(),
             kind,
-            direction: definition.primary_metric.direction.unwrap_or(Direction::Increase),
+            direction: direction.unwrap_or_default(),
             control_idx,
             shares: active.iter().map(|variant| variant.weight).collect(),
             shoppers: shoppers.collect::<Result<_, CliError>>()?,
@@ -102,7 +133,15 @@ impl Simulated {
         };
         let style =
             if kind == MetricKind::Proportion { Style::Number } else { Style::Money(definition.currency) };
-        Ok(Self { key, metric, style, variants, delay_s, trial })
+        let mut assumed = Vec::new();
+        if offered.is_none() && !BUNDLED.contains(&choice.metric.as_str()) {
+            let better = if direction.is_none() { ", of which more is better" } else { "" };
+            assumed.push(format!("`{}` is the {metric}{better}", choice.metric));
+        }
+        if said.is_none() {
+            assumed.push(format!("rewards are known after {}: say --delay", span(delay_s)));
+        }
+        Ok(Self { key, metric, style, variants, delay_s, assumed, trial })
     }
 }
 
@@ -124,18 +163,31 @@ fn defined(text: &str) -> Result<(String, Definition), CliError> {
 }
 
 /// What sort of number a metric yields, as far as it can be simulated.
-fn measured(metric: &str, has_orders: bool) -> Result<(MetricKind, &'static str), CliError> {
-    match (metric, has_orders) {
-        ("aov", true) => Ok((MetricKind::Ratio, "average order value")),
-        ("conversion", false) => Ok((MetricKind::Proportion, "conversion")),
-        ("conversion", true) => Err(CliError(
-            "conversion does not depend on what orders are worth: leave out --order-value".to_owned(),
-        )),
-        ("aov" | "revenue_per_visitor", false) => Err(CliError(format!(
+///
+/// - `kind`: what a server says; the usual one of the metric if none was asked.
+fn measured(
+    metric: &str,
+    kind: Option<MetricKind>,
+    has_orders: bool,
+) -> Result<(MetricKind, &'static str), CliError> {
+    let kind = kind.unwrap_or(match metric {
+        "conversion" => MetricKind::Proportion,
+        "aov" => MetricKind::Ratio,
+        "revenue_per_visitor" => MetricKind::Mean,
+        _ if has_orders => MetricKind::Mean,
+        _ => MetricKind::Proportion,
+    });
+    match (kind, has_orders) {
+        (MetricKind::Proportion, false) if metric == "conversion" => Ok((kind, "conversion")),
+        (MetricKind::Proportion, false) => Ok((kind, "share of units")),
+        (MetricKind::Mean, true) => Ok((kind, "money per unit")),
+        (MetricKind::Ratio, true) => Ok((kind, "average order value")),
+        (MetricKind::Proportion, true) => Err(CliError(format!(
+            "{metric} does not depend on what orders are worth: leave out --order-value"
+        ))),
+        (_, _) => Err(CliError(format!(
             "{metric} depends on what orders are worth: say --order-value MEDIAN,LOGSD"
         ))),
-        (_, true) => Ok((MetricKind::Mean, "money per unit")),
-        (_, false) => Ok((MetricKind::Proportion, "share of units")),
     }
 }
 

@@ -37,7 +37,8 @@ pub(crate) struct SimulateCommand {
     /// For how many days.
     #[arg(long, value_name = "D", default_value_t = 28, value_parser = clap::value_parser!(u32).range(1..=3_650))]
     days: u32,
-    /// How long after a unit came its reward is known, such as `3d` or `12h`; the window of the metric if absent.
+    /// How long after a unit came its reward is known, such as `3d` or `12h`; the window of the metric if absent, for
+    /// which only a server can be asked where the experiment does not say it: three days then.
     #[arg(long, value_name = "TIME", value_parser = super::span::seconds)]
     delay: Option<i64>,
     /// By how much rates change each day, relative to the day before, such as -0.01; once for all variants, or for
@@ -66,6 +67,9 @@ struct Answer {
     units_per_day: u64,
     planned_units: f64,
     delay_s: i64,
+    /// What nobody said of the metric and was taken to be so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    assumed: Vec<String>,
     #[serde(flatten)]
     summary: Summary,
     regret_of_even_split: f64,
@@ -92,6 +96,7 @@ impl SimulateCommand {
             units_per_day: simulated.trial.units_per_day,
             planned_units: simulated.trial.planned_units,
             delay_s: simulated.delay_s,
+            assumed: simulated.assumed,
             regret_of_even_split: simulated.trial.regret_of_even_split(),
             summary,
         };
@@ -150,7 +155,7 @@ fn lines(answer: &Answer, style: Style) -> Vec<String> {
     let [value, low, high] = [days_to_winner.value, days_to_winner.low, days_to_winner.high]
         .map(|day| day.map_or_else(|| format!("after day {}", answer.days), |day| format!("day {day}")));
     let units = |n: u64| count(n.into());
-    vec![
+    let mut lines = vec![
         format!(
             "{}: {}, {} units a day for {} days, known after {}, {} runs",
             answer.experiment,
@@ -171,7 +176,9 @@ fn lines(answer: &Answer, style: Style) -> Vec<String> {
         format!("winner           {} of runs: {}", share(*winner), wins.join(", ")),
         format!("false winner     {} of runs", share(*false_winner)),
         format!("time to winner   {value} in half of the runs ({low} to {high})"),
-    ]
+    ];
+    lines.extend(answer.assumed.iter().map(|assumed| format!("assumed          {assumed}")));
+    lines
 }
 
 #[cfg(test)]

@@ -64,6 +64,18 @@ fn an_experiment_is_run_as_it_is_registered() {
     assert!(150_000.0 < *planned_units && *planned_units < 250_000.0, "{planned_units}");
 }
 
+#[test]
+fn what_nobody_said_of_a_metric_is_told() {
+    let assumed = |metric: &str, arguments: &[&str]| {
+        let all = [&["--rates", "0.03,0.036"], arguments].concat();
+        simulated(metric, &all).unwrap().assumed
+    };
+    let delay = "rewards are known after 3 days: say --delay";
+    assert_eq!(assumed("conversion", &[]), [delay]);
+    assert_eq!(assumed("returns", &[]), ["`returns` is the share of units, of which more is better", delay]);
+    assert!(assumed("conversion", &["--delay", "3d"]).is_empty());
+}
+
 #[track_caller]
 fn check(metric: &str, arguments: &[&str], expected: &str) {
     let detail = simulated(metric, arguments).unwrap_err();
