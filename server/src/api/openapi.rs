@@ -54,6 +54,8 @@ fn document_of() -> OpenApi {
         let (method, path, operation) = endpoint.build(&mut components);
         paths = paths.path(path, PathItem::new(method, operation));
     }
+    let (method, name, operation) = endpoints::told().build(&mut components);
+    let told = PathsBuilder::new().path(name, PathItem::new(method, operation)).build();
     add_security(&mut components);
     let license = LicenseBuilder::new()
         .name(env!("CARGO_PKG_LICENSE"))
@@ -69,6 +71,7 @@ fn document_of() -> OpenApi {
         .info(info.build())
         .servers(Some([server]))
         .paths(paths)
+        .webhooks(Some(told))
         .components(Some(components))
         .tags(Some(tags()))
         .build()

@@ -3,9 +3,10 @@
 use super::edit::{Conclusion, check_revision, control, fault};
 use super::history::Happening;
 use super::{App, EditError, now};
+use crate::store::{StoreError, verdicts};
 use podium_core::experiment::{Action, Experiment, Variant};
 use podium_core::id::VariantKey;
-use podium_core::report::Verdict;
+use podium_core::report::{Report, Role, Verdict};
 
 /// The longest reason, in bytes.
 const REASON_LENGTH_MAX: usize = 2_000;
@@ -32,8 +33,35 @@ impl App {
         check_revision(experiment, revision)?;
         experiment.status.after(Action::Conclude)?;
         check_reason(wish.reason.as_deref())?;
+        chosen(experiment, &self.verdict(experiment).await?, wish)
+    }
+
+    /// What may be acted on: what the data decides, as far as every guardrail can be seen.
+    pub(super) async fn verdict(&self, experiment: &Experiment) -> Result<Verdict, StoreError> {
         let report = self.report_of(experiment).await?;
-        chosen(experiment, &report.verdict, wish)
+        let unseen = unseen_guardrails(&report);
+        if unseen.is_empty() {
+            return Ok(report.verdict);
+        }
+        let noted = verdicts::noted(self.store.reader(), experiment.id).await?;
+        Ok(held(&report.verdict, &noted, &unseen))
+    }
+}
+
+/// The guardrails whose figures stand still, because no plugin that is there offers their metric.
+fn unseen_guardrails(report: &Report) -> Vec<&str> {
+    let guardrails = report.metrics.iter().filter(|metric| metric.role == Role::Guardrail);
+    guardrails.filter(|metric| !metric.available).map(|metric| metric.metric.as_str()).collect()
+}
+
+/// A verdict while guardrails cannot be seen: what was found of them before holds on, and nobody wins who had not won
+/// before. Harm that is seen is harm.
+fn held(verdict: &Verdict, noted: &Verdict, unseen: &[&str]) -> Verdict {
+    let of_unseen = noted.breaches.iter().filter(|breach| unseen.contains(&breach.metric.as_str()));
+    Verdict {
+        winner: verdict.winner.clone().filter(|winner| noted.winner.as_ref() == Some(winner)),
+        breaches: verdict.breaches.iter().chain(of_unseen).cloned().collect(),
+        ..verdict.clone()
     }
 }
 
@@ -114,6 +142,19 @@ mod tests {
         check(&won, (Some("c"), None), Err("/reason"));
         check(&won, (Some("c"), Some("cheaper")), Ok("c"));
         check(&won, (Some("d"), Some("cheaper")), Err("/serve"));
+    }
+
+    #[test]
+    fn nobody_wins_unseen_by_a_guardrail() {
+        let won = Verdict { winner: Some(key("b")), ..Verdict::default() };
+        let harmed = Verdict { breaches: vec![breach("b")], ..won.clone() };
+        let harmful = Verdict { harmful: vec![key("c")], ..won.clone() };
+        let none = Verdict::default();
+        assert_eq!(held(&won, &none, &["aov"]), none);
+        assert_eq!(held(&won, &won, &["aov"]), won, "it had won while all could be seen");
+        assert_eq!(held(&won, &harmed, &["aov"]), harmed, "what is not seen is not over");
+        assert_eq!(held(&won, &harmed, &["conversion"]), won, "what is seen is");
+        assert_eq!(held(&harmful, &none, &["aov"]).harmful, [key("c")], "harm that is seen is harm");
     }
 
     #[test]

@@ -256,34 +256,52 @@ impl App {
         let at = clock::now();
         let id = history::insert(db, experiment.id, (at, by.as_str()), happening).await?;
         if let Some(event) = happening.event() {
-            let detail = serde_json::to_value(happening).map(|mut whole| whole["detail"].take());
-            let detail = detail.map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            let path = format!("{}/api/v1/experiments/{}", self.links.public_url, experiment.key);
-            let version = experiment.version;
-            let body = json!({
-                "type": event.as_str(),
-                "timestamp": at,
-                "data": {
-                    "experiment": experiment.key,
-                    "version": version,
-                    "status": experiment.status,
-                    "actor": by.as_str(),
-                    "history_id": id,
-                    "detail": detail,
-                    "links": {
-                        "experiment": format!("{path}?version={version}"),
-                        "report": format!("{path}/report.html?version={version}"),
-                    },
-                },
-            });
-            webhooks::queue(db, event, &body.to_string(), at).await?;
+            let entry = Entry {
+                id,
+                experiment: experiment.id,
+                at,
+                actor: by.as_str().to_owned(),
+                happening: happening.clone(),
+                undone_by: None,
+            };
+            let message = message(event, experiment, &entry, &self.links.public_url)?;
+            webhooks::queue(db, event, &message.to_string(), at).await?;
         }
         Ok(id)
     }
 }
 
+/// What webhooks are posted of an entry.
+pub(crate) fn message(
+    event: Event,
+    experiment: &Experiment,
+    entry: &Entry,
+    public_url: &str,
+) -> Result<Value, StoreError> {
+    let detail = serde_json::to_value(&entry.happening).map(|mut whole| whole["detail"].take());
+    let detail = detail.map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    let path = format!("{public_url}/api/v1/experiments/{}", experiment.key);
+    let version = experiment.version;
+    Ok(json!({
+        "type": event.as_str(),
+        "timestamp": entry.at,
+        "data": {
+            "experiment": experiment.key,
+            "version": version,
+            "status": experiment.status,
+            "actor": entry.actor,
+            "history_id": entry.id,
+            "detail": detail,
+            "links": {
+                "experiment": format!("{path}?version={version}"),
+                "report": format!("{path}/report.html?version={version}"),
+            },
+        },
+    }))
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     #[test]
@@ -312,10 +330,10 @@ mod tests {
         assert_eq!(changes, expected.map(|(at, from, to)| (at.to_owned(), from, to)));
     }
 
-    #[test]
-    fn the_kind_is_the_tag_that_is_stored() {
+    /// One happening of each kind.
+    pub(crate) fn each() -> Vec<Happening> {
         let variant = || VariantKey::new("b").unwrap();
-        for happening in [
+        vec![
             Happening::Registered { version: 1 },
             Happening::Edited { changes: BTreeMap::new() },
             Happening::Started {},
@@ -336,7 +354,12 @@ mod tests {
                 reason: None,
                 dropped_end_at: None,
             },
-        ] {
+        ]
+    }
+
+    #[test]
+    fn the_kind_is_the_tag_that_is_stored() {
+        for happening in each() {
             let stored = serde_json::to_value(&happening).unwrap();
             assert_eq!(stored["kind"], happening.kind());
             assert!(stored["detail"].is_object(), "{stored}");

@@ -118,7 +118,7 @@ impl Demo {
             running.stop().await?;
         } else {
             say(&format!("\nServing on {} until Ctrl-C.", running.url));
-            running.until_stopped(StopSignal::catch()?).await?;
+            running.until_stopped(signal).await?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -107,7 +107,8 @@ impl Bar {
             )
         });
         let told = interval.as_ref().map_or("", |(_, text)| text.as_str());
-        let leads = metric.role == Role::Primary && report.leader.as_ref() == Some(&variant.key);
+        let front = report.verdict.winner.as_ref().or(report.leader.as_ref());
+        let leads = metric.role == Role::Primary && front == Some(&variant.key);
         Self {
             class: match (leads, summary.control, summary.removed) {
                 (true, _, _) => "bar leads",

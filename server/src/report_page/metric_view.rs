@@ -40,6 +40,8 @@ pub(super) struct MetricView {
     pub(super) notes: Vec<String>,
     /// Effects of factors, with their intervals.
     pub(super) effects: Vec<EffectRow>,
+    /// Which effects cannot be told from which.
+    pub(super) aliased: Vec<String>,
     pub(super) rows: Vec<Row>,
 }
 
@@ -132,6 +134,7 @@ impl MetricView {
             over_control_ends: metric.gain_over_control.and_then(|gain| gain_ends(Style::of(metric), &gain)),
             notes: notes(metric, words),
             effects: effects(metric),
+            aliased: metric.factors.iter().flat_map(|factors| factors.aliased.clone()).collect(),
             chart: IntervalChart::of(report, metric, id.clone()),
             rows,
             id,
@@ -255,7 +258,7 @@ fn chance_cell(chance: f64) -> Cell {
 fn lift_cell(style: Style, relative: Option<f64>, absolute: f64) -> Cell {
     match relative {
         Some(relative) => Cell { text: wording::signed_percent(relative), exact: digits(relative) },
-        None => Cell { text: style.difference(absolute), exact: digits(absolute) },
+        None => difference_cell(style, absolute),
     }
 }
 
@@ -288,11 +291,10 @@ fn notes(metric: &MetricReport, words: Words) -> Vec<String> {
 
 fn effects(metric: &MetricReport) -> Vec<EffectRow> {
     let style = Style::of(metric);
-    let cell = |value: f64| Cell { text: style.difference(value), exact: digits(value) };
     let row = |effect: &Effect| EffectRow {
         levels: effect.levels.join(" × "),
-        value: cell(effect.value),
-        ends: Ends { low: cell(effect.low), high: cell(effect.high) },
+        value: difference_cell(style, effect.value),
+        ends: difference_ends(style, effect.low, effect.high),
     };
     metric.factors.iter().flat_map(|factors| &factors.effects).map(row).collect()
 }
@@ -303,13 +305,17 @@ fn lift_ends(style: Style, relative: Option<(f64, f64)>, absolute: Option<(f64, 
         let cell = |end: f64| Cell { text: wording::signed_percent(end), exact: digits(end) };
         return Some(Ends { low: cell(low), high: cell(high) });
     }
-    let (low, high) = absolute?;
+    absolute.map(|(low, high)| difference_ends(style, low, high))
+}
+
+fn difference_cell(style: Style, difference: f64) -> Cell {
+    Cell { text: style.difference(difference), exact: digits(difference) }
+}
+
+fn difference_ends(style: Style, low: f64, high: f64) -> Ends {
     // The word stands once, after both ends.
     let low_text = style.difference(low).trim_end_matches(" points").to_owned();
-    Some(Ends {
-        low: Cell { text: low_text, exact: digits(low) },
-        high: Cell { text: style.difference(high), exact: digits(high) },
-    })
+    Ends { low: Cell { text: low_text, exact: digits(low) }, high: difference_cell(style, high) }
 }
 
 fn loss_cell(style: Style, variant: &VariantReport) -> Option<Cell> {

@@ -6,8 +6,8 @@ use podium_core::id::{ExperimentId, ExperimentKey};
 use podium_core::inference::strata::MetricStratum;
 use podium_core::metric::{Direction, MetricKind, UnitValue, ValueUnit};
 use podium_core::report::{
-    CurrentWeights, Exposures, MetricFigures, Report, ReportInput, Role, Rules, State, VariantFigures,
-    Watermark,
+    CurrentWeights, Effect, Exposures, Factors, MetricFigures, Report, ReportInput, Role, Rules, State,
+    VariantFigures, Watermark,
 };
 use podium_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -313,6 +313,30 @@ fn weights_that_never_moved_are_not_drawn() {
     assert!(html(&report, &extras(2, 2)).unwrap().contains("Traffic over time"));
     let long = html(&report, &extras(5_000, 2)).unwrap();
     assert!(long.len() < 120_000, "{} bytes for 5,000 sets of weights", long.len());
+}
+
+#[test]
+fn who_leads_and_who_has_won_stand_out_in_the_chart_too() {
+    let mut report = report(3, "x");
+    let key = report.variants[1].key.clone();
+    for winner in [None, Some(key.clone())] {
+        report.leader = winner.is_none().then(|| key.clone());
+        report.verdict.winner = winner;
+        let page = html(&report, &extras(1, 3)).unwrap();
+        assert_eq!(page.matches(r#"<g class="bar leads">"#).count(), 1);
+    }
+}
+
+#[test]
+fn effects_of_levels_say_what_they_may_be_instead() {
+    let mut report = report(3, "x");
+    let effect = Effect { levels: vec!["title=long".to_owned()], value: 0.02, low: -0.01, high: 0.05 };
+    let aliased = vec!["title × color cannot be told from button".to_owned()];
+    report.metrics[2].factors = Some(Factors { effects: vec![effect], aliased });
+    let page = html(&report, &extras(1, 3)).unwrap();
+    assert!(page.contains("<th scope=\"row\">title=long</th>") && page.contains(">+2.00 points</data>"));
+    assert!(page.contains(">−1.00</data> to "), "the word stands once, behind both ends");
+    assert!(page.contains("title × color cannot be told from button."));
 }
 
 #[test]

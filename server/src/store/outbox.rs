@@ -287,12 +287,16 @@ pub(crate) async fn take_over(
     Ok(taken)
 }
 
-/// Gives up the messages that wait for channels that are gone.
+/// Gives up the messages that wait for channels that are gone. However many wait, it only looks up for which channels.
 pub(crate) async fn abandon(db: &impl ConnectionTrait, now: Timestamp) -> Result<(), StoreError> {
-    let sql = "UPDATE message SET state = 'skipped', reason = 'channel_removed', updated_at = $1 \
-         WHERE state = 'queued' AND NOT EXISTS (SELECT 1 FROM channel \
-         WHERE channel.project_id = message.project_id AND channel.key = message.channel)";
-    execute(db, sql, [now.as_micros().into()]).await?;
+    let sql = "WITH RECURSIVE waiting(channel) AS (\
+         SELECT MIN(channel) FROM message WHERE state = 'queued' UNION ALL \
+         SELECT (SELECT MIN(channel) FROM message WHERE state = 'queued' AND channel > waiting.channel) \
+         FROM waiting WHERE waiting.channel IS NOT NULL) \
+         UPDATE message SET state = 'skipped', reason = 'channel_removed', updated_at = $1 \
+         WHERE state = 'queued' AND project_id = $2 AND channel IN (SELECT waiting.channel FROM waiting WHERE NOT EXISTS (\
+         SELECT 1 FROM channel WHERE channel.project_id = $2 AND channel.key = waiting.channel))";
+    execute(db, sql, [now.as_micros().into(), PROJECT.into()]).await?;
     Ok(())
 }
 

@@ -48,9 +48,12 @@ fn parts(text: &str) -> Result<(String, u16), BadAddress> {
         _ => return Err(BadAddress::Form),
     };
     let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
-    let host = authority.map(|authority| authority.host().to_owned()).filter(|host| !host.is_empty());
-    match host {
-        Some(host) if text.len() <= LENGTH_MAX => Ok((host, uri.port_u16().unwrap_or(default_port))),
+    let authority = authority.ok_or(BadAddress::Form)?;
+    let host = authority.host();
+    // What is behind the host may be no port.
+    let port = if authority.as_str() == host { Some(default_port) } else { authority.port_u16() };
+    match port {
+        Some(port) if !host.is_empty() && text.len() <= LENGTH_MAX => Ok((host.to_owned(), port)),
         _ => Err(BadAddress::Form),
     }
 }
@@ -64,6 +67,7 @@ mod tests {
         let of = |host: &str, port| Ok((host.to_owned(), port));
         assert_eq!(parts("https://shop.example/hooks?a=b"), of("shop.example", 443));
         assert_eq!(parts("http://shop.example:8080"), of("shop.example", 8080));
+        assert_eq!(parts("http://[::1]:8080/"), of("[::1]", 8080));
         let long = format!("https://shop.example/{}", "x".repeat(2_000));
         for wrong in [
             "",
@@ -72,6 +76,9 @@ mod tests {
             "ftp://shop.example/",
             "file:///etc/passwd",
             "https://a:b@c/",
+            "https://a@a:443/",
+            "https://shop.example:99999/",
+            "https://shop.example:/",
             &long,
         ] {
             assert_eq!(parts(wrong), Err(BadAddress::Form), "{wrong}");

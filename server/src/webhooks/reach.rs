@@ -1,4 +1,8 @@
 //! Which addresses of the network may be reached.
+//!
+//! The rule of addresses has a twin in the mobile channel, for the endpoints of browsers: a plugin depends on neither the
+//! server nor its domain, and what both depend on is the contract of plugins, which knows no network. A test holds them
+//! together.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -55,15 +59,20 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 const UNICAST_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+/// Where a network without IPv4 puts the IPv4 internet, by RFC 6052.
+const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let is_in = |(first, len): (Ipv4Addr, u32)| (address.to_bits() ^ first.to_bits()) >> (32 - len) == 0;
     !SPECIAL_V4.into_iter().any(is_in)
 }
 
-/// IPv4 in the clothes of IPv6 is not public either: who means an IPv4 address can say so.
+/// IPv4 in other clothes of IPv6 than these is not public: who means an IPv4 address can say so.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let is_in = |(first, len): (Ipv6Addr, u32)| (address.to_bits() ^ first.to_bits()) >> (128 - len) == 0;
+    if is_in(NAT64) {
+        return is_public_v4(Ipv4Addr::from_bits(address.to_bits() as u32));
+    }
     is_in(UNICAST_V6) && !SPECIAL_V6.into_iter().any(is_in)
 }
 
@@ -92,6 +101,7 @@ mod tests {
             "2606:4700::1111",
             "2001:4860:4860::8888",
             "2001:200::1",
+            "64:ff9b::1.1.1.1",
         ] {
             check(address, true);
         }
@@ -120,6 +130,8 @@ mod tests {
             "::ffff:127.0.0.1",
             "::ffff:1.1.1.1",
             "64:ff9b::10.0.0.1",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b:1::1",
             "2001::1",
             "2001:db8::1",
             "2002:7f00:1::",
@@ -130,6 +142,18 @@ mod tests {
         ] {
             check(address, false);
         }
+    }
+
+    /// The rule itself, from the first block to the tests.
+    fn rule(source: &str) -> &str {
+        let (_, rest) = source.split_once("/// What the IANA registry").unwrap();
+        rest.split_once("#[cfg(test)]").unwrap().0
+    }
+
+    #[test]
+    fn the_mobile_channel_has_the_same_rule() {
+        let twin = include_str!("../../../plugins/channels/mobile/src/http/reach.rs");
+        assert_eq!(rule(include_str!("reach.rs")), rule(twin));
     }
 
     #[test]

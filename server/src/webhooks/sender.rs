@@ -129,7 +129,7 @@ impl Sender {
         };
         transaction.commit().await?;
         if let Next::Disable { why } = next {
-            tracing::error!(webhook = %webhook.id, url = %webhook.url, why, "webhook disabled");
+            tracing::error!(webhook = %webhook.id, why, "webhook disabled");
         }
         metrics::counter!("podium_webhooks_total", "outcome" => word).increment(1);
         Ok(())

@@ -103,15 +103,21 @@ impl Endpoint {
         self.param(parameter).fails(&[Kind::InvalidQuery, Kind::NotFound])
     }
 
-    /// Reads a body, one of these types.
-    pub(super) fn takes<T: ToSchema>(mut self, required: bool, types: &[&str], examples: Examples) -> Self {
+    /// Reads a body, one of these types; one that is wrong is a problem.
+    pub(super) fn takes<T: ToSchema>(self, required: bool, types: &[&str], examples: Examples) -> Self {
+        let taking = self.brings::<T>(required, types, examples);
+        taking.fails(&[Kind::BadJson, Kind::InvalidField, Kind::BodyTooLarge])
+    }
+
+    /// Comes with a body, one of these types.
+    pub(super) fn brings<T: ToSchema>(mut self, required: bool, types: &[&str], examples: Examples) -> Self {
         schema::add::<T>(&mut self.schemas);
         let required = if required { Required::True } else { Required::False };
         let body = RequestBodyBuilder::new().required(Some(required));
         let body =
             types.iter().fold(body, |body, media_type| body.content(*media_type, content_of::<T>(examples)));
         self.operation = self.operation.request_body(Some(body.build()));
-        self.fails(&[Kind::BadJson, Kind::InvalidField, Kind::BodyTooLarge])
+        self
     }
 
     /// Reads a body of any type.
@@ -279,10 +285,19 @@ pub(super) fn limit(max: i64) -> Parameter {
 
 /// A part of the path.
 pub(super) fn in_path(name: &str, description: &str, example: &str) -> Parameter {
+    text_in(ParameterIn::Path, name, (description, example))
+}
+
+/// A header of a request.
+pub(super) fn in_header(name: &str, description: &str, example: &str) -> Parameter {
+    text_in(ParameterIn::Header, name, (description, example))
+}
+
+fn text_in(place: ParameterIn, name: &str, (description, example): (&str, &str)) -> Parameter {
     let schema = ObjectBuilder::new().schema_type(Type::String).build();
     ParameterBuilder::new()
         .name(name)
-        .parameter_in(ParameterIn::Path)
+        .parameter_in(place)
         .required(Required::True)
         .description(Some(description))
         .schema(Some(schema))

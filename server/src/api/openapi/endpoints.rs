@@ -47,6 +47,11 @@ pub(super) fn all() -> Vec<Endpoint> {
     all.into_iter().flatten().collect()
 }
 
+/// What the server posts to others.
+pub(super) fn told() -> Endpoint {
+    history::told()
+}
+
 fn get(path: &'static str, id: &str) -> Endpoint {
     Endpoint::new(HttpMethod::Get, path, id)
 }

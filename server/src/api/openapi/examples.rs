@@ -95,6 +95,28 @@ pub(super) fn new_webhook() -> Named {
     )]
 }
 
+pub(super) fn told() -> Named {
+    vec![(
+        "a winner",
+        json!({
+            "type": "experiment.winner",
+            "timestamp": "2026-11-27T09:30:00Z",
+            "data": {
+                "experiment": "checkout-banner",
+                "version": 1,
+                "status": "running",
+                "actor": "podium",
+                "history_id": 12,
+                "detail": {"variant": "banner"},
+                "links": {
+                    "experiment": "https://podium.example/api/v1/experiments/checkout-banner?version=1",
+                    "report": "https://podium.example/api/v1/experiments/checkout-banner/report.html?version=1"
+                }
+            }
+        }),
+    )]
+}
+
 pub(super) fn new_variant() -> Named {
     vec![(
         "variant",

@@ -54,8 +54,8 @@ impl App {
             if seen.0.get(&experiment.id) == Some(&found) {
                 continue;
             }
-            let heeded = match self.report_of(experiment).await {
-                Ok(report) => self.heed(experiment, &report.verdict).await,
+            let heeded = match self.verdict(experiment).await {
+                Ok(verdict) => self.heed(experiment, &verdict).await,
                 Err(error) => Err(error.into()),
             };
             match heeded {

@@ -322,6 +322,16 @@ async fn figures_that_stand_still_turn_nothing() {
 }
 
 #[tokio::test]
+async fn a_guardrail_that_cannot_be_seen_still_holds() {
+    let shop = Shop::open(&["control", "b"], automation(OnWinner::Conclude, false)).await;
+    shop.heed(&Verdict { breaches: vec![breach("b")], ..won("b") }).await;
+    let mut guarded = shop.found().await;
+    assert_eq!(shop.app.verdict(&guarded).await.unwrap().breaches, [], "it guards nothing");
+    guarded.definition.guardrail_metrics = vec![serde_json::from_value(json!("aov")).unwrap()];
+    assert_eq!(shop.app.verdict(&guarded).await.unwrap().breaches, [breach("b")], "its plugin is not there");
+}
+
+#[tokio::test]
 async fn what_has_not_changed_is_not_looked_at() {
     let shop = Shop::open(&["control", "b"], automation(OnWinner::Report, false)).await;
     let id = ExperimentId(1);

@@ -1,4 +1,7 @@
 //! Which addresses of the network may be reached.
+//!
+//! The rule of addresses has a twin in the server, for webhooks: a plugin depends on neither the server nor its domain,
+//! and what both depend on is the contract of plugins, which knows no network. A test of the server holds them together.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -22,50 +25,48 @@ impl Reach {
     }
 }
 
-/// The blocks that the IANA registry of special addresses does not call globally reachable, and multicast: the
-/// first address, and how many bits of it count.
-const SPECIAL_V4: [([u8; 4], u32); 15] = [
-    ([0, 0, 0, 0], 8),
-    ([10, 0, 0, 0], 8),
-    ([100, 64, 0, 0], 10),
-    ([127, 0, 0, 0], 8),
-    ([169, 254, 0, 0], 16),
-    ([172, 16, 0, 0], 12),
-    ([192, 0, 0, 0], 24),
-    ([192, 0, 2, 0], 24),
-    ([192, 88, 99, 0], 24),
-    ([192, 168, 0, 0], 16),
-    ([198, 18, 0, 0], 15),
-    ([198, 51, 100, 0], 24),
-    ([203, 0, 113, 0], 24),
-    ([224, 0, 0, 0], 4),
-    ([240, 0, 0, 0], 4),
+/// What the IANA registry of special addresses does not call globally reachable, and multicast: a first address, and
+/// how many of its bits count.
+const SPECIAL_V4: [(Ipv4Addr, u32); 15] = [
+    (Ipv4Addr::UNSPECIFIED, 8),
+    (Ipv4Addr::new(10, 0, 0, 0), 8),
+    (Ipv4Addr::new(100, 64, 0, 0), 10),
+    (Ipv4Addr::new(127, 0, 0, 0), 8),
+    (Ipv4Addr::new(169, 254, 0, 0), 16),
+    (Ipv4Addr::new(172, 16, 0, 0), 12),
+    (Ipv4Addr::new(192, 0, 0, 0), 24),
+    (Ipv4Addr::new(192, 0, 2, 0), 24),
+    (Ipv4Addr::new(192, 88, 99, 0), 24),
+    (Ipv4Addr::new(192, 168, 0, 0), 16),
+    (Ipv4Addr::new(198, 18, 0, 0), 15),
+    (Ipv4Addr::new(198, 51, 100, 0), 24),
+    (Ipv4Addr::new(203, 0, 113, 0), 24),
+    (Ipv4Addr::new(224, 0, 0, 0), 4),
+    (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// The same within `2000::/3`, outside of which nothing is public; among them the blocks whose addresses carry
-/// an IPv4 address that is reached in the end.
-const SPECIAL_V6: [([u16; 3], u32); 4] =
-    [([0x2001, 0, 0], 23), ([0x2001, 0xdb8, 0], 32), ([0x2002, 0, 0], 16), ([0x3fff, 0, 0], 20)];
-const UNICAST_V6: ([u16; 3], u32) = ([0x2000, 0, 0], 3);
-/// Where a network without IPv4 puts the IPv4 internet.
-const NAT64: [u16; 6] = [0x64, 0xff9b, 0, 0, 0, 0];
+/// Of `2000::/3`, outside of which nothing is public: protocols, tunnels that carry an IPv4 address, documentation.
+const SPECIAL_V6: [(Ipv6Addr, u32); 4] = [
+    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
+    (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
+    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
+];
+const UNICAST_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
+/// Where a network without IPv4 puts the IPv4 internet, by RFC 6052.
+const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let bits = address.to_bits();
-    let is_in = |(first, len): ([u8; 4], u32)| (bits ^ u32::from_be_bytes(first)) >> (32 - len) == 0;
+    let is_in = |(first, len): (Ipv4Addr, u32)| (address.to_bits() ^ first.to_bits()) >> (32 - len) == 0;
     !SPECIAL_V4.into_iter().any(is_in)
 }
 
+/// IPv4 in other clothes of IPv6 than these is not public: who means an IPv4 address can say so.
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    if [a, b, c, d, e, f] == NAT64 {
-        return is_public_v4(Ipv4Addr::from_bits(u32::from(g) << 16 | u32::from(h)));
+    let is_in = |(first, len): (Ipv6Addr, u32)| (address.to_bits() ^ first.to_bits()) >> (128 - len) == 0;
+    if is_in(NAT64) {
+        return is_public_v4(Ipv4Addr::from_bits(address.to_bits() as u32));
     }
-    let bits = u64::from(a) << 32 | u64::from(b) << 16 | u64::from(c);
-    let is_in = |([a, b, c], len): ([u16; 3], u32)| {
-        let first = u64::from(a) << 32 | u64::from(b) << 16 | u64::from(c);
-        (bits ^ first) >> (48 - len) == 0
-    };
     is_in(UNICAST_V6) && !SPECIAL_V6.into_iter().any(is_in)
 }
 

@@ -1,8 +1,8 @@
 //! What happened to experiments, taking it back, and who is told.
 
-use super::super::endpoint::{Endpoint, JSON, etag, in_path, limit, none, query, text_header};
+use super::super::endpoint::{Endpoint, JSON, etag, in_header, in_path, limit, none, query, text_header};
 use super::super::examples;
-use super::super::schema::{Experiment, HistoryPage, NewWebhook, Undoing, Webhook, Webhooks};
+use super::super::schema::{Experiment, HistoryPage, NewWebhook, Undoing, Webhook, WebhookMessage, Webhooks};
 use super::experiments::of_experiment;
 use super::{WEBHOOKS, get, post};
 use crate::auth::Scope;
@@ -77,4 +77,26 @@ pub(super) fn webhooks() -> Vec<Endpoint> {
             .fails(&[Kind::NotFound])
             .stores(),
     ]
+}
+
+/// What is posted to webhooks.
+pub(in super::super) fn told() -> Endpoint {
+    post("experiment", "tellOfExperiment")
+        .tag(WEBHOOKS)
+        .says(
+            "Something happened to an experiment",
+            "Posted to webhooks that asked for it, at least once and in no certain order. Check the signature before \
+             anything else, and forget what has an id that came before. Redirects are not followed, an answer is waited \
+             for 15 seconds, and `Retry-After` is heeded up to a day.",
+        )
+        .param(in_header("webhook-id", "The same if it comes again.", "019ac4a1-7b1e-7c3a-9d2e-8f4b6a1c2d3e"))
+        .param(in_header("webhook-timestamp", "When it was posted: seconds since 1970.", "1795771800"))
+        .param(in_header(
+            "webhook-signature",
+            "`v1,` and in Base64 the HMAC-SHA256 of id, time and body with a dot between them.",
+            "v1,/XmLTYarbOsfC7Y2X0gJa5lJy/QMw/V12raFOc+VMxs=",
+        ))
+        .brings::<WebhookMessage>(true, &[JSON], examples::told)
+        .answers_nothing(200, "It is taken, as by any other 2xx.")
+        .answers_nothing(410, "Nothing more is wanted.")
 }

@@ -29,7 +29,7 @@ enum HistoryKind {
 }
 
 /// What else there is to say, by the kind.
-struct HistoryDetail;
+pub(super) struct HistoryDetail;
 
 by_hand!(
     HistoryDetail,

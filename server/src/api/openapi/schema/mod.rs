@@ -35,7 +35,7 @@ pub(super) use patch::ExperimentPatch;
 pub(super) use plan::{Plan, PlanRequest};
 pub(super) use report::Report;
 pub(super) use suppression::{NewSuppression, Suppression, SuppressionPage};
-pub(super) use webhook::{NewWebhook, Webhook, Webhooks};
+pub(super) use webhook::{NewWebhook, Webhook, WebhookMessage, Webhooks};
 pub(super) use weights::WeightsHistory;
 
 use utoipa::openapi::schema::{

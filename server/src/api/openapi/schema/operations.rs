@@ -381,6 +381,7 @@ by_hand!(
         .property("openapi", plain(Type::String).pattern(Some("^3\\.1\\.")))
         .property("info", plain(Type::Object))
         .property("paths", plain(Type::Object))
+        .property("webhooks", plain(Type::Object))
         .property("components", plain(Type::Object))
         .property("servers", plain(Type::Array))
         .property("tags", plain(Type::Array))

@@ -1,6 +1,8 @@
 //! Who is told what happens to experiments.
 
-use super::{Time, by_hand, closed, object_of};
+use super::experiment::Status;
+use super::history::HistoryDetail;
+use super::{Key, Time, by_hand, closed, object_of};
 use utoipa::ToSchema;
 
 /// What a webhook can be told. `stopped`: a variant was taken out, or the experiment paused. `retracted`: a winner,
@@ -28,7 +30,8 @@ enum WebhookEvent {
 /// A webhook to be made.
 #[derive(ToSchema)]
 struct NewWebhookFields {
-    /// Where it is posted: an address of the public internet, on port 80 or 443, unless the server allows others.
+    /// Where it is posted: an address of the public internet, on port 80 or 443, unless the server allows others. `https`
+    /// needs a certificate from an authority that browsers trust.
     #[schema(max_length = 2000, examples("https://shop.example/hooks"))]
     url: String,
     /// The name of the secret that it is signed with, looked up where the server runs: `whsec_` and 24 to 64 bytes in
@@ -84,4 +87,44 @@ pub(in crate::api::openapi) struct Webhook {
 pub(in crate::api::openapi) struct Webhooks {
     /// The webhooks.
     data: Vec<Webhook>,
+}
+
+/// Where to read on, with a key.
+#[derive(ToSchema)]
+struct WebhookLinks {
+    /// The experiment.
+    experiment: String,
+    /// Its report, as a page.
+    report: String,
+}
+
+/// What happened to which experiment.
+#[derive(ToSchema)]
+struct WebhookData {
+    /// The experiment.
+    experiment: Key,
+    /// Which version of it.
+    version: u32,
+    /// Where it stands now.
+    status: Status,
+    /// Who: the name of a key, `schedule`, or `podium` for what no person did.
+    actor: String,
+    /// The entry of the history.
+    history_id: i64,
+    /// What else there is to say, as the history has it.
+    detail: HistoryDetail,
+    /// Where to read on.
+    links: WebhookLinks,
+}
+
+/// What a webhook is told.
+#[derive(ToSchema)]
+pub(in crate::api::openapi) struct WebhookMessage {
+    /// What it is.
+    #[schema(rename = "type")]
+    event: WebhookEvent,
+    /// When it happened.
+    timestamp: Time,
+    /// What happened.
+    data: WebhookData,
 }

@@ -1,5 +1,6 @@
 //! Schemas against the types they mirror: members, names, defaults.
 
+use super::super::examples;
 use super::check::faults;
 use super::{document, schema};
 use crate::api::channels::{NewChannel, Offered};
@@ -9,7 +10,8 @@ use crate::api::history::{self, UndoBody};
 use crate::api::messages::MessagesQuery;
 use crate::api::suppressions::{self, LiftQuery, NewSuppression};
 use crate::api::webhooks::NewWebhook;
-use crate::app::history::Happening;
+use crate::app::history::tests::each;
+use crate::app::history::{Entry, Happening, message};
 use crate::app::{DecideRequest, PlanRequest};
 use crate::auth::Scope;
 use crate::delivery::SendRequest;
@@ -18,12 +20,13 @@ use crate::store::suppressions::SuppressionScope;
 use crate::webhooks::Event;
 use podium_core::allocation::{AllocatorConfig, Phase};
 use podium_core::experiment::{
-    Automation, Definition, ExclusionGroup, ExposureSource, MetricChoice, OnHarm, OnWinner, Schedule, Status,
-    Stickiness, UnitKind, Variant,
+    Automation, Definition, ExclusionGroup, Experiment, ExposureSource, MetricChoice, OnHarm, OnWinner,
+    Schedule, Status, Stickiness, UnitKind, Variant,
 };
 use podium_core::metric::{Direction, MetricKind, ValueUnit};
 use podium_core::report::{Method, Report, Role, State, WarningCode, Withheld};
 use podium_core::snapshot::Reason;
+use podium_core::time::Timestamp;
 use podium_plugin_host::{ChannelInfo, ProviderClass};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -182,6 +185,32 @@ fn a_channel_on_offer_is_what_its_schema_says() {
         let body = serde_json::to_value(Offered::from(&info)).unwrap();
         let found = faults(&document, schema(&document, "OfferedChannel"), &body);
         assert!(found.is_empty(), "{class:?}: {found:?}");
+    }
+}
+
+#[test]
+fn what_webhooks_are_told_is_what_its_schema_says() {
+    let experiment: Experiment = serde_json::from_value(json!({
+        "id": 1, "key": "banner", "version": 2, "status": "running", "served": null, "revision": 1,
+        "created_at": "1970-01-01T00:00:00Z", "updated_at": "1970-01-01T00:00:00Z",
+        "started_at": "1970-01-01T00:00:00Z", "concluded_at": null,
+        "definition": {"variants": [{"key": "a", "control": true}, {"key": "b"}], "primary_metric": "m"}
+    }))
+    .unwrap();
+    let document = document();
+    let told = schema(&document, "WebhookMessage");
+    let mut events = Names::new();
+    for happening in each() {
+        let Some(event) = happening.event() else { continue };
+        let (actor, at) = ("podium".to_owned(), Timestamp::default());
+        let entry = Entry { id: 7, experiment: experiment.id, at, actor, happening, undone_by: None };
+        let body = message(event, &experiment, &entry, "https://podium.example").unwrap();
+        assert_eq!(faults(&document, told, &body), [""; 0], "{body}");
+        events.insert(event.as_str().to_owned());
+    }
+    assert_eq!(events, expected_by::<Event>(r#""?""#), "each is told of something");
+    for (name, body) in examples::told() {
+        assert_eq!(faults(&document, told, &body), [""; 0], "{name}");
     }
 }
 
