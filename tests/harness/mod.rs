@@ -3,6 +3,7 @@
 
 mod book;
 mod children;
+mod clients;
 mod cluster;
 mod engine;
 pub(crate) mod events;
@@ -22,6 +23,8 @@ mod store_lock;
 mod wait;
 
 pub(crate) use book::{Book, Named, Profile, named, profile};
+#[expect(unused_imports, reason = "its tests come next")]
+pub(crate) use clients::Clients;
 pub(crate) use engine::Engine;
 pub(crate) use faults::{Expected, Faults, any, at, of_kind};
 pub(crate) use folder::Folder;

@@ -121,7 +121,9 @@ fn level(kind: MetricKind, sums: &[VariantSums], control_idx: usize) -> f64 {
     let of_control = sums.get(control_idx).and_then(|own| quotient(own.y, own.d));
     let of_all = || {
         let mut pooled = VariantSums::default();
-        sums.iter().for_each(|own| pooled.merge(own));
+        for own in sums {
+            pooled.merge(own);
+        }
         quotient(pooled.y, pooled.d)
     };
     of_control.or_else(of_all).unwrap_or(0.0)

@@ -248,7 +248,9 @@ fn a_lead_that_wears_off_is_pointed_at() {
 fn a_control_without_units_leaves_nothing_to_be_said() {
     let experiment = experiment(&["a", "b", "c"], RPV);
     let mut strata = strata(20, &[40.0, 60.0, 30.0]);
-    strata.iter_mut().for_each(|stratum| stratum.sums[0] = VariantSums::default());
+    for stratum in &mut strata {
+        stratum.sums[0] = VariantSums::default();
+    }
     let report = report(&experiment, vec![figures(RPV, Role::Primary, strata)]);
     assert_eq!((report.verdict.winner, report.verdict.withheld), (None, vec![Withheld::TooFew]));
     assert!(report.metrics[0].variants.iter().all(|variant| variant.sequence.is_none()));
