@@ -27,3 +27,4 @@ pub mod report;
 pub mod simulate;
 pub mod snapshot;
 pub mod time;
+pub mod value_type;
