@@ -6,7 +6,7 @@
 //! arguments.
 //!
 //! In reading order: [`id`], [`time`] and [`money`] (words), [`experiment`] (what is asked),
-//! [`bucketing`] (unit → variant), [`snapshot`] (deciding), [`metric`] (events become one number per unit), [`projection`] (the fold over the log), [`posterior`] (what is
+//! [`bucketing`] (unit → variant), [`snapshot`] (deciding), [`metric`] (events become one number per unit), [`identity`] (which ids are one person), [`projection`] (the fold over the log), [`posterior`] (what is
 //! believed), [`allocation`] (beliefs become weights), [`inference`] (what the data says, with its error), [`report`]
 //! (what people read), [`simulate`] (shoppers whose truth is known), [`replay`] (a policy judged on the log of
 //! another).
@@ -15,6 +15,7 @@ pub mod allocation;
 pub mod bucketing;
 pub mod experiment;
 pub mod id;
+pub mod identity;
 pub mod inference;
 pub mod metric;
 pub mod money;

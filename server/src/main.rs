@@ -15,6 +15,7 @@ mod problem;
 mod progress;
 mod report_page;
 mod secrets;
+mod shoppers;
 mod store;
 mod telemetry;
 mod webhooks;

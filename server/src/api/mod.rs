@@ -14,6 +14,7 @@ pub(crate) mod operations;
 mod page;
 pub(crate) mod plan;
 pub(crate) mod plugins;
+pub(crate) mod profiles;
 pub(crate) mod reports;
 mod request;
 mod script;
@@ -105,6 +106,9 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/keys", "GET, POST").get(keys::list).post(keys::create))
         .service(resource("/api/v1/keys/{id}", "DELETE").delete(keys::revoke))
         .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics))
+        .service(resource("/api/v1/profiles/{id}", "GET").get(profiles::read))
+        .service(resource("/api/v1/profiles/{id}/aliases", "POST").post(profiles::join))
+        .service(resource("/api/v1/profiles/{id}/aliases/{other}", "DELETE").delete(profiles::part))
         .service(resource("/api/v1/plan", "POST").post(plan::plan))
         .service(resource("/api/v1/plugins", "GET").get(plugins::list))
         .service(resource("/api/v1/plugins/reload", "POST").post(plugins::reload))

@@ -4,7 +4,7 @@ use super::{App, Slots};
 use crate::ingest::event::{DEPTH_MAX, depth};
 use metrics::Counter;
 use podium_core::experiment::{ExposureSource, Stickiness};
-use podium_core::id::{ExperimentId, UNIT_LENGTH_MAX};
+use podium_core::id::UNIT_LENGTH_MAX;
 use podium_core::metric::json::{Object, plain_text};
 use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
 use podium_core::snapshot::{Decision, Flag, Reason};
@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::LazyLock;
-use twox_hash::XxHash3_64;
+use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
 /// Found once: to look a counter up by its name takes longer than to decide.
@@ -155,11 +154,6 @@ impl DecideRequest<'_> {
     }
 }
 
-/// Names what a unit was assigned first in an experiment.
-pub(super) fn sticky_key(experiment: ExperimentId, unit: &str) -> u64 {
-    XxHash3_64::oneshot_with_seed(experiment.0 as u64, unit.as_bytes())
-}
-
 impl App {
     /// Decides every flag for every unit and hands the decisions to the log.
     ///
@@ -190,9 +184,15 @@ impl App {
                     continue;
                 };
                 let id = Uuid::now_v7();
-                let decision = self.decide_one(flag, unit, id);
+                let (decision, drawn) = self.decide_one(flag, unit, id);
                 let exposed = request.exposure && flag.exposure == ExposureSource::Decision;
-                logged.push(log_event(flag, (key, unit, id), &decision, (exposed, snapshot.version), now));
+                logged.push(log_event(
+                    flag,
+                    (key, drawn.id(), id),
+                    &decision,
+                    (exposed, snapshot.version),
+                    now,
+                ));
                 let rendered = shown.as_ref().and_then(|shown| shown.content(flag, &decision));
                 bodies.push(DecisionBody::known((key, unit, id), flag, &decision, rendered));
             }
@@ -218,9 +218,10 @@ impl App {
         let catalog = self.published.catalog.load();
         let flag = catalog.snapshot.flag(flag_key)?;
         let id = Uuid::now_v7();
-        let decision = self.decide_one(flag, unit, id);
+        let (decision, drawn) = self.decide_one(flag, unit, id);
         let variant = flag.variants.get(decision.variant_idx)?;
-        let event = log_event(flag, (flag_key, unit, id), &decision, (false, catalog.snapshot.version), now);
+        let about = (flag_key, drawn.id(), id);
+        let event = log_event(flag, about, &decision, (false, catalog.snapshot.version), now);
         DECISIONS.increment(1);
         Some(Decided {
             id,
@@ -231,22 +232,46 @@ impl App {
         })
     }
 
-    fn decide_one(&self, flag: &Flag, unit: &str, id: Uuid) -> Decision {
+    /// Decides for one unit, and says for whom it was drawn: the person, unless the unit was assigned something of its
+    /// own before it was known to be theirs.
+    fn decide_one<'u>(&self, flag: &Flag, unit: &'u str, id: Uuid) -> (Decision, Drawn<'u>) {
         if flag.stickiness == Stickiness::PerDecision {
             let mut text = Uuid::encode_buffer();
-            return flag.decide(id.hyphenated().encode_lower(&mut text), None);
+            return (flag.decide(id.hyphenated().encode_lower(&mut text), None), Drawn::Unit(unit));
         }
+        let shoppers = &self.published.shoppers;
+        let of_unit = if flag.remembers() { shoppers.assigned(flag.experiment, unit) } else { None };
+        let person = if of_unit.is_none() { shoppers.person_of(unit) } else { None };
+        let drawn = person.map_or(Drawn::Unit(unit), Drawn::Person);
         if !flag.remembers() {
-            return flag.decide(unit, None);
+            return (flag.decide(drawn.id(), None), drawn);
         }
-        let key = sticky_key(flag.experiment, unit);
-        let sticky = self.sticky.pin();
-        let earlier = sticky.get(&key).copied();
-        let decision = flag.decide(unit, earlier);
+        let earlier = match &drawn {
+            Drawn::Unit(_) => of_unit,
+            Drawn::Person(person) => shoppers.assigned(flag.experiment, person),
+        };
+        let decision = flag.decide(drawn.id(), earlier);
         if let Some(assignment) = decision.assignment.filter(|assignment| Some(*assignment) != earlier) {
-            sticky.insert(key, assignment);
+            shoppers.assign(flag.experiment, drawn.id(), assignment);
         }
-        decision
+        (decision, drawn)
+    }
+}
+
+/// For whom a decision was drawn.
+enum Drawn<'u> {
+    /// The unit that was asked for.
+    Unit(&'u str),
+    /// The person that the unit is another id of.
+    Person(Arc<str>),
+}
+
+impl Drawn<'_> {
+    fn id(&self) -> &str {
+        match self {
+            Self::Unit(unit) => unit,
+            Self::Person(person) => person,
+        }
     }
 }
 
@@ -318,6 +343,8 @@ fn log_event(
         message_id: id.to_string().into(),
         name: DECISION.into(),
         unit,
+        is_known: false,
+        other_id: None,
         order_id: None,
         trust: Trust::Server,
         time: now,

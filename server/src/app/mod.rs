@@ -7,6 +7,7 @@ mod explain;
 pub(crate) mod history;
 mod plan;
 mod plugins;
+mod profiles;
 mod register;
 mod report;
 mod schedule;
@@ -22,6 +23,7 @@ pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError, Undo};
 pub(crate) use plan::{Plan, PlanRequest, three_days};
 pub(crate) use plugins::NotDone;
+pub(crate) use profiles::Person;
 pub(crate) use register::RegisterError;
 pub(crate) use report::ReportError;
 pub(crate) use slots::Slots;
@@ -38,13 +40,14 @@ use crate::ingest::queue::{IngestError, Queue};
 use crate::ingest::touched::Touched;
 use crate::ingest::writer::Writer;
 use crate::secrets::Secrets;
-use crate::store::{Store, StoreError, experiments, keys, stats, weights};
+use crate::shoppers::Shoppers;
+use crate::store::{Store, StoreError, experiments, identity, keys, stats, weights};
 use crate::webhooks::{self, Reach};
 use arc_swap::ArcSwap;
 use history::Actor;
 use podium_core::experiment::{Experiment, MetricChoice, Status, Stickiness};
 use podium_core::id::ExperimentId;
-use podium_core::snapshot::{Assignment, WeightsVersion};
+use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
 use podium_plugin_host::{MetricInfo, Registry};
 use std::sync::Arc;
@@ -65,6 +68,8 @@ pub(crate) struct Published {
     pub(crate) registry: Arc<Registry>,
     /// Whose sums have changed.
     pub(crate) touched: Arc<Touched>,
+    /// What is known of shoppers.
+    pub(crate) shoppers: Arc<Shoppers>,
 }
 
 impl Published {
@@ -95,8 +100,6 @@ pub(crate) struct App {
     pub(crate) queue: Queue,
     pub(crate) published: Published,
     pub(crate) keys: ArcSwap<KeyRing>,
-    /// What each unit was assigned first, by experiment and unit.
-    sticky: papaya::HashMap<u64, Assignment>,
     /// One edit at a time, so that what is published is what was written last.
     edits: tokio::sync::Mutex<()>,
     /// Where people reach the server, and what links are signed with.
@@ -122,7 +125,12 @@ impl App {
         let registry = Arc::new(registry);
         track::renew_stale(&store, &registry).await?;
         let (queue, jobs) = Queue::new();
-        let published = Published { catalog: Arc::default(), registry, touched: Arc::default() };
+        let published = Published {
+            catalog: Arc::default(),
+            registry,
+            touched: Arc::default(),
+            shoppers: Arc::default(),
+        };
         let writer = Writer::new(store.clone(), jobs, published.clone()).await?;
         tokio::spawn(writer.run());
         let webhooks = webhooks::Sender::new(store.clone(), secrets.clone(), reach);
@@ -134,7 +142,6 @@ impl App {
             queue,
             published,
             keys: ArcSwap::default(),
-            sticky: papaya::HashMap::new(),
             edits: tokio::sync::Mutex::new(()),
             links,
             channels,
@@ -144,6 +151,8 @@ impl App {
             draining: AtomicBool::new(false),
         });
         app.reload_keys().await?;
+        let shoppers = &app.published.shoppers;
+        identity::all(app.store.reader(), |(id, person)| shoppers.join(&id, person)).await?;
         for experiment in experiments::all(app.store.reader()).await? {
             app.load_assignments(&experiment).await?;
             if let Err(error) = app.track(&experiment).await {
@@ -222,15 +231,11 @@ impl App {
     async fn load_assignments(&self, experiment: &Experiment) -> Result<(), StoreError> {
         let is_live = matches!(experiment.status, Status::Running | Status::Paused);
         if is_live && experiment.definition.stickiness == Stickiness::Sticky {
-            let mut pairs = Vec::new();
+            let shoppers = &self.published.shoppers;
             stats::assignments(self.store.reader(), experiment.id, |unit, assignment| {
-                pairs.push((decide::sticky_key(experiment.id, unit), assignment));
+                shoppers.assign(experiment.id, unit, assignment);
             })
             .await?;
-            let sticky = self.sticky.pin();
-            for (key, assignment) in pairs {
-                sticky.insert(key, assignment);
-            }
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use crate::catalog::Catalog;
 use podium_core::experiment::Status;
+use podium_core::identity::ALIAS;
 use podium_core::metric::extract::ORDER_COMPLETED;
 use podium_core::metric::json::{Object, plain_text};
 use podium_core::money::Currency;
@@ -71,8 +72,8 @@ impl Reading<'_> {
         let Ok(event) = serde_json::from_str::<Object<'_>>(json) else {
             return reject("not_an_object", "", "an event is a JSON object");
         };
-        let unit = unit(&event)?;
         let name = name(&event)?;
+        let Whose { unit, is_known, other_id } = whose(&event, &name)?;
         let message_id = message_id(&event)?;
         let time = self.time(&event)?;
         let properties = part(&event, if name == "identify" { "traits" } else { "properties" })?;
@@ -85,7 +86,9 @@ impl Reading<'_> {
         Ok(StoredEvent {
             message_id: message_id.into(),
             name: name.into(),
-            unit: unit.into(),
+            unit,
+            is_known,
+            other_id,
             order_id,
             trust: self.trust,
             time,
@@ -173,16 +176,37 @@ fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= ID_BYTES_MAX && !text.contains('\0')
 }
 
-fn unit(event: &Object<'_>) -> Result<String, Rejection> {
-    for (name, pointer) in [("userId", "/userId"), ("anonymousId", "/anonymousId")] {
-        let Some(json) = event.get(name) else { continue };
-        match plain_text(json) {
-            Some(text) if text.is_empty() => {}
-            Some(text) if is_id(&text) => return Ok(text.into_owned()),
-            _ => return reject("bad_id", pointer, BAD_ID),
+/// The ids that an event names.
+struct Whose {
+    unit: Box<str>,
+    is_known: bool,
+    other_id: Option<Box<str>>,
+}
+
+fn whose(event: &Object<'_>, name: &str) -> Result<Whose, Rejection> {
+    let id = |name: &str, pointer: &'static str| -> Result<Option<Box<str>>, Rejection> {
+        match event.get(name).map(plain_text) {
+            None => Ok(None),
+            Some(Some(text)) if text.is_empty() => Ok(None),
+            Some(Some(text)) if is_id(&text) => Ok(Some(text.into())),
+            Some(_) => reject("bad_id", pointer, BAD_ID),
+        }
+    };
+    let (user, anonymous) = (id("userId", "/userId")?, id("anonymousId", "/anonymousId")?);
+    let previous = if name == ALIAS { id("previousId", "/previousId")? } else { None };
+    match (user, previous.or(anonymous)) {
+        (Some(unit), other) => {
+            let other_id = other.filter(|other| *other != unit);
+            Ok(Whose { unit, is_known: true, other_id })
+        }
+        (None, Some(_)) if name == ALIAS => {
+            reject("no_user_or_anonymous_id", "/userId", "an alias joins `previousId` to a `userId`")
+        }
+        (None, Some(unit)) => Ok(Whose { unit, is_known: false, other_id: None }),
+        (None, None) => {
+            reject("no_user_or_anonymous_id", "/userId", "say whose event it is: `userId` or `anonymousId`")
         }
     }
-    reject("no_user_or_anonymous_id", "/userId", "say whose event it is: `userId` or `anonymousId`")
 }
 
 fn name(event: &Object<'_>) -> Result<String, Rejection> {

@@ -9,6 +9,7 @@ pub(crate) mod channels;
 mod entity;
 pub(crate) mod experiments;
 pub(crate) mod history;
+pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod messages;
