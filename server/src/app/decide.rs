@@ -7,7 +7,7 @@ use podium_core::experiment::{ExposureSource, Stickiness};
 use podium_core::id::{ExperimentId, UNIT_LENGTH_MAX};
 use podium_core::metric::json::{Object, plain_text};
 use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
-use podium_core::snapshot::{Decision, Flag, Reason};
+use podium_core::snapshot::{Assignment, Decision, Flag, Reason};
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -18,7 +18,7 @@ use twox_hash::XxHash3_64;
 use uuid::Uuid;
 
 /// Found once: to look a counter up by its name takes longer than to decide.
-static DECISIONS: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("podium_decisions_total"));
+pub(super) static DECISIONS: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("podium_decisions_total"));
 
 /// The most units in one call.
 pub(crate) const UNITS_MAX: usize = 1_000;
@@ -190,7 +190,7 @@ impl App {
                     continue;
                 };
                 let id = Uuid::now_v7();
-                let decision = self.decide_one(flag, unit, id);
+                let decision = self.decide_one(flag, unit, id, || None);
                 let exposed = request.exposure && flag.exposure == ExposureSource::Decision;
                 logged.push(log_event(flag, (key, unit, id), &decision, (exposed, snapshot.version), now));
                 let rendered = shown.as_ref().and_then(|shown| shown.content(flag, &decision));
@@ -218,7 +218,7 @@ impl App {
         let catalog = self.published.catalog.load();
         let flag = catalog.snapshot.flag(flag_key)?;
         let id = Uuid::now_v7();
-        let decision = self.decide_one(flag, unit, id);
+        let decision = self.decide_one(flag, unit, id, || None);
         let variant = flag.variants.get(decision.variant_idx)?;
         let event = log_event(flag, (flag_key, unit, id), &decision, (false, catalog.snapshot.version), now);
         DECISIONS.increment(1);
@@ -231,7 +231,16 @@ impl App {
         })
     }
 
-    fn decide_one(&self, flag: &Flag, unit: &str, id: Uuid) -> Decision {
+    /// Decides one flag for one unit.
+    ///
+    /// - `claimed`: what the client can prove that the unit was assigned, should nothing be known of it here.
+    pub(super) fn decide_one(
+        &self,
+        flag: &Flag,
+        unit: &str,
+        id: Uuid,
+        claimed: impl FnOnce() -> Option<Assignment>,
+    ) -> Decision {
         if flag.stickiness == Stickiness::PerDecision {
             let mut text = Uuid::encode_buffer();
             return flag.decide(id.hyphenated().encode_lower(&mut text), None);
@@ -242,7 +251,7 @@ impl App {
         let key = sticky_key(flag.experiment, unit);
         let sticky = self.sticky.pin();
         let earlier = sticky.get(&key).copied();
-        let decision = flag.decide(unit, earlier);
+        let decision = flag.decide(unit, earlier.or_else(claimed));
         if let Some(assignment) = decision.assignment.filter(|assignment| Some(*assignment) != earlier) {
             sticky.insert(key, assignment);
         }
@@ -287,7 +296,7 @@ pub(crate) struct Decided {
 }
 
 /// The decision as the log keeps it.
-fn log_event(
+pub(super) fn log_event(
     flag: &Flag,
     (key, unit, id): (&str, &str, Uuid),
     decision: &Decision,
