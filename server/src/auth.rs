@@ -90,6 +90,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The public part of a key.
+pub(crate) fn id(key: &str) -> Option<&str> {
+    key.strip_prefix("podium_")?.split('_').nth(1)
+}
+
 /// The keys that let someone in; replaced whole.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeyRing(HashMap<Box<str>, Holder>);
@@ -127,9 +132,13 @@ impl KeyRing {
         self.holder(key).map(|holder| holder.actor.clone())
     }
 
+    /// Whether the key with this id lets someone in.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.0.contains_key(id)
+    }
+
     fn holder(&self, key: &str) -> Option<&Holder> {
-        let id = key.strip_prefix("podium_")?.split('_').nth(1)?;
-        let holder = self.0.get(id)?;
+        let holder = self.0.get(id(key)?)?;
         let found: [u8; 32] = Sha256::digest(key.as_bytes()).into();
         bool::from(found.ct_eq(&holder.secret_sha256)).then_some(holder)
     }

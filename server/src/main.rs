@@ -11,6 +11,7 @@ mod demo;
 mod engine;
 mod ingest;
 mod links;
+mod ofrep;
 mod problem;
 mod progress;
 mod report_page;

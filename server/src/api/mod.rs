@@ -1,7 +1,7 @@
 //! Our API, one file per resource, and what all handlers share.
 
 pub(crate) mod channels;
-mod cross_origin;
+pub(crate) mod cross_origin;
 pub(crate) mod decide;
 pub(crate) mod events;
 pub(crate) mod experiments;
@@ -25,6 +25,7 @@ pub(crate) mod webhooks;
 use crate::app::App;
 use crate::app::history::Actor;
 use crate::auth::{self, Scope};
+use crate::ofrep;
 use crate::problem::{Kind, Problem};
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
@@ -90,6 +91,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
                 .get(events::rejected)
                 .route(preflight()),
         )
+        .configure(ofrep::routes)
+        .service(resource("/api/v1/decide/{flag}", "GET").get(ofrep::email::decide))
         .service(resource("/podium.js", "GET, HEAD").get(script::podium_js).head(script::podium_js))
         .service(resource("/livez", "GET").get(operations::livez))
         .service(resource("/readyz", "GET").get(operations::readyz))

@@ -7,7 +7,7 @@ use podium_core::experiment::{ExposureSource, Stickiness};
 use podium_core::id::UNIT_LENGTH_MAX;
 use podium_core::metric::json::{Object, plain_text};
 use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
-use podium_core::snapshot::{Decision, Flag, Reason};
+use podium_core::snapshot::{Assignment, Decision, Flag, Reason};
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -17,7 +17,7 @@ use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
 /// Found once: to look a counter up by its name takes longer than to decide.
-static DECISIONS: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("podium_decisions_total"));
+pub(super) static DECISIONS: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("podium_decisions_total"));
 
 /// The most units in one call.
 pub(crate) const UNITS_MAX: usize = 1_000;
@@ -184,7 +184,7 @@ impl App {
                     continue;
                 };
                 let id = Uuid::now_v7();
-                let (decision, drawn) = self.decide_one(flag, unit, id);
+                let (decision, drawn) = self.decide_one(flag, unit, id, || None);
                 let exposed = request.exposure && flag.exposure == ExposureSource::Decision;
                 logged.push(log_event(
                     flag,
@@ -218,7 +218,7 @@ impl App {
         let catalog = self.published.catalog.load();
         let flag = catalog.snapshot.flag(flag_key)?;
         let id = Uuid::now_v7();
-        let (decision, drawn) = self.decide_one(flag, unit, id);
+        let (decision, drawn) = self.decide_one(flag, unit, id, || None);
         let variant = flag.variants.get(decision.variant_idx)?;
         let about = (flag_key, drawn.id(), id);
         let event = log_event(flag, about, &decision, (false, catalog.snapshot.version), now);
@@ -232,9 +232,17 @@ impl App {
         })
     }
 
-    /// Decides for one unit, and says for whom it was drawn: the person, unless the unit was assigned something of its
-    /// own before it was known to be theirs.
-    fn decide_one<'u>(&self, flag: &Flag, unit: &'u str, id: Uuid) -> (Decision, Drawn<'u>) {
+    /// Decides one flag for one unit, and says for whom it was drawn: the person, unless the unit was assigned something
+    /// of its own before it was known to be theirs.
+    ///
+    /// - `claimed`: what the client can prove that the unit was assigned, should nothing be known of it here.
+    pub(super) fn decide_one<'u>(
+        &self,
+        flag: &Flag,
+        unit: &'u str,
+        id: Uuid,
+        claimed: impl FnOnce() -> Option<Assignment>,
+    ) -> (Decision, Drawn<'u>) {
         if flag.stickiness == Stickiness::PerDecision {
             let mut text = Uuid::encode_buffer();
             return (flag.decide(id.hyphenated().encode_lower(&mut text), None), Drawn::Unit(unit));
@@ -250,7 +258,7 @@ impl App {
             Drawn::Unit(_) => of_unit,
             Drawn::Person(person) => shoppers.assigned(flag.experiment, person),
         };
-        let decision = flag.decide(drawn.id(), earlier);
+        let decision = flag.decide(drawn.id(), earlier.or_else(claimed));
         if let Some(assignment) = decision.assignment.filter(|assignment| Some(*assignment) != earlier) {
             shoppers.assign(flag.experiment, drawn.id(), assignment);
         }
@@ -259,7 +267,7 @@ impl App {
 }
 
 /// For whom a decision was drawn.
-enum Drawn<'u> {
+pub(super) enum Drawn<'u> {
     /// The unit that was asked for.
     Unit(&'u str),
     /// The person that the unit is another id of.
@@ -267,7 +275,7 @@ enum Drawn<'u> {
 }
 
 impl Drawn<'_> {
-    fn id(&self) -> &str {
+    pub(super) fn id(&self) -> &str {
         match self {
             Self::Unit(unit) => unit,
             Self::Person(person) => person,
@@ -312,7 +320,7 @@ pub(crate) struct Decided {
 }
 
 /// The decision as the log keeps it.
-fn log_event(
+pub(super) fn log_event(
     flag: &Flag,
     (key, unit, id): (&str, &str, Uuid),
     decision: &Decision,

@@ -3,8 +3,10 @@
 mod conclude;
 mod decide;
 mod edit;
+mod evaluate;
 mod explain;
 pub(crate) mod history;
+mod notices;
 mod plan;
 mod plugins;
 mod profiles;
@@ -12,6 +14,7 @@ mod register;
 mod report;
 mod schedule;
 mod slots;
+mod sticky;
 pub(crate) mod track;
 mod undo;
 mod watch;
@@ -21,6 +24,8 @@ pub(crate) use conclude::Wish;
 pub(crate) use conclude::check_reason;
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError, Undo};
+pub(crate) use evaluate::{Asker, Evaluation};
+pub(crate) use notices::{Notice, Notices};
 pub(crate) use plan::{Plan, PlanRequest, three_days};
 pub(crate) use plugins::NotDone;
 pub(crate) use profiles::Person;
@@ -111,6 +116,8 @@ pub(crate) struct App {
     pub(crate) webhooks: Arc<webhooks::Sender>,
     /// When contents are to be rendered again that a plugin did not answer for, in microseconds.
     render_again_at: AtomicI64,
+    /// What pages are told that have asked before.
+    pub(crate) notices: Notices,
     draining: AtomicBool,
 }
 
@@ -148,6 +155,7 @@ impl App {
             sender: Arc::clone(&sender),
             webhooks: Arc::clone(&webhooks),
             render_again_at: AtomicI64::new(i64::MAX),
+            notices: Notices::default(),
             draining: AtomicBool::new(false),
         });
         app.reload_keys().await?;
@@ -160,6 +168,7 @@ impl App {
             }
         }
         app.publish().await?;
+        app.notices.announce(&app.published.catalog.load().snapshot, now());
         tokio::spawn(sender.run());
         tokio::spawn(webhooks.run());
         Ok(app)
@@ -263,6 +272,7 @@ impl App {
         if let Err(error) = self.queue.allocate(now).await {
             tracing::error!(%error, "weights were not looked at");
         }
+        self.notices.announce(&self.published.catalog.load().snapshot, now);
     }
 }
 

@@ -89,6 +89,7 @@ impl Demo {
             listen,
             public_url: None,
             allow_private_webhooks: false,
+            limits: crate::ofrep::Limits::default(),
             log_format: LogFormat::Text,
         };
         let running = serve.start().await?;

@@ -8,6 +8,7 @@ mod allocator;
 mod automation;
 mod channel;
 mod decision;
+mod evaluation;
 mod event;
 mod experiment;
 mod history;
@@ -23,6 +24,7 @@ mod weights;
 
 pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
+pub(super) use evaluation::{Evaluation, EvaluationError};
 pub(super) use event::{EventsBody, Receipt, RejectedEvents};
 pub(super) use experiment::{Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status};
 pub(super) use history::{HistoryPage, Undoing};

@@ -27,6 +27,7 @@ async fn answers_are_what_their_schemas_say() {
     let reloaded = server.try_out(Some("admin"), "POST /api/v1/plugins/reload", None).await;
     assert_eq!(reloaded.status, 200, "{}", reloaded.body);
     decide(&server).await;
+    decide_by_address(&server).await;
     follow_links(&server).await;
     make_and_revoke_a_key(&server).await;
     plan(&server).await;
@@ -87,6 +88,18 @@ async fn decide(server: &Server<'_>) {
         let explain = format!("GET /api/v1/decisions/{id}/explain");
         let explained = server.try_out(Some("server"), &explain, None).await;
         assert_eq!(explained.body["agrees"], true, "{}", explained.body);
+    }
+}
+
+async fn decide_by_address(server: &Server<'_>) {
+    for (asked, status) in [
+        ("GET /api/v1/decide/search?targetingKey=u-1&shop.country=NL", 200),
+        ("GET /api/v1/decide/hero?targetingKey=u-1&exposure=false", 200),
+        ("GET /api/v1/decide/hero", 400),
+        ("GET /api/v1/decide/nothing?targetingKey=u-1", 404),
+    ] {
+        let answer = server.try_out(Some("publishable"), asked, None).await;
+        assert_eq!(answer.status, status, "{asked}: {}", answer.body);
     }
 }
 

@@ -27,6 +27,7 @@ use podium_core::metric::{Direction, MetricKind, ValueUnit};
 use podium_core::report::{Method, Report, Role, State, WarningCode, Withheld};
 use podium_core::snapshot::Reason;
 use podium_core::time::Timestamp;
+use podium_core::value_type::ValueType;
 use podium_plugin_host::{ChannelInfo, ProviderClass};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -142,6 +143,7 @@ fn words_that_are_read_are_those_that_are_declared() {
     check::<WarningCode>(&document, "WarningCode");
     check::<Withheld>(&document, "Withheld");
     check::<Reason>(&document, "Reason");
+    check::<ValueType>(&document, "ValueType");
     check::<Phase>(&document, "Phase");
     check::<Scope>(&document, "Scope");
     check::<MessageState>(&document, "MessageState");
@@ -247,7 +249,7 @@ fn defaults_are_what_serde_fills_in() {
         }
         n_checked
     };
-    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 7);
+    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 8);
     assert_eq!(check(schema(&document, "NewVariant"), &filled["variants"][0]), 2);
     for allocator in schema(&document, "Allocator")["oneOf"].as_array().unwrap() {
         let name = &allocator["properties"]["type"]["enum"][0];

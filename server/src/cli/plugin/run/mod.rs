@@ -110,6 +110,7 @@ impl Run {
             listen,
             public_url: None,
             allow_private_webhooks: false,
+            limits: crate::ofrep::Limits::default(),
             log_format: LogFormat::Text,
         };
         // Commands run beside the runtime, on a thread that may wait.
