@@ -56,8 +56,12 @@ pub enum Reason {
     Split,
     /// Everyone gets this.
     Static,
+    /// A condition of an experience holds for the unit.
+    TargetingMatch,
     /// Draft, paused, or the unit is outside traffic or slot: the control.
     Disabled,
+    /// Served although something is wrong: rules of an experience break its hit policy.
+    Unknown,
     /// No such flag: the caller's default.
     Default,
 }

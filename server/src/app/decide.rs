@@ -1,8 +1,11 @@
 //! Deciding: memory in, answer out; what was decided goes to the queue behind the answer.
 
+use super::choose::{Asking, Chosen, FromExperience, choose};
 use super::{App, Slots};
+use crate::auth::Scope;
 use crate::ingest::event::{DEPTH_MAX, depth};
 use metrics::Counter;
+use podium_core::experience::Violation;
 use podium_core::experiment::{ExposureSource, Stickiness};
 use podium_core::id::{ExperimentId, UNIT_LENGTH_MAX};
 use podium_core::metric::json::{Object, plain_text};
@@ -82,9 +85,15 @@ pub(crate) struct DecisionBody<'a> {
     unit: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     experiment: Option<&'a str>,
-    variant: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experience: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<&'a str>,
+    variant: Option<Cow<'a, str>>,
     value: Value<'a>,
     reason: Reason,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violation: Option<Violation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     propensity: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,12 +172,13 @@ pub(super) fn sticky_key(experiment: ExperimentId, unit: &str) -> u64 {
 impl App {
     /// Decides every flag for every unit and hands the decisions to the log.
     ///
+    /// - `scope`: what the key of the caller may do.
     /// - `answer`: called with the decisions and the snapshot's version while the snapshot is held.
     pub(crate) fn decide<T>(
         &self,
         request: &DecideRequest<'_>,
         units: &[&str],
-        now: Timestamp,
+        (now, scope): (Timestamp, Scope),
         answer: impl FnOnce(&[DecisionBody<'_>], u64) -> T,
     ) -> T {
         let catalog = self.published.catalog.load();
@@ -183,13 +193,21 @@ impl App {
                 FlagAsked::Key(key) => (&**key, None),
                 FlagAsked::WithDefault(asked) => (&*asked.key, asked.default.as_ref()),
             };
-            let flag = snapshot.flag(key);
             for unit in units {
-                let Some(flag) = flag else {
-                    bodies.push(DecisionBody::unknown(key, unit, default));
-                    continue;
-                };
                 let id = Uuid::now_v7();
+                let flag = match choose(&catalog, key, now, &mut Asking { scope }) {
+                    None => {
+                        bodies.push(DecisionBody::unknown(key, unit, default));
+                        continue;
+                    }
+                    Some(Chosen::Experience(chosen)) => {
+                        let exposed = (request.exposure, snapshot.version);
+                        logged.extend(chosen.log_events((key, unit, id), exposed, now));
+                        bodies.push(DecisionBody::of_experience((key, unit, id), chosen));
+                        continue;
+                    }
+                    Some(Chosen::Experiment(flag)) => flag,
+                };
                 let decision = self.decide_one(flag, unit, id);
                 let exposed = request.exposure && flag.exposure == ExposureSource::Decision;
                 logged.push(log_event(flag, (key, unit, id), &decision, (exposed, snapshot.version), now));
@@ -342,11 +360,36 @@ impl<'a> DecisionBody<'a> {
             flag: key,
             unit,
             experiment: Some(&flag.experiment_key),
-            variant: variant.map(|variant| &*variant.key),
+            experience: None,
+            rules: Vec::new(),
+            variant: variant.map(|variant| Cow::Borrowed(&*variant.key)),
             value,
             reason: decision.reason,
+            violation: None,
             propensity: decision.assignment.map(|assignment| assignment.propensity),
             weights_version: decision.assignment.map(|assignment| assignment.version),
+            decision_id: Some(id),
+            error_code: None,
+        }
+    }
+
+    fn of_experience((key, unit, id): (&'a str, &'a str, Uuid), chosen: FromExperience<'a>) -> Self {
+        let value = match chosen.content.value {
+            Cow::Borrowed(content) => Value::Content(content),
+            Cow::Owned(content) => Value::Rendered(content),
+        };
+        Self {
+            flag: key,
+            unit,
+            experiment: None,
+            experience: Some(&chosen.experience.key),
+            rules: chosen.rules.iter().map(|rule| &*rule.key).collect(),
+            variant: Some(chosen.content.variant),
+            value,
+            reason: chosen.reason,
+            violation: chosen.violation,
+            propensity: None,
+            weights_version: None,
             decision_id: Some(id),
             error_code: None,
         }
@@ -357,9 +400,12 @@ impl<'a> DecisionBody<'a> {
             flag: key,
             unit,
             experiment: None,
+            experience: None,
+            rules: Vec::new(),
             variant: None,
             value: Value::Default(default),
             reason: Reason::Default,
+            violation: None,
             propensity: None,
             weights_version: None,
             decision_id: None,

@@ -1,8 +1,10 @@
 //! What handlers share, and the use cases they call. Nothing in here knows HTTP.
 
+mod choose;
 mod conclude;
 mod decide;
 mod edit;
+mod experiences;
 mod explain;
 pub(crate) mod history;
 mod plan;
@@ -20,6 +22,7 @@ pub(crate) use conclude::Wish;
 pub(crate) use conclude::check_reason;
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError, Undo};
+pub(crate) use experiences::{ExperienceError, Promotion, RulesReport, in_history};
 pub(crate) use plan::{Plan, PlanRequest, three_days};
 pub(crate) use plugins::NotDone;
 pub(crate) use register::RegisterError;
@@ -150,6 +153,7 @@ impl App {
                 tracing::error!(experiment.key = %experiment.key, %error, "no figures are kept for now");
             }
         }
+        app.track_all_rules().await?;
         app.publish().await?;
         tokio::spawn(sender.run());
         tokio::spawn(webhooks.run());
@@ -209,7 +213,8 @@ impl App {
         let again_at = if all_answered { i64::MAX } else { now().plus_seconds(RENDER_AGAIN_S).as_micros() };
         self.render_again_at.store(again_at, Ordering::Relaxed);
         let version = self.published.catalog.load().snapshot.version + 1;
-        self.published.catalog.store(Arc::new(Catalog::new(version, all, slots)));
+        let placements = self.placements().await?;
+        self.published.catalog.store(Arc::new(Catalog::new(version, all, placements, slots)));
         Ok(())
     }
 
