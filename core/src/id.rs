@@ -88,6 +88,14 @@ key! {
     VariantKey
 }
 key! {
+    /// The name of an experience, unique in its project.
+    ExperienceKey
+}
+key! {
+    /// The name of a rule, unique in its experience.
+    RuleKey
+}
+key! {
     /// The name of a channel that is set up.
     ChannelKey
 }
@@ -100,6 +108,11 @@ key! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ExperimentId(pub i64);
+
+/// An experience as the store numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ExperienceId(pub i64);
 
 /// A metric with its configuration and currency, as the store numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

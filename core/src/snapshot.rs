@@ -58,8 +58,12 @@ pub enum Reason {
     Split,
     /// Everyone gets this.
     Static,
+    /// A condition of an experience holds for the unit.
+    TargetingMatch,
     /// Draft, paused, or the unit is outside traffic or slot: the control.
     Disabled,
+    /// Served although something is wrong: rules of an experience break its hit policy.
+    Unknown,
     /// No such flag: the caller's default.
     Default,
 }
@@ -145,7 +149,8 @@ impl Flag {
             }
         };
         let value_type = definition.value_type();
-        let content = |content: &Value| match value_type.map(|value_type| value_type.checked(content.clone())) {
+        let content = |content: &Value| match value_type.map(|value_type| value_type.checked(content.clone()))
+        {
             Some(Ok(checked)) => to_raw_value(&checked).unwrap_or_default(),
             Some(Err(_)) | None => to_raw_value(content).unwrap_or_default(),
         };

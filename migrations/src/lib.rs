@@ -14,6 +14,7 @@ mod m20261125_000005_create_delivery;
 mod m20261125_000006_create_tail;
 mod m20261125_000007_create_history;
 mod m20261126_000008_create_profile;
+mod m20261126_000009_create_experience;
 
 pub use sea_orm_migration::prelude::{DbErr, MigratorTrait as Migrations};
 
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000006_create_tail::Migration),
             Box::new(m20261125_000007_create_history::Migration),
             Box::new(m20261126_000008_create_profile::Migration),
+            Box::new(m20261126_000009_create_experience::Migration),
         ]
     }
 }

@@ -1,10 +1,12 @@
-//! What handlers read without asking the database: the snapshot to decide on, and the experiments by name.
+//! What handlers read without asking the database: the snapshot to decide on, what is always on, and the experiments
+//! by name.
 
 use crate::app::Slots;
+use podium_core::experience::Placement;
 use podium_core::experiment::{Experiment, Status};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::{Flag, Snapshot, WeightsVersion};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Everything published at one moment; replaced whole.
@@ -14,6 +16,7 @@ pub(crate) struct Catalog {
     pub(crate) snapshot: Snapshot,
     /// What pages are given of each variant.
     pub(crate) slots: Slots,
+    placements: Arc<HashMap<Box<str>, Placement>>,
     by_key: HashMap<Box<str>, Arc<Experiment>>,
     by_id: HashMap<ExperimentId, Arc<Experiment>>,
 }
@@ -22,9 +25,16 @@ impl Catalog {
     /// Builds what is published from every experiment in every version, oldest first, with its newest weights.
     ///
     /// A flag belongs to the newest version that is no draft; a draft has it only where nothing else does.
-    pub(crate) fn new(version: u64, experiments: Vec<(Experiment, WeightsVersion)>, slots: Slots) -> Self {
+    ///
+    /// - `placements`: experiences by the flag that they answer to.
+    pub(crate) fn new(
+        version: u64,
+        experiments: Vec<(Experiment, WeightsVersion)>,
+        placements: HashMap<Box<str>, Placement>,
+        slots: Slots,
+    ) -> Self {
         let mut flags: HashMap<Box<str>, (bool, Flag)> = HashMap::new();
-        let mut catalog = Self { slots, ..Self::default() };
+        let mut catalog = Self { slots, placements: Arc::new(placements), ..Self::default() };
         for (experiment, weights) in experiments {
             let is_draft = experiment.status == Status::Draft;
             if let Some(flag) = Flag::new(&experiment, &weights) {
@@ -62,6 +72,17 @@ impl Catalog {
         });
         next.snapshot = Snapshot::new(self.snapshot.version + 1, flags);
         next
+    }
+
+    /// Every flag that something answers to, in the order of the keys.
+    pub(crate) fn flag_keys(&self) -> BTreeSet<&str> {
+        let of_experiments = self.snapshot.flags().map(|(key, _)| key);
+        of_experiments.chain(self.placements.keys().map(|key| &**key)).collect()
+    }
+
+    /// The experiences that answer to a flag, if there are any.
+    pub(crate) fn placement(&self, flag_key: &str) -> Option<&Placement> {
+        self.placements.get(flag_key)
     }
 
     /// The experiment that a key or a numeric id names; of several versions the one that clients meet.

@@ -51,6 +51,11 @@ impl Shoppers {
         self.assigned.pin().insert(assigned_key(experiment, unit), assignment);
     }
 
+    /// Forgets what a unit is assigned.
+    pub(crate) fn forget(&self, experiment: ExperimentId, unit: &str) {
+        self.assigned.pin().remove(&assigned_key(experiment, unit));
+    }
+
     /// The same where nothing is noted yet.
     pub(crate) fn assign_if_new(&self, experiment: ExperimentId, unit: &str, assignment: Assignment) {
         self.assigned.pin().get_or_insert(assigned_key(experiment, unit), assignment);

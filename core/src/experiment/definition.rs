@@ -1,5 +1,6 @@
 //! What a person registers, and the rules that hold between its fields.
 
+use super::metric_choice::WINDOW_S_MAX;
 use super::{Automation, MetricChoice, Variant};
 use crate::allocation::{Allocator, AllocatorConfig, Fixed};
 use crate::id::{FlagKey, GroupKey};
@@ -10,14 +11,10 @@ use crate::value_type::ValueType;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
-/// The longest attribution window: ten years, in seconds.
-const WINDOW_S_MAX: i64 = 10 * 366 * 86_400;
 /// The most metrics that an experiment reports beside the one that decides, and the most guardrails.
 pub const METRICS_MAX: usize = 20;
 const CHANNELS_MAX: usize = 20;
 const FACTORS_MAX: usize = 8;
-/// The longest past of a unit that counts: 90 days, in seconds.
-const HISTORY_S_MAX: i64 = 90 * 86_400;
 const PLANNED_UNITS: std::ops::RangeInclusive<u64> = 100..=1_000_000_000_000;
 const TEXT_LENGTH_MAX: usize = 2_000;
 
@@ -345,18 +342,7 @@ impl Definition {
             );
         }
         for (idx, (pointer, choice)) in all.iter().enumerate() {
-            if choice.window_s.is_some_and(|window_s| !(1..=WINDOW_S_MAX).contains(&window_s)) {
-                faults.add(format!("{pointer}/window_s"), format!("a window is 1 to {WINDOW_S_MAX} seconds"));
-            }
-            if choice.margin.is_some_and(|margin| !(0.0 < margin && margin < 1.0)) {
-                faults.add(format!("{pointer}/margin"), "a relative difference above 0 and below 1");
-            }
-            if choice.cap.is_some_and(|cap| !(0.5..=1.0).contains(&cap)) {
-                faults.add(format!("{pointer}/cap"), "a quantile from 0.5 to 1; 1 caps nothing");
-            }
-            if choice.history_s.is_some_and(|history_s| !(0..=HISTORY_S_MAX).contains(&history_s)) {
-                faults.add(format!("{pointer}/history_s"), format!("0 to {HISTORY_S_MAX} seconds"));
-            }
+            faults.0.extend(choice.faults(pointer));
             if all.iter().take(idx).any(|(_, earlier)| earlier == choice) {
                 faults.add(
                     pointer.clone(),

@@ -216,7 +216,8 @@ impl Tracked {
         sums: &mut Sums,
     ) {
         let Some(exposure) = placement.and_then(|placement| placement.exposure) else { return };
-        let primary_window_s = self.metrics.first().map_or(0, |metric| metric.window_s);
+        // Where nothing is measured nothing matures, and a day is fine enough.
+        let primary_window_s = self.metrics.first().map_or(i64::MAX, |metric| metric.window_s);
         let key = match exposure.variant_idx {
             Some(variant_idx) => self.key(exposure, MetricSlot::Exposures, primary_window_s, variant_idx),
             None => self.key(exposure, MetricSlot::Quarantine, primary_window_s, 0),

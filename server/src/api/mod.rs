@@ -4,6 +4,7 @@ pub(crate) mod channels;
 pub(crate) mod cross_origin;
 pub(crate) mod decide;
 pub(crate) mod events;
+pub(crate) mod experiences;
 pub(crate) mod experiments;
 pub(crate) mod history;
 pub(crate) mod keys;
@@ -118,6 +119,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/plugins/{id}/rollback", "POST").post(plugins::rollback))
         .service(resource("/api/v1/plugins/{id}/release", "POST").post(plugins::release));
     delivery(config);
+    always_on(config);
     config
         .service(
             resource("/api/v1/experiments", "GET, POST").get(experiments::list).post(experiments::create),
@@ -144,6 +146,28 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/webhooks", "GET, POST").get(webhooks::list).post(webhooks::create))
         .service(resource("/api/v1/webhooks/{id}", "DELETE").delete(webhooks::remove))
         .default_service(web::to(unknown_path));
+}
+
+/// The routes of experiences.
+fn always_on(config: &mut ServiceConfig) {
+    config
+        .service(
+            resource("/api/v1/experiences", "GET, POST").get(experiences::list).post(experiences::create),
+        )
+        .service(resource("/api/v1/experiences/conflicts", "GET").get(experiences::list_conflicts))
+        .service(
+            resource("/api/v1/experiences/{key}", "GET, PUT, DELETE")
+                .get(experiences::read)
+                .put(experiences::replace)
+                .delete(experiences::archive),
+        )
+        .service(resource("/api/v1/experiences/{key}/publish", "POST").post(experiences::publish))
+        .service(resource("/api/v1/experiences/{key}/pause", "POST").post(experiences::pause))
+        .service(resource("/api/v1/experiences/{key}/archive", "POST").post(experiences::archive))
+        .service(resource("/api/v1/experiences/{key}/report", "GET").get(experiences::report))
+        .service(resource("/api/v1/experiences/{key}/report.csv", "GET").get(experiences::report_csv))
+        .service(resource("/api/v1/experiences/{key}/history", "GET").get(experiences::list_history))
+        .service(resource("/api/v1/experiments/{key}/experience", "POST").post(experiences::promote));
 }
 
 /// The routes of messages, and of what they are sent on.

@@ -1,23 +1,21 @@
 //! Deciding: memory in, answer out; what was decided goes to the queue behind the answer.
 
+use super::answer::{Answer, Asker, From};
+use super::choose::Behind;
 use super::{App, Slots};
+use crate::auth::Scope;
 use crate::ingest::event::{DEPTH_MAX, depth};
-use metrics::Counter;
-use podium_core::experiment::{ExposureSource, Stickiness};
+use podium_core::experience::Violation;
 use podium_core::id::UNIT_LENGTH_MAX;
 use podium_core::metric::json::{Object, plain_text};
-use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
-use podium_core::snapshot::{Assignment, Decision, Flag, Reason};
+use podium_core::projection::StoredEvent;
+use podium_core::snapshot::Reason;
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
-
-/// Found once: to look a counter up by its name takes longer than to decide.
-pub(super) static DECISIONS: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("podium_decisions_total"));
 
 /// The most units in one call.
 pub(crate) const UNITS_MAX: usize = 1_000;
@@ -81,9 +79,15 @@ pub(crate) struct DecisionBody<'a> {
     unit: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     experiment: Option<&'a str>,
-    variant: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experience: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<&'a str>,
+    variant: Option<Cow<'a, str>>,
     value: Value<'a>,
     reason: Reason,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violation: Option<Violation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     propensity: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,17 +161,19 @@ impl DecideRequest<'_> {
 impl App {
     /// Decides every flag for every unit and hands the decisions to the log.
     ///
+    /// - `scope`: what the key of the caller may do.
     /// - `answer`: called with the decisions and the snapshot's version while the snapshot is held.
     pub(crate) fn decide<T>(
         &self,
         request: &DecideRequest<'_>,
         units: &[&str],
-        now: Timestamp,
+        (now, scope): (Timestamp, Scope),
         answer: impl FnOnce(&[DecisionBody<'_>], u64) -> T,
     ) -> T {
         let catalog = self.published.catalog.load();
         let snapshot = &catalog.snapshot;
         let n_decisions = units.len() * request.flags.len();
+        let askers: Vec<_> = units.iter().map(|unit| Asker::new(unit, scope)).collect();
         let shown =
             request.channel.as_deref().map(|channel| Shown::new(&catalog.slots, channel, request.context));
         let mut bodies = Vec::with_capacity(n_decisions);
@@ -177,33 +183,18 @@ impl App {
                 FlagAsked::Key(key) => (&**key, None),
                 FlagAsked::WithDefault(asked) => (&*asked.key, asked.default.as_ref()),
             };
-            let flag = snapshot.flag(key);
-            for unit in units {
-                let Some(flag) = flag else {
+            let behind = Behind::of(&catalog, key);
+            for (unit, asker) in units.iter().zip(&askers) {
+                let Some(answer) = self.answer(&behind, key, asker, now) else {
                     bodies.push(DecisionBody::unknown(key, unit, default));
                     continue;
                 };
-                let id = Uuid::now_v7();
-                let (decision, drawn) = self.decide_one(flag, unit, id, || None);
-                let exposed = request.exposure && flag.exposure == ExposureSource::Decision;
-                logged.push(log_event(
-                    flag,
-                    (key, drawn.id(), id),
-                    &decision,
-                    (exposed, snapshot.version),
-                    now,
-                ));
-                let rendered = shown.as_ref().and_then(|shown| shown.content(flag, &decision));
-                bodies.push(DecisionBody::known((key, unit, id), flag, &decision, rendered));
+                logged.extend(answer.events(request.exposure, snapshot.version, now));
+                let rendered = shown.as_ref().and_then(|shown| shown.content(&answer));
+                bodies.push(DecisionBody::of(answer, rendered));
             }
         }
-        DECISIONS.increment(n_decisions as u64);
-        if !logged.is_empty() {
-            let n_logged = logged.len() as u64;
-            if self.queue.decisions(logged).is_err() {
-                metrics::counter!("podium_decisions_unlogged_total").increment(n_logged);
-            }
-        }
+        self.log(logged);
         answer(&bodies, snapshot.version)
     }
 
@@ -216,70 +207,15 @@ impl App {
         now: Timestamp,
     ) -> Option<Decided> {
         let catalog = self.published.catalog.load();
-        let flag = catalog.snapshot.flag(flag_key)?;
-        let id = Uuid::now_v7();
-        let (decision, drawn) = self.decide_one(flag, unit, id, || None);
-        let variant = flag.variants.get(decision.variant_idx)?;
-        let about = (flag_key, drawn.id(), id);
-        let event = log_event(flag, about, &decision, (false, catalog.snapshot.version), now);
-        DECISIONS.increment(1);
+        let asker = Asker::new(unit, Scope::Server);
+        let answer = self.answer(&Behind::of(&catalog, flag_key), flag_key, &asker, now)?;
         Some(Decided {
-            id,
-            experiment: flag.experiment_key.to_string(),
-            variant: variant.key.to_string(),
-            content: variant.content_on(channel).get().to_owned(),
-            event,
+            id: answer.id,
+            experiment: answer.owner().to_owned(),
+            variant: answer.variant()?.to_owned(),
+            content: answer.content_on(channel)?.get().to_owned(),
+            event: answer.events(false, catalog.snapshot.version, now).into_iter().next()?,
         })
-    }
-
-    /// Decides one flag for one unit, and says for whom it was drawn: the person, unless the unit was assigned something
-    /// of its own before it was known to be theirs.
-    ///
-    /// - `claimed`: what the client can prove that the unit was assigned, should nothing be known of it here.
-    pub(super) fn decide_one<'u>(
-        &self,
-        flag: &Flag,
-        unit: &'u str,
-        id: Uuid,
-        claimed: impl FnOnce() -> Option<Assignment>,
-    ) -> (Decision, Drawn<'u>) {
-        if flag.stickiness == Stickiness::PerDecision {
-            let mut text = Uuid::encode_buffer();
-            return (flag.decide(id.hyphenated().encode_lower(&mut text), None), Drawn::Unit(unit));
-        }
-        let shoppers = &self.published.shoppers;
-        let of_unit = if flag.remembers() { shoppers.assigned(flag.experiment, unit) } else { None };
-        let person = if of_unit.is_none() { shoppers.person_of(unit) } else { None };
-        let drawn = person.map_or(Drawn::Unit(unit), Drawn::Person);
-        if !flag.remembers() {
-            return (flag.decide(drawn.id(), None), drawn);
-        }
-        let earlier = match &drawn {
-            Drawn::Unit(_) => of_unit,
-            Drawn::Person(person) => shoppers.assigned(flag.experiment, person),
-        };
-        let decision = flag.decide(drawn.id(), earlier.or_else(claimed));
-        if let Some(assignment) = decision.assignment.filter(|assignment| Some(*assignment) != earlier) {
-            shoppers.assign(flag.experiment, drawn.id(), assignment);
-        }
-        (decision, drawn)
-    }
-}
-
-/// For whom a decision was drawn.
-pub(super) enum Drawn<'u> {
-    /// The unit that was asked for.
-    Unit(&'u str),
-    /// The person that the unit is another id of.
-    Person(Arc<str>),
-}
-
-impl Drawn<'_> {
-    pub(super) fn id(&self) -> &str {
-        match self {
-            Self::Unit(unit) => unit,
-            Self::Person(person) => person,
-        }
     }
 }
 
@@ -298,7 +234,8 @@ impl<'a> Shown<'a> {
         Self { slots, channel, values }
     }
 
-    fn content(&self, flag: &Flag, decision: &Decision) -> Option<Box<RawValue>> {
+    fn content(&self, answer: &Answer<'_>) -> Option<Box<RawValue>> {
+        let From::Experiment { flag, decision, .. } = &answer.from else { return None };
         let variant = (flag.experiment, decision.variant_idx);
         self.slots.content(self.channel, variant, |name| self.values.get(name).map(|value| &**value))
     }
@@ -319,71 +256,38 @@ pub(crate) struct Decided {
     pub(crate) event: StoredEvent,
 }
 
-/// The decision as the log keeps it.
-pub(super) fn log_event(
-    flag: &Flag,
-    (key, unit, id): (&str, &str, Uuid),
-    decision: &Decision,
-    (exposed, snapshot_version): (bool, u64),
-    now: Timestamp,
-) -> StoredEvent {
-    let reason = match decision.reason {
-        Reason::Split => "SPLIT",
-        Reason::Static => "STATIC",
-        _ => "DISABLED",
-    };
-    let (experiment, variant_idx, asked_version) = (flag.experiment.0, decision.variant_idx, flag.version());
-    let running = flag.is_running();
-    let body = format!(
-        r#"{{"flag":"{key}","experiment":{experiment},"variant":{variant_idx},"reason":"{reason}","running":{running},"version":{asked_version},"snapshot":{snapshot_version}}}"#
-    );
-    let sighting = decision.assignment.map(|assignment| Sighting {
-        experiment: flag.experiment,
-        variant_idx: assignment.variant_idx,
-        exposed,
-        version: Some(assignment.version),
-        propensity: Some(assignment.propensity),
-    });
-    // Where every decision is drawn anew the decision itself is the unit.
-    let unit: Box<str> =
-        if flag.stickiness == Stickiness::PerDecision { id.to_string().into() } else { unit.into() };
-    StoredEvent {
-        message_id: id.to_string().into(),
-        name: DECISION.into(),
-        unit,
-        is_known: false,
-        other_id: None,
-        order_id: None,
-        trust: Trust::Server,
-        time: now,
-        sighting,
-        body: body.into(),
-    }
-}
-
 impl<'a> DecisionBody<'a> {
-    fn known(
-        (key, unit, id): (&'a str, &'a str, Uuid),
-        flag: &'a Flag,
-        decision: &Decision,
-        rendered: Option<Box<RawValue>>,
-    ) -> Self {
-        let variant = flag.variants.get(decision.variant_idx);
-        let value = match rendered {
-            Some(rendered) => Value::Rendered(rendered),
-            None => variant.map_or(Value::Default(None), |variant| Value::Content(&variant.content)),
-        };
-        Self {
-            flag: key,
-            unit,
-            experiment: Some(&flag.experiment_key),
-            variant: variant.map(|variant| &*variant.key),
-            value,
-            reason: decision.reason,
-            propensity: decision.assignment.map(|assignment| assignment.propensity),
-            weights_version: decision.assignment.map(|assignment| assignment.version),
-            decision_id: Some(id),
-            error_code: None,
+    /// - `rendered`: the content as the channel has rendered it, if it has.
+    fn of(answer: Answer<'a>, rendered: Option<Box<RawValue>>) -> Self {
+        let Answer { flag_key, unit, id, from } = answer;
+        let nothing = Self::unknown(flag_key, unit, None);
+        let known = Self { decision_id: Some(id), error_code: None, ..nothing };
+        match from {
+            From::Experiment { flag, decision, .. } => {
+                let variant = flag.variants.get(decision.variant_idx);
+                let own = variant.map_or(Value::Default(None), |variant| Value::Content(&variant.content));
+                Self {
+                    experiment: Some(&flag.experiment_key),
+                    variant: variant.map(|variant| Cow::Borrowed(&*variant.key)),
+                    value: rendered.map_or(own, Value::Rendered),
+                    reason: decision.reason,
+                    propensity: decision.assignment.map(|assignment| assignment.propensity),
+                    weights_version: decision.assignment.map(|assignment| assignment.version),
+                    ..known
+                }
+            }
+            From::Experience(chosen) => Self {
+                experience: Some(&chosen.experience.key),
+                rules: chosen.rules.iter().map(|rule| &*rule.key).collect(),
+                variant: Some(chosen.content.variant),
+                value: match chosen.content.value {
+                    Cow::Borrowed(content) => Value::Content(content),
+                    Cow::Owned(content) => Value::Rendered(content),
+                },
+                reason: chosen.reason,
+                violation: chosen.violation,
+                ..known
+            },
         }
     }
 
@@ -392,9 +296,12 @@ impl<'a> DecisionBody<'a> {
             flag: key,
             unit,
             experiment: None,
+            experience: None,
+            rules: Vec::new(),
             variant: None,
             value: Value::Default(default),
             reason: Reason::Default,
+            violation: None,
             propensity: None,
             weights_version: None,
             decision_id: None,

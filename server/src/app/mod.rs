@@ -1,9 +1,12 @@
 //! What handlers share, and the use cases they call. Nothing in here knows HTTP.
 
+mod answer;
+mod choose;
 mod conclude;
 mod decide;
 mod edit;
 mod evaluate;
+mod experiences;
 mod explain;
 pub(crate) mod history;
 mod notices;
@@ -19,12 +22,14 @@ pub(crate) mod track;
 mod undo;
 mod watch;
 
+pub(crate) use answer::Asker;
 pub(crate) use conclude::Wish;
 #[cfg(test)]
 pub(crate) use conclude::check_reason;
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError, Undo};
-pub(crate) use evaluate::{Asker, Evaluation};
+pub(crate) use evaluate::Evaluation;
+pub(crate) use experiences::{ExperienceError, Promotion, RulesReport, in_history};
 pub(crate) use notices::{Notice, Notices};
 pub(crate) use plan::{Plan, PlanRequest, three_days};
 pub(crate) use plugins::NotDone;
@@ -167,6 +172,7 @@ impl App {
                 tracing::error!(experiment.key = %experiment.key, %error, "no figures are kept for now");
             }
         }
+        app.track_all_rules().await?;
         app.publish().await?;
         app.notices.announce(&app.published.catalog.load().snapshot, now());
         tokio::spawn(sender.run());
@@ -227,7 +233,8 @@ impl App {
         let again_at = if all_answered { i64::MAX } else { now().plus_seconds(RENDER_AGAIN_S).as_micros() };
         self.render_again_at.store(again_at, Ordering::Relaxed);
         let version = self.published.catalog.load().snapshot.version + 1;
-        self.published.catalog.store(Arc::new(Catalog::new(version, all, slots)));
+        let placements = self.placements().await?;
+        self.published.catalog.store(Arc::new(Catalog::new(version, all, placements, slots)));
         Ok(())
     }
 

@@ -79,9 +79,7 @@ impl App {
     /// - `etag`, `modified_s`: of the notice that the client got.
     pub(crate) async fn catch_up(&self, etag: &str, modified_s: i64) {
         let mut newest = self.notices.subscribe();
-        let is_behind = |notice: &Notice| {
-            notice.etag() != etag && notice.changed_s() <= modified_s
-        };
+        let is_behind = |notice: &Notice| notice.etag() != etag && notice.changed_s() <= modified_s;
         if !is_behind(&newest.borrow_and_update()) {
             return;
         }

@@ -6,7 +6,7 @@ use crate::auth::hex;
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use podium_core::experiment::Stickiness;
-use podium_core::snapshot::Reason;
+use podium_core::snapshot::{Flag, Reason};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -92,6 +92,7 @@ fn word(reason: Reason) -> &'static str {
     match reason {
         Reason::Split => "SPLIT",
         Reason::Static => "STATIC",
+        Reason::TargetingMatch => "TARGETING_MATCH",
         Reason::Disabled => "DISABLED",
         _ => "UNKNOWN",
     }
@@ -101,22 +102,22 @@ impl<'a> Answer<'a> {
     /// The answer when one flag is asked for.
     pub(super) fn single(evaluation: &'a Evaluation<'a>) -> Result<Self, Refusal> {
         let answer = Self::of(evaluation, true).ok_or_else(|| Refusal::internal(NO_VARIANT))?;
-        let (decision_id, degraded) = (Some(evaluation.id), Some(evaluation.is_degraded));
+        let (decision_id, degraded) = (Some(evaluation.answer.id), Some(evaluation.is_degraded));
         Ok(Self { metadata: Metadata { decision_id, degraded, ..answer.metadata }, ..answer })
     }
 
     /// - `says_weights`: whether it says under which weights the unit was assigned.
     fn of(evaluation: &'a Evaluation<'a>, says_weights: bool) -> Option<Self> {
-        let variant = evaluation.variant()?;
-        let assignment = evaluation.decision.assignment;
-        let weighed = assignment.filter(|_| says_weights);
+        let answer = &evaluation.answer;
+        let assigned = answer.assignment();
+        let weighed = assigned.filter(|_| says_weights).map(|(_, assignment)| assignment);
         Some(Self {
-            key: evaluation.flag_key,
-            value: &variant.content,
-            reason: word(evaluation.decision.reason),
-            variant: &variant.key,
+            key: answer.flag_key,
+            value: answer.value()?,
+            reason: word(answer.reason()),
+            variant: answer.variant()?,
             metadata: Metadata {
-                experiment_id: assignment.map(|_| &*evaluation.flag.experiment_key),
+                experiment_id: assigned.map(|(flag, _)| &*flag.experiment_key),
                 version: weighed.map(|assignment| assignment.version),
                 propensity: weighed.map(|assignment| assignment.propensity),
                 sticky: evaluation.sticky.as_deref(),
@@ -132,9 +133,10 @@ impl<'a> BulkAnswer<'a> {
     /// follows the weights not even these, so that what it keeps does not look new.
     pub(super) fn new(evaluations: &'a [Evaluation<'a>], stream: String) -> Self {
         let entry = |evaluation: &'a Evaluation<'a>| {
-            let says_weights = evaluation.flag.stickiness == Stickiness::Sticky;
+            let follows = |(flag, _): (&Flag, _)| flag.stickiness == Stickiness::Rebalance;
+            let says_weights = !evaluation.answer.assignment().is_some_and(follows);
             let failed = || Entry::Failed {
-                key: evaluation.flag_key,
+                key: evaluation.answer.flag_key,
                 error_code: Code::General.as_str(),
                 error_details: NO_VARIANT,
             };

@@ -38,7 +38,7 @@ pub(super) fn single(
     exposure: bool,
 ) -> Result<HttpResponse, Refusal> {
     let unit = unit(context).map_err(|refusal| refusal.of(key))?;
-    let asker = Asker::new(unit, context, scope);
+    let asker = Asker::new(unit, scope).with_context(context);
     let catalog = app.published.catalog.load();
     let evaluation = app.evaluate_one(&catalog, key, &asker, exposure, clock::now());
     let evaluation = evaluation.ok_or_else(|| Refusal::unknown_flag(key))?;
@@ -63,7 +63,7 @@ pub(super) async fn all(
         app.catch_up(told, told_at).await;
     }
     let now = clock::now();
-    let asker = Asker::new(unit, &context, scope);
+    let asker = Asker::new(unit, scope).with_context(&context);
     let catalog = app.published.catalog.load();
     let evaluations = app.evaluate_all(&catalog, &asker, now);
     let stream = channel::request_uri(&app.links, auth::id(&key).unwrap_or_default(), now);

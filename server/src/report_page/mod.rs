@@ -8,6 +8,7 @@ mod interval_chart;
 mod metric_view;
 mod moment;
 mod pages;
+mod rules_table;
 mod scale;
 mod shares_chart;
 mod table;
@@ -16,6 +17,7 @@ mod table;
 mod tests;
 
 pub(crate) use pages::{Extras, IndexRow, Links, error, html, index, unsubscribe};
+pub(crate) use rules_table::rules_csv;
 pub(crate) use shares_chart::SharesAt;
 pub(crate) use table::csv;
 

@@ -7,6 +7,7 @@ pub(crate) mod bookmark;
 pub(crate) mod bulk;
 pub(crate) mod channels;
 mod entity;
+pub(crate) mod experiences;
 pub(crate) mod experiments;
 pub(crate) mod history;
 pub(crate) mod identity;
