@@ -20,6 +20,7 @@ mod bandit;
 mod decisions;
 mod delivery;
 mod durability;
+mod experiences;
 mod experiments;
 mod explain;
 mod figures;
@@ -56,6 +57,7 @@ fn main() -> std::process::ExitCode {
     decisions::promises(&mut book);
     delivery::promises(&mut book);
     durability::promises(&mut book);
+    experiences::promises(&mut book);
     experiments::promises(&mut book);
     explain::promises(&mut book);
     figures::promises(&mut book);
