@@ -181,7 +181,7 @@ mod tests {
     use super::super::tests::experience;
     use super::*;
     use crate::id::{ExperienceId, ExperimentId};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 
