@@ -10,6 +10,7 @@ mod delivery;
 mod demo;
 mod engine;
 mod ingest;
+mod limits;
 mod links;
 mod problem;
 mod progress;
@@ -17,6 +18,7 @@ mod report_page;
 mod secrets;
 mod store;
 mod telemetry;
+mod tracking_protocol;
 mod webhooks;
 
 use clap::Parser;

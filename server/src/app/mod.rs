@@ -5,6 +5,7 @@ mod decide;
 mod edit;
 mod explain;
 pub(crate) mod history;
+mod intake;
 mod plan;
 mod plugins;
 mod register;
@@ -20,6 +21,7 @@ pub(crate) use conclude::Wish;
 pub(crate) use conclude::check_reason;
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError, Undo};
+pub(crate) use intake::{IntakeError, Taken};
 pub(crate) use plan::{Plan, PlanRequest, three_days};
 pub(crate) use plugins::NotDone;
 pub(crate) use register::RegisterError;
@@ -37,6 +39,7 @@ use crate::ingest::allocate::Primary;
 use crate::ingest::queue::{IngestError, Queue};
 use crate::ingest::touched::Touched;
 use crate::ingest::writer::Writer;
+use crate::limits::Limits;
 use crate::secrets::Secrets;
 use crate::store::{Store, StoreError, experiments, keys, stats, weights};
 use crate::webhooks::{self, Reach};
@@ -97,6 +100,8 @@ pub(crate) struct App {
     pub(crate) keys: ArcSwap<KeyRing>,
     /// What each unit was assigned first, by experiment and unit.
     sticky: papaya::HashMap<u64, Assignment>,
+    /// How much each client may send.
+    pub(crate) limits: Limits,
     /// One edit at a time, so that what is published is what was written last.
     edits: tokio::sync::Mutex<()>,
     /// Where people reach the server, and what links are signed with.
@@ -118,6 +123,7 @@ impl App {
         registry: Registry,
         links: Links,
         (secrets, reach): (Secrets, Reach),
+        limits: Limits,
     ) -> Result<Arc<Self>, StoreError> {
         let registry = Arc::new(registry);
         track::renew_stale(&store, &registry).await?;
@@ -135,6 +141,7 @@ impl App {
             published,
             keys: ArcSwap::default(),
             sticky: papaya::HashMap::new(),
+            limits,
             edits: tokio::sync::Mutex::new(()),
             links,
             channels,
@@ -161,9 +168,14 @@ impl App {
         self.draining.load(Ordering::Relaxed)
     }
 
+    /// Has requests go elsewhere from now on.
+    pub(crate) fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
     /// Finishes what was accepted.
     pub(crate) async fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.begin_drain();
         self.webhooks.drain();
         self.sender.drain(SENDER_STOP).await;
         let _ = self.queue.barrier().await;

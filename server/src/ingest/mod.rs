@@ -7,4 +7,5 @@ mod flush;
 pub(crate) mod queue;
 pub(crate) mod rebuild;
 pub(crate) mod touched;
+mod whose;
 pub(crate) mod writer;
