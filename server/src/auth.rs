@@ -3,6 +3,7 @@
 use crate::app::history::Actor;
 use actix_web::HttpRequest;
 use actix_web::http::header;
+use podium_core::projection::Trust;
 use podium_core::time::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -33,6 +34,14 @@ impl Scope {
     /// The scope that `text` names.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         [Self::Publishable, Self::Server, Self::Admin].into_iter().find(|scope| scope.as_str() == text)
+    }
+
+    /// How far what is said with such a key is believed.
+    pub(crate) fn trust(self) -> Trust {
+        match self {
+            Self::Publishable => Trust::Publishable,
+            Self::Server | Self::Admin => Trust::Server,
+        }
     }
 
     fn tag(self) -> &'static str {

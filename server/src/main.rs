@@ -10,6 +10,7 @@ mod delivery;
 mod demo;
 mod engine;
 mod ingest;
+mod limits;
 mod links;
 mod ofrep;
 mod problem;
@@ -19,6 +20,7 @@ mod secrets;
 mod shoppers;
 mod store;
 mod telemetry;
+mod tracking_protocol;
 mod webhooks;
 
 use clap::Parser;

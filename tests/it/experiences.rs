@@ -324,7 +324,8 @@ pub(crate) fn every_rule_has_figures_of_its_own(engine: Engine) {
     let preview = json!({"unit": "nobody", "flags": ["hero"], "exposure": false});
     shop.admin.post("/api/v1/decide", &preview).expect(200);
     let at = now() + 100;
-    let orders: Vec<_> = units.iter().take(10).map(|unit| order(unit, &format!("of-{unit}"), 500, at)).collect();
+    let orders: Vec<_> =
+        units.iter().take(10).map(|unit| order(unit, &format!("of-{unit}"), 500, at)).collect();
     shop.log(&orders);
     await_figures(&shop, &[(Some("never"), 0, 0), (Some("x"), 40, 10), (Some("y"), 40, 10), (None, 0, 0)]);
     // Who met the rules meets the fallback now, and is counted there too: what was bought before is no conversion.

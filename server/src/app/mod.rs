@@ -9,6 +9,7 @@ mod evaluate;
 mod experiences;
 mod explain;
 pub(crate) mod history;
+mod intake;
 mod notices;
 mod plan;
 mod plugins;
@@ -30,6 +31,7 @@ pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError, Undo};
 pub(crate) use evaluate::Evaluation;
 pub(crate) use experiences::{ExperienceError, Promotion, RulesReport, in_history};
+pub(crate) use intake::{IntakeError, Taken};
 pub(crate) use notices::{Notice, Notices};
 pub(crate) use plan::{Plan, PlanRequest, three_days};
 pub(crate) use plugins::NotDone;
@@ -49,6 +51,7 @@ use crate::ingest::allocate::Primary;
 use crate::ingest::queue::{IngestError, Queue};
 use crate::ingest::touched::Touched;
 use crate::ingest::writer::Writer;
+use crate::limits::Limits;
 use crate::secrets::Secrets;
 use crate::shoppers::Shoppers;
 use crate::store::{Store, StoreError, experiments, identity, keys, stats, weights};
@@ -110,6 +113,8 @@ pub(crate) struct App {
     pub(crate) queue: Queue,
     pub(crate) published: Published,
     pub(crate) keys: ArcSwap<KeyRing>,
+    /// How much each client may send.
+    pub(crate) limits: Limits,
     /// One edit at a time, so that what is published is what was written last.
     edits: tokio::sync::Mutex<()>,
     /// Where people reach the server, and what links are signed with.
@@ -133,6 +138,7 @@ impl App {
         registry: Registry,
         links: Links,
         (secrets, reach): (Secrets, Reach),
+        limits: Limits,
     ) -> Result<Arc<Self>, StoreError> {
         let registry = Arc::new(registry);
         track::renew_stale(&store, &registry).await?;
@@ -154,6 +160,7 @@ impl App {
             queue,
             published,
             keys: ArcSwap::default(),
+            limits,
             edits: tokio::sync::Mutex::new(()),
             links,
             channels,
@@ -185,9 +192,14 @@ impl App {
         self.draining.load(Ordering::Relaxed)
     }
 
+    /// Has requests go elsewhere from now on.
+    pub(crate) fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
     /// Finishes what was accepted.
     pub(crate) async fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.begin_drain();
         self.webhooks.drain();
         self.sender.drain(SENDER_STOP).await;
         let _ = self.queue.barrier().await;

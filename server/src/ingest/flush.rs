@@ -18,7 +18,7 @@ use podium_core::projection::{
 };
 use podium_core::time::Timestamp;
 use sea_orm::DatabaseConnection;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What the writer keeps in memory: the fold, the plugins, and the sums of all variants.
@@ -219,17 +219,22 @@ async fn fresh(store: &Store, flush: &Flush) -> Result<(Vec<Arc<StoredEvent>>, V
     let may_be_known = |event: &&Arc<StoredEvent>| flush.is_retry || &*event.name != DECISION;
     let asked = flush.requests.iter().flatten().filter(may_be_known).map(|event| &*event.message_id);
     let known = log::known(store.writer(), asked).await?;
-    let mut seen: HashSet<&str> = HashSet::with_capacity(flush.len());
+    let said = |event: &StoredEvent| log::digest([&event.name, &event.unit, &event.body]);
+    let mut seen: HashMap<&str, &Arc<StoredEvent>> = HashMap::with_capacity(flush.len());
     let mut fresh = Vec::with_capacity(flush.len());
     let mut receipts = Vec::with_capacity(flush.requests.len());
     for events in &flush.requests {
         let mut receipt = Receipt::default();
         for event in events {
-            if seen.insert(&event.message_id) && !known.contains(&event.message_id) {
+            let first = known.get(&event.message_id).copied();
+            let first = first.or_else(|| seen.get(&*event.message_id).map(|first| said(first)));
+            if let Some(first) = first {
+                receipt.duplicate += 1;
+                receipt.conflicting += usize::from(first != said(event));
+            } else {
+                seen.insert(&event.message_id, event);
                 receipt.accepted += 1;
                 fresh.push(Arc::clone(event));
-            } else {
-                receipt.duplicate += 1;
             }
         }
         receipts.push(receipt);

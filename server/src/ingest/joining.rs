@@ -272,6 +272,12 @@ fn refusal(event: &StoredEvent, now: Timestamp) -> RejectedEvent {
     RejectedEvent {
         received_at: now,
         message_id: Some(event.message_id.to_string()),
+        event_type: event.name.to_string(),
+        name: None,
+        unit: Some(event.unit.to_string()),
+        other_id: Some(other.to_owned()),
+        time: Some(event.time),
+        trust: event.trust,
         reason: "merge_refused".to_owned(),
         pointer: "/previousId".to_owned(),
         detail: format!(

@@ -8,4 +8,5 @@ mod joining;
 pub(crate) mod queue;
 pub(crate) mod rebuild;
 pub(crate) mod touched;
+mod whose;
 pub(crate) mod writer;

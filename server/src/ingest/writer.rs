@@ -239,7 +239,9 @@ fn count(receipts: &[Receipt], flush: &Flush) {
     metrics::counter!("podium_events_total", "outcome" => "accepted")
         .increment(sum(|receipt| receipt.accepted));
     metrics::counter!("podium_events_total", "outcome" => "duplicate")
-        .increment(sum(|receipt| receipt.duplicate));
+        .increment(sum(|receipt| receipt.duplicate - receipt.conflicting));
+    metrics::counter!("podium_events_total", "outcome" => "dedup_conflict")
+        .increment(sum(|receipt| receipt.conflicting));
     let rejected = flush.rejected.len() as u64;
     metrics::counter!("podium_events_total", "outcome" => "rejected").increment(rejected);
 }

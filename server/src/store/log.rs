@@ -5,7 +5,8 @@ use super::{PROJECT, StoreError};
 use podium_core::projection::{OrderBook, StoredEvent, Trust};
 use podium_core::time::Timestamp;
 use sea_orm::{ConnectionTrait, QueryResult, Statement};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 const COLUMNS: &str =
@@ -58,21 +59,32 @@ pub(crate) async fn append(
     APPEND.rows(db, lists(rows)?).await
 }
 
-/// Those of `message_ids` that are in the log.
+/// Those of `message_ids` that are in the log, each with a digest of what it says.
 pub(crate) async fn known<'a>(
     db: &impl ConnectionTrait,
     message_ids: impl Iterator<Item = &'a str>,
-) -> Result<HashSet<Box<str>>, StoreError> {
+) -> Result<HashMap<Box<str>, u64>, StoreError> {
     let backend = db.get_database_backend();
     let list = json_list(message_ids);
     if list == "[]" {
-        return Ok(HashSet::new());
+        return Ok(HashMap::new());
     }
     let named = among(backend, "event_log", "message_id");
-    let sql = format!("SELECT message_id FROM {named}");
+    let sql = format!("SELECT message_id, name, unit, body FROM {named}");
     let rows =
         db.query_all_raw(Statement::from_sql_and_values(backend, sql, [PROJECT.into(), list.into()])).await?;
-    rows.iter().map(|row| Ok(row.try_get_by_index::<String>(0)?.into())).collect()
+    let known = |row: &QueryResult| {
+        let text = |index| row.try_get_by_index::<String>(index);
+        Ok((text(0)?.into(), digest([&text(1)?, &text(2)?, &text(3)?])))
+    };
+    rows.iter().map(known).collect()
+}
+
+/// What tells two events with the same message id apart: not their times, which depend on when they came.
+pub(crate) fn digest(said: [&str; 3]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    said.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Those of some ids under which a known user sent an event up to `until`.
@@ -183,14 +195,16 @@ async fn select<'a>(
     rows.iter().map(|row| from_row(row).map(Arc::new)).collect()
 }
 
+/// Who said it, as a column has it.
+pub(super) fn trust(number: i16) -> Trust {
+    if number == 0 { Trust::Server } else { Trust::Publishable }
+}
+
 fn from_row(row: &QueryResult) -> Result<StoredEvent, StoreError> {
     let message_id: String = row.try_get_by_index(0)?;
     let sighting: Option<String> = row.try_get_by_index(6)?;
     let sighting = sighting.map(|json| serde_json::from_str(&json)).transpose();
-    let trust = match row.try_get_by_index::<i16>(4)? {
-        0 => Trust::Server,
-        _ => Trust::Publishable,
-    };
+    let trust = trust(row.try_get_by_index(4)?);
     Ok(StoredEvent {
         name: row.try_get_by_index::<String>(1)?.into(),
         unit: row.try_get_by_index::<String>(2)?.into(),

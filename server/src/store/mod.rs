@@ -18,6 +18,7 @@ pub(crate) mod metrics;
 pub(crate) mod open;
 pub(crate) mod outbox;
 pub(crate) mod rejected;
+pub(crate) mod sent;
 pub(crate) mod stats;
 pub(crate) mod suppressions;
 pub(crate) mod tail;

@@ -2,6 +2,7 @@
 
 mod channels;
 mod deciding;
+mod events;
 mod experiments;
 mod history;
 mod messages;
@@ -26,7 +27,7 @@ pub(super) const OPERATIONS: &str = "Operations";
 pub(super) fn all() -> Vec<Endpoint> {
     let all = [
         deciding::deciding(),
-        deciding::events(),
+        events::events(),
         planning::planning(),
         experiments::experiments(),
         experiments::one_experiment(),

@@ -1,11 +1,9 @@
-//! Deciding, and the events that say what came of it.
+//! Deciding, and explaining it.
 
-use super::super::endpoint::{Endpoint, JSON, in_path, limit, needed_query, none, query};
+use super::super::endpoint::{Endpoint, JSON, in_path, needed_query, none, query};
 use super::super::examples;
-use super::super::schema::{
-    DecideRequest, Decisions, Evaluation, EvaluationError, EventsBody, Explanation, Receipt, RejectedEvents,
-};
-use super::{DECIDING, EVENTS, get, post};
+use super::super::schema::{DecideRequest, Decisions, Evaluation, EvaluationError, Explanation};
+use super::{DECIDING, get, post};
 use crate::auth::Scope;
 use crate::problem::Kind;
 use serde_json::json;
@@ -65,32 +63,4 @@ fn decide_by_address() -> Endpoint {
         .answers::<EvaluationError>(404, "There is no such flag, or none for this key.", none)
         .answers::<EvaluationError>(429, "Too many at once; `Retry-After` says when to come again.", none)
         .answers::<EvaluationError>(500, "Our fault.", none)
-}
-
-pub(super) fn events() -> Vec<Endpoint> {
-    let status = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["rejected"])).build();
-    let status = needed_query("status", status, "Which events.");
-    vec![
-        post("/api/v1/events", "sendEvents")
-            .tag(EVENTS)
-            .says(
-                "Send events",
-                "Answers once they are on disk. A bad event never fails the others: it is listed in `rejected`. \
-                 Sending the same events again is safe, because a `messageId` counts once.",
-            )
-            .needs(Scope::Publishable)
-            .takes::<EventsBody>(true, &[JSON], examples::events)
-            .answers::<Receipt>(200, "What became of the events.", examples::receipt)
-            .fails(&[Kind::QueueFull])
-            .stores(),
-        get("/api/v1/events", "listRejectedEvents")
-            .tag(EVENTS)
-            .says("List the last events that were refused", "")
-            .needs(Scope::Server)
-            .param(status)
-            .param(limit(500))
-            .answers::<RejectedEvents>(200, "The events, newest first.", none)
-            .fails(&[Kind::InvalidQuery])
-            .stores(),
-    ]
 }

@@ -25,7 +25,7 @@ mod weights;
 pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
 pub(super) use evaluation::{Evaluation, EvaluationError};
-pub(super) use event::{EventsBody, Receipt, RejectedEvents};
+pub(super) use event::{EventsBody, EventsPage, Receipt};
 pub(super) use experiment::{Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status};
 pub(super) use history::{HistoryPage, Undoing};
 pub(super) use message::{MessagePage, MessageState, MessageWithHistory, Messages, NewMessages};

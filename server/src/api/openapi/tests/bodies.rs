@@ -75,6 +75,16 @@ async fn send_events(server: &Server<'_>) {
     }
     let refused = server.try_out(Some("server"), "GET /api/v1/events?status=rejected", None).await;
     assert_eq!(refused.body["data"][0]["reason"], "unknown_experiment", "{}", refused.body);
+    let pages = [("accepted&limit=1", Some(1)), ("accepted&name=Order%20Completed", None)];
+    for (query, n_events) in pages {
+        let asked = format!("GET /api/v1/events?status={query}");
+        let taken = server.try_out(Some("server"), &asked, None).await;
+        assert_eq!(taken.status, 200, "{}", taken.body);
+        assert_eq!(taken.body["data"].as_array().unwrap().len(), n_events.unwrap_or(1), "{}", taken.body);
+    }
+    for asked in ["GET /events", "GET /events?status=accepted&name=page"] {
+        assert_eq!(server.try_out(Some("server"), asked, None).await.status, 200, "{asked}");
+    }
 }
 
 async fn decide(server: &Server<'_>) {
@@ -199,6 +209,7 @@ async fn problems_are_what_the_document_says() {
             "listMetrics",
             "listPlugins",
             "listWebhooks",
+            "readEventsPage",
             "readIndexPage",
             "reloadPlugins",
             "sendEvents",
@@ -234,6 +245,8 @@ async fn each_request_that_fails_says_why_as_documented() {
         ("GET /api/v1/experiments?limit=many", None, 400),
         ("GET /api/v1/experiments?limit=501", None, 400),
         ("GET /api/v1/events?status=rejected&limit=501", None, 400),
+        ("GET /api/v1/events?status=rejected&cursor=0", None, 400),
+        ("GET /api/v1/events?limit=5", None, 400),
         ("GET /api/v1/experiments/banner/weights?limit=0", None, 400),
         ("GET /api/v1/experiments?status=lost", None, 400),
         ("GET /api/v1/experiments/nope/report.html", None, 404),

@@ -12,6 +12,7 @@ use crate::app::{DecideRequest, PlanRequest, check_reason};
 use crate::catalog::Catalog;
 use crate::delivery::SendRequest;
 use crate::ingest::body;
+use crate::ingest::event::Reading;
 use podium_core::experiment::{Definition, Variant};
 use podium_core::id::ExperimentKey;
 use podium_core::projection::Trust;
@@ -339,9 +340,9 @@ fn without_key(mut body: Value) -> Value {
 fn example_events_are_taken_but_for_the_experiment_that_is_not_there() {
     for (name, body) in examples::events() {
         let text = body.to_string();
-        let intake =
-            body::read(text.as_bytes(), &Catalog::default(), Trust::Server, Timestamp::from_micros(0));
-        let intake = intake.unwrap();
+        let catalog = Catalog::default();
+        let reading = Reading::new(&catalog, Trust::Server, Timestamp::from_micros(0));
+        let intake = body::read(text.as_bytes(), reading).unwrap();
         assert_eq!(intake.events.len(), 1, "{name}: {:?}", intake.rejected);
         assert!(intake.rejected.iter().all(|rejected| rejected.reason == "unknown_experiment"), "{name}");
     }
@@ -352,8 +353,10 @@ fn event_types_are_those_that_are_taken() {
     let document = document();
     let types = schema(&document, "EventType")["enum"].as_array().unwrap();
     let read = |event_type: &Value| {
-        let event = json!({"type": event_type, "event": "x", "userId": "u"}).to_string();
-        body::read(event.as_bytes(), &Catalog::default(), Trust::Server, Timestamp::from_micros(0)).unwrap()
+        let event = json!({"type": event_type, "event": "x", "userId": "u", "previousId": "a"}).to_string();
+        let catalog = Catalog::default();
+        body::read(event.as_bytes(), Reading::new(&catalog, Trust::Server, Timestamp::from_micros(0)))
+            .unwrap()
     };
     assert!(types.iter().all(|event_type| read(event_type).rejected.is_empty()));
     let refused = read(&json!("?")).rejected.remove(0);

@@ -72,7 +72,8 @@ impl Shop {
         let secret = "whsec_cG9kaXVtLXRlc3RzLW9ubHktMzItYnl0ZXMtbG9uZyE=";
         std::fs::write(folder.join("secrets").join("HOOK"), secret).unwrap();
         let secrets = Secrets::new(folder.join("secrets"));
-        let app = App::start(store, registry, links, (secrets, Reach::Anywhere)).await.unwrap();
+        let limits = crate::limits::Limits::new(&crate::limits::LimitArgs::default());
+        let app = App::start(store, registry, links, (secrets, Reach::Anywhere), limits).await.unwrap();
         Self { app, keys, folder }
     }
 
