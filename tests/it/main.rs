@@ -14,6 +14,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod audiences;
 mod authors;
 mod automation;
 mod bandit;
@@ -51,6 +52,7 @@ mod wrong_suppressions;
 
 fn main() -> std::process::ExitCode {
     let mut book = harness::Book::default();
+    audiences::promises(&mut book);
     authors::promises(&mut book);
     automation::promises(&mut book);
     bandit::promises(&mut book);

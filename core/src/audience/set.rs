@@ -27,6 +27,13 @@ impl CompiledCondition {
     pub fn needs_context(&self) -> bool {
         self.needs_context
     }
+
+    /// Whether it asks itself how a customer compares with all others.
+    pub fn asks_for_rfm(&self) -> bool {
+        let mut asks = false;
+        self.root.visit(&mut |node| asks |= matches!(node, Node::Is(subject, _) if subject.is_rfm()));
+        asks
+    }
 }
 
 /// The audiences of a project.

@@ -98,6 +98,12 @@ impl Fact {
 }
 
 impl Subject {
+    /// Whether it compares a customer with all others.
+    pub(super) fn is_rfm(&self) -> bool {
+        use Fact::{Rfm, RfmFrequency, RfmGroup, RfmMonetary, RfmRecency};
+        matches!(self, Self::Fact(Rfm | RfmRecency | RfmFrequency | RfmMonetary | RfmGroup))
+    }
+
     /// Reads `{"profile": …}`.
     pub(super) fn of_profile(members: &Members<'_>, faults: &mut Vec<Fault>) -> Option<Self> {
         match (members.get("trait"), members.get("fact")) {

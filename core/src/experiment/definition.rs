@@ -3,12 +3,14 @@
 use super::metric_choice::WINDOW_S_MAX;
 use super::{Automation, MetricChoice, Variant};
 use crate::allocation::{Allocator, AllocatorConfig, Fixed};
+use crate::audience::Condition;
 use crate::id::{FlagKey, GroupKey};
 use crate::money::Currency;
 use crate::posterior::VARIANTS_MAX;
 use crate::time::Timestamp;
 use crate::value_type::ValueType;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::HashSet;
 
 /// The most metrics that an experiment reports beside the one that decides, and the most guardrails.
@@ -102,6 +104,9 @@ pub struct Definition {
     /// Whether only a server's key is told of it, and no page.
     #[serde(default)]
     pub server_only: bool,
+    /// Who may be in it, as a condition on shoppers; everyone if absent. The others get the control.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Value>,
     /// Whom we randomize.
     #[serde(default)]
     pub unit: UnitKind,
@@ -205,6 +210,7 @@ impl Definition {
         self.check_contents(&mut faults);
         self.check_metrics(&mut faults);
         self.check_reach(&mut faults);
+        self.check_when(&mut faults);
         self.check_allocator(&mut faults);
         if faults.0.is_empty() { Ok(self) } else { Err(faults.0) }
     }
@@ -290,6 +296,13 @@ impl Definition {
         let is_share = 0.0 < sum && sum.is_finite();
         if !is_share && !self.variants.is_empty() {
             faults.add("/variants", "at least one weight is positive, and their sum is finite");
+        }
+    }
+
+    fn check_when(&self, faults: &mut Faults) {
+        let read = self.when.as_ref().map(Condition::parse);
+        for fault in read.and_then(Result::err).unwrap_or_default() {
+            faults.add(format!("/when{}", fault.pointer), fault.detail);
         }
     }
 
