@@ -130,7 +130,7 @@ pub(crate) fn a_size_is_known_before_anything_is_saved(engine: Engine) {
     let problem = shop.admin.post("/api/v1/audiences/preview", &bad).expect(400);
     let pointers: Vec<_> =
         problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].clone()).collect();
-    assert_eq!(pointers, ["/condition/all/0/event/count/value", "/condition/all/1"], "{problem}");
+    assert_eq!(pointers, ["/condition/all/0/event/count/value", "/condition/all/1/no"], "{problem}");
 }
 
 pub(crate) fn a_decision_sees_the_event_before_it(engine: Engine) {
@@ -208,7 +208,7 @@ pub(crate) fn an_audience_that_is_asked_for_stays(engine: Engine) {
     let circle = json!({"condition": {"audience": "others"}});
     let problem = shop.admin.edit("PUT", path, "*", Some(&circle)).expect(400);
     assert_eq!(problem["type"], "/problems/invalid-field", "{problem}");
-    let stale = shop.admin.edit("PUT", path, "\"7\"", Some(&json!({"condition": {"all": []}})));
+    let stale = shop.admin.edit("PUT", path, "\"7\"", Some(&json!({"condition": {"profile": {"fact": "known", "op": "eq", "value": true}}})));
     stale.expect(412);
     shop.admin.edit("DELETE", "/api/v1/audiences/others", "*", None).expect(204);
     shop.admin.edit("DELETE", path, "*", None).expect(204);
