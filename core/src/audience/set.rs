@@ -63,8 +63,8 @@ impl Audiences {
     ) -> Result<Self, BadAudience> {
         let mut waiting: BTreeMap<AudienceId, (AudienceKey, Condition)> =
             audiences.into_iter().map(|(id, key, condition)| (id, (key, condition))).collect();
-        let mut set = Self::default();
-        set.ids = waiting.iter().map(|(id, (key, _))| (key.clone(), *id)).collect();
+        let ids = waiting.iter().map(|(id, (key, _))| (key.clone(), *id)).collect();
+        let mut set = Self { ids, ..Self::default() };
         while !waiting.is_empty() {
             let mut is_stuck = true;
             // In the order of ids, each once all that it names are ready; what remains names itself.
@@ -106,7 +106,7 @@ impl Audiences {
         leaf_ids: &dyn Fn(&EventLeaf) -> Option<LeafId>,
     ) -> Result<CompiledCondition, Vec<Fault>> {
         let mut faults = Vec::new();
-        let root = self.resolve(condition, String::new(), leaf_ids, &mut faults);
+        let root = self.resolve(condition, "", leaf_ids, &mut faults);
         let Some(root) = root.filter(|_| faults.is_empty()) else { return Err(faults) };
         let (mut needs_context, mut n_nodes) = (root.needs_context(), 0);
         root.visit(&mut |node| {
@@ -129,7 +129,7 @@ impl Audiences {
     fn resolve(
         &self,
         condition: &Condition,
-        pointer: String,
+        pointer: &str,
         leaf_ids: &dyn Fn(&EventLeaf) -> Option<LeafId>,
         faults: &mut Vec<Fault>,
     ) -> Option<Node> {
@@ -138,7 +138,7 @@ impl Audiences {
                 .iter()
                 .enumerate()
                 .filter_map(|(idx, inner)| {
-                    self.resolve(inner, format!("{pointer}/{name}/{idx}"), leaf_ids, faults)
+                    self.resolve(inner, &format!("{pointer}/{name}/{idx}"), leaf_ids, faults)
                 })
                 .collect();
             (resolved.len() == conditions.len()).then_some(resolved)
@@ -147,7 +147,7 @@ impl Audiences {
             Condition::All(conditions) => list("all", conditions).map(Node::All),
             Condition::Any(conditions) => list("any", conditions).map(Node::Any),
             Condition::Not(inner) => {
-                let inner = self.resolve(inner, format!("{pointer}/not"), leaf_ids, faults)?;
+                let inner = self.resolve(inner, &format!("{pointer}/not"), leaf_ids, faults)?;
                 Some(Node::Not(Box::new(inner)))
             }
             Condition::Is(subject, test) => Some(Node::Is(subject.clone(), test.clone())),

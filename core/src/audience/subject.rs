@@ -2,7 +2,8 @@
 
 use super::fault::{Fault, Members};
 use super::found::{Found, Texts};
-use super::test::{Kind, Test};
+use super::op::Kind;
+use super::test::Test;
 use super::{RfmPoint, Shopper};
 use crate::metric::extract::{ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED};
 use crate::money::Currency;
@@ -103,7 +104,7 @@ impl Subject {
         match (members.get("trait"), members.get("fact")) {
             (Some(_), None) => members.name("trait", faults).map(Self::Trait),
             (None, Some(_)) => match members.text("fact") {
-                Some("revenue") => currency(members, faults).map(Self::Revenue),
+                Some("revenue") => Some(Self::Revenue(currency(members, faults))),
                 Some("category_views") => members.name("category", faults).map(Self::CategoryViews),
                 Some("consent") => members.name("category", faults).map(Self::Consent),
                 name => named(members, "fact", name, faults),
@@ -118,7 +119,7 @@ impl Subject {
     /// Reads `{"cart": …}`.
     pub(super) fn of_cart(members: &Members<'_>, faults: &mut Vec<Fault>) -> Option<Self> {
         match members.text("field") {
-            Some("value") => currency(members, faults).map(Self::CartValue),
+            Some("value") => Some(Self::CartValue(currency(members, faults))),
             name => named(members, "field", name, faults),
         }
     }
@@ -317,14 +318,14 @@ fn named(
     found.map(|(fact, ..)| Subject::Fact(*fact))
 }
 
-/// The currency that is named, if one is; `None` if it is none.
-pub(super) fn currency(members: &Members<'_>, faults: &mut Vec<Fault>) -> Option<Option<Currency>> {
-    let Some(named) = members.get("currency") else { return Some(None) };
+/// The currency that is named, if one is.
+pub(super) fn currency(members: &Members<'_>, faults: &mut Vec<Fault>) -> Option<Currency> {
+    let named = members.get("currency")?;
     let currency = named.as_str().and_then(|code| Currency::from_code(code).ok());
     if currency.is_none() {
         faults.push(members.fault("currency", "an ISO 4217 code such as USD"));
     }
-    currency.map(Some)
+    currency
 }
 
 /// The members that subjects and their tests have.

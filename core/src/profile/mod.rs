@@ -9,6 +9,7 @@ mod fold;
 mod order;
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "a JSON literal is handed over where it stands")]
 mod tests;
 
 pub use cart::{Cart, CartLine};
