@@ -11,6 +11,7 @@ use super::test::{Test, is_within};
 use crate::metric::extract::EventParts;
 use crate::money::Currency;
 use crate::time::Timestamp;
+use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Map, Value, json};
 
@@ -158,11 +159,8 @@ impl EventLeaf {
             Measure::Last(_) => Keep::Newest(1),
             Measure::Sum { within: Some(span), .. } => Keep::Span(*span),
             Measure::Sum { within: None, .. } => Keep::Total,
-            Measure::Count(test, within) => {
-                // More than what it is compared with need not be counted.
-                let enough = test.number().and_then(|number| number.to_usize()).unwrap_or(0) + 1;
-                if within.is_some() { Keep::Newest(enough) } else { Keep::Oldest(enough) }
-            }
+            Measure::Count(test, Some(_)) => Keep::Newest(enough(test)),
+            Measure::Count(test, None) => Keep::Oldest(enough(test)),
         }
     }
 
@@ -216,6 +214,22 @@ impl EventLeaf {
         }
     }
 
+    /// What is there, in words.
+    pub(crate) fn found_words(
+        &self,
+        state: Option<&LeafState>,
+        currency: Currency,
+        now: Timestamp,
+    ) -> String {
+        let found = self.found(state, currency, now);
+        match (&self.measure, found) {
+            (Measure::Count(test, _), Found::Number(count)) if Decimal::from(enough(test)) <= count => {
+                format!("{} or more", enough(test))
+            }
+            _ => found.words(),
+        }
+    }
+
     /// The earliest instant after `now` at which the answer is another if nothing happens.
     pub(crate) fn next_change(
         &self,
@@ -258,6 +272,11 @@ impl EventLeaf {
     }
 }
 
+/// How many events have to be counted: more than what their number is compared with makes no difference.
+fn enough(test: &Test) -> usize {
+    test.number().and_then(|number| number.to_usize()).unwrap_or(0) + 1
+}
+
 fn tests(members: &Members<'_>, faults: &mut Vec<Fault>) -> Vec<(Box<str>, Test)> {
     let Some(list) = members.get("where") else { return Vec::new() };
     let Some(list) = list.as_array().filter(|list| list.len() <= TESTS_MAX) else {
@@ -285,7 +304,7 @@ impl Measure {
             (Some(count), None, None) => {
                 let members = Members::read(members.at("count"), count, &["op", "value"], faults)?;
                 let test = Test::read(&members, Kind::Total, faults)?;
-                let is_count = |number: rust_decimal::Decimal| {
+                let is_count = |number: Decimal| {
                     number.is_integer() && number.to_u64().is_some_and(|count| count <= COUNT_MAX)
                 };
                 if !test.number().is_some_and(is_count) {

@@ -90,8 +90,8 @@ pub(crate) enum Kind {
     Flag,
     /// Several texts, of which one has to satisfy.
     Texts,
-    /// One of a few words.
-    Word,
+    /// One of these words.
+    Word(&'static [&'static str]),
     /// How long something has lasted.
     Age,
 }
@@ -112,7 +112,7 @@ impl Kind {
             Self::Time => &[Before, After, Within, NotWithin, Exists, Absent],
             Self::Flag => &[Eq, Ne, Exists, Absent],
             Self::Texts => &[Eq, In, Contains, StartsWith, EndsWith, Matches, Exists, Absent],
-            Self::Word => &[Eq, Ne, In, NotIn, Exists, Absent],
+            Self::Word(_) => &[Eq, Ne, In, NotIn, Exists, Absent],
             Self::Age => &[Gt, Gte, Lt, Lte, Exists, Absent],
         }
     }

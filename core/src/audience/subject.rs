@@ -4,7 +4,7 @@ use super::fault::{Fault, Members};
 use super::found::{Found, Texts};
 use super::op::Kind;
 use super::test::Test;
-use super::{RfmPoint, Shopper};
+use super::{RfmGroup, RfmPoint, Shopper};
 use crate::metric::extract::{ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED};
 use crate::money::Currency;
 use crate::profile::{CART_CLEARED, PRODUCT_ADDED, PRODUCT_LIST_VIEWED, PRODUCT_REMOVED, PRODUCT_VIEWED};
@@ -64,7 +64,7 @@ const FACTS: [(Fact, &str, Kind, &str); 16] = [
     (Fact::RfmRecency, "rfm_recency", Kind::Number, "the recency score"),
     (Fact::RfmFrequency, "rfm_frequency", Kind::Number, "the frequency score"),
     (Fact::RfmMonetary, "rfm_monetary", Kind::Number, "the monetary score"),
-    (Fact::RfmGroup, "rfm_group", Kind::Word, "the RFM group"),
+    (Fact::RfmGroup, "rfm_group", Kind::Word(&RfmGroup::NAMES), "the RFM group"),
     (Fact::CartQuantity, "quantity", Kind::Number, "the number of items in the cart"),
     (Fact::CartLines, "lines", Kind::Number, "the number of lines in the cart"),
     (Fact::CartProduct, "product", Kind::Texts, "a product in the cart"),
@@ -287,11 +287,11 @@ impl Fact {
     }
 }
 
-/// The value that a dotted path leads to; a name with dots in it counts before members of members.
+/// The value that a dotted path leads to; of several ways the one with the longest name first counts.
 pub(crate) fn find<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     let members = value.as_object()?;
     members.get(path).or_else(|| {
-        let mut cuts = path.match_indices('.').map(|(dot, _)| (path.get(..dot), path.get(dot + 1..)));
+        let mut cuts = path.rmatch_indices('.').map(|(dot, _)| (path.get(..dot), path.get(dot + 1..)));
         cuts.find_map(|(name, rest)| find(members.get(name?)?, rest?))
     })
 }

@@ -22,6 +22,10 @@ const TEXT_CHARS_MAX: usize = 1_000;
 /// What a compiled pattern may take, in bytes.
 const PATTERN_BYTES_MAX: usize = 1 << 18;
 
+/// The longest text that a pattern is looked for in, in bytes; in a longer one it is not found. Patterns take time in
+/// proportion to their own length times that of the text, and texts come from anybody.
+const MATCHED_BYTES_MAX: usize = 4_096;
+
 /// What is wanted of a value: `{"op": "gte", "value": 3}`.
 #[derive(Clone, Debug)]
 pub struct Test {
@@ -179,7 +183,7 @@ impl Test {
             (Op::Contains, Wanted::Scalar(scalar)) => text.contains(&*scalar.text),
             (Op::StartsWith, Wanted::Scalar(scalar)) => text.starts_with(&*scalar.text),
             (Op::EndsWith, Wanted::Scalar(scalar)) => text.ends_with(&*scalar.text),
-            (_, Wanted::Pattern(pattern)) => pattern.is_match(text),
+            (_, Wanted::Pattern(pattern)) => text.len() <= MATCHED_BYTES_MAX && pattern.is_match(text),
             _ => false,
         }
     }
@@ -261,6 +265,7 @@ fn wanted(op: Op, kind: Kind, value: &Value) -> Result<Wanted, String> {
                 Err("true or false".into())
             }
         }
+        Op::Eq | Op::Ne if let Kind::Word(words) = kind => check_word(value, words).and_then(|()| scalar()),
         _ if op.is_order() && kind == Kind::Age => span(value),
         _ if op.is_order() && matches!(kind, Kind::Number | Kind::Total) => decimal(value).map(as_number),
         Op::Gt | Op::Gte | Op::Lt | Op::Lte => decimal(value).map(as_number),
@@ -272,6 +277,9 @@ fn wanted(op: Op, kind: Kind, value: &Value) -> Result<Wanted, String> {
             if kind == Kind::Number {
                 return list.iter().map(decimal).collect::<Result<_, _>>().map(Wanted::Numbers);
             }
+            if let Kind::Word(words) = kind {
+                list.iter().try_for_each(|value| check_word(value, words))?;
+            }
             list.iter().map(Scalar::new).collect::<Option<_>>().map(Wanted::Scalars).ok_or_else(fault)
         }
         Op::Matches => pattern(value),
@@ -281,6 +289,11 @@ fn wanted(op: Op, kind: Kind, value: &Value) -> Result<Wanted, String> {
         }
         Op::Within | Op::NotWithin => span(value),
     }
+}
+
+fn check_word(value: &Value, words: &[&str]) -> Result<(), String> {
+    let is_known = value.as_str().is_some_and(|word| words.contains(&word));
+    if is_known { Ok(()) } else { Err(format!("one of {}", words.join(", "))) }
 }
 
 fn span(value: &Value) -> Result<Wanted, String> {

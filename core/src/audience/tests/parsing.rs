@@ -86,6 +86,8 @@ fn a_malformed_fact_of_the_profile_is_told() {
         ),
         (json!({ "profile": { "trait": "a", "op": "eq", "value": 1, "x": 1 } }), "/profile/x", "nothing"),
         (fact("age", "eq", json!(1)), "/profile/fact", "one of revenue, category_views, consent, known"),
+        (fact("rfm_group", "eq", json!("champion")), "/profile/value", "one of champions, loyal"),
+        (fact("rfm_group", "in", json!(["loyal", 5])), "/profile/value", "one of champions, loyal"),
         (fact("orders", "matches", json!("1")), "/profile/op", "one of eq"),
         (fact("orders", "eq", json!("one")), "/profile/value", "a number"),
         (fact("known", "eq", json!("yes")), "/profile/value", "true or false"),
