@@ -53,8 +53,10 @@ impl LeafState {
                 self.times.insert(self.times.partition_point(|other| *other <= time), time);
             }
             Keep::Span(_) | Keep::Total => {
-                let pairs = self.times.iter().zip(&self.amounts);
-                let place = pairs.take_while(|(other, sum)| (**other, **sum) <= (time, amount)).count();
+                let first = self.times.partition_point(|other| *other < time);
+                let pairs = self.times.iter().zip(&self.amounts).skip(first);
+                let equal = pairs.take_while(|(other, sum)| **other == time && **sum <= amount);
+                let place = first + equal.count();
                 self.times.insert(place, time);
                 self.amounts.insert(place, amount);
             }
