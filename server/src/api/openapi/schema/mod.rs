@@ -9,6 +9,7 @@ mod automation;
 mod channel;
 mod decision;
 mod event;
+mod experience;
 mod experiment;
 mod history;
 mod inferred;
@@ -24,6 +25,10 @@ mod weights;
 pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
 pub(super) use event::{EventsBody, Receipt, RejectedEvents};
+pub(super) use experience::{
+    Conflicts, Experience, ExperienceDefinition, ExperienceStatus, Experiences, NewExperience, Promotion,
+    RulesReport,
+};
 pub(super) use experiment::{Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status};
 pub(super) use history::{HistoryPage, Undoing};
 pub(super) use message::{MessagePage, MessageState, MessageWithHistory, Messages, NewMessages};
