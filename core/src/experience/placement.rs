@@ -25,7 +25,7 @@ pub trait Visitor {
 
 /// What stands behind the flag beside experiences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AtExperiment {
+pub enum ExperimentState {
     /// No experiment.
     None,
     /// One that assigns units.
@@ -81,7 +81,12 @@ impl Placement {
     /// fallback of the first that is shown; else of the first that is paused or was closed by the visitor; else an
     /// experiment at rest; else the fallback of the first that is out of its time or a draft. So what is out of its
     /// time hides nothing that was there before.
-    pub fn choose(&self, experiment: AtExperiment, now: Timestamp, visitor: &mut impl Visitor) -> Choice<'_> {
+    pub fn choose(
+        &self,
+        experiment: ExperimentState,
+        now: Timestamp,
+        visitor: &mut impl Visitor,
+    ) -> Choice<'_> {
         let (mut shown, mut off, mut away) = (None, None, None);
         let is_server = visitor.is_server();
         for experience in self.0.iter().filter(|experience| !experience.server_only || is_server) {
@@ -113,13 +118,16 @@ impl Placement {
             }
         }
         let fallback = |experience, why| Choice::Fallback { experience, why };
-        match (experiment, shown, off, away) {
-            (AtExperiment::Running, ..) => Choice::Experiment,
-            (_, Some(experience), ..) => fallback(experience, WhyFallback::NoHit),
-            (_, None, Some(experience), _) => fallback(experience, WhyFallback::Off),
-            (AtExperiment::Resting, None, None, _) => Choice::Experiment,
-            (AtExperiment::None, None, None, Some(experience)) => fallback(experience, WhyFallback::Off),
-            (AtExperiment::None, None, None, None) => Choice::Nothing,
+        match (experiment, shown) {
+            (ExperimentState::Running, _) => return Choice::Experiment,
+            (_, Some(experience)) => return fallback(experience, WhyFallback::NoHit),
+            (_, None) => {}
+        }
+        let off = off.or_else(|| away.filter(|_| experiment == ExperimentState::None));
+        match (off, experiment) {
+            (Some(experience), _) => fallback(experience, WhyFallback::Off),
+            (None, ExperimentState::None) => Choice::Nothing,
+            (None, ExperimentState::Running | ExperimentState::Resting) => Choice::Experiment,
         }
     }
 }
@@ -229,7 +237,12 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_of(experiences: &[Experience], experiment: AtExperiment, visitor: &mut Known, expected: &str) {
+    fn check_of(
+        experiences: &[Experience],
+        experiment: ExperimentState,
+        visitor: &mut Known,
+        expected: &str,
+    ) {
         let compiled = experiences.iter().map(|one| Compiled::new(one, &[ExperimentId(-1); 2]));
         let placement = Placement::new(compiled.collect());
         let found = match placement.choose(experiment, NOW, visitor) {
@@ -242,13 +255,13 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(experiences: &[Experience], experiment: AtExperiment, expected: &str) {
+    fn check(experiences: &[Experience], experiment: ExperimentState, expected: &str) {
         check_of(experiences, experiment, &mut Known { closed: &[], is_server: true }, expected);
     }
 
     #[test]
     fn the_first_by_priority_whose_rule_hits_answers() {
-        use AtExperiment::{None, Resting, Running};
+        use ExperimentState::{None, Resting, Running};
         use Status::{Draft, Live, Paused};
         let low = || one(1, "low", Live, &json!({}));
         let high = |rules: Value| one(2, "high", Live, &json!({"priority": 5, "rules": rules}));
@@ -268,7 +281,7 @@ mod tests {
         let draft = one(2, "draft", Draft, &json!({}));
         check(&[paused.clone(), draft.clone()], Running, "experiment");
         check(&[paused.clone(), draft.clone()], Resting, "paused Off");
-        check(&[draft.clone()], Resting, "experiment");
+        check(std::slice::from_ref(&draft), Resting, "experiment");
         check(&[draft], None, "draft Off");
         check(&[paused], None, "paused Off");
         check(&[], Resting, "experiment");
@@ -279,12 +292,12 @@ mod tests {
     fn a_schedule_begins_and_ends_to_the_microsecond() {
         let at = |micros: i64| Timestamp::from_micros(NOW.as_micros() + micros).to_string();
         let timed = |schedule: Value| [one(1, "timed", Status::Live, &schedule)];
-        check(&timed(json!({"starts_at": at(0)})), AtExperiment::None, "timed rules");
-        check(&timed(json!({"starts_at": at(1)})), AtExperiment::None, "timed Off");
-        check(&timed(json!({"starts_at": at(1)})), AtExperiment::Resting, "experiment");
-        check(&timed(json!({"ends_at": at(1)})), AtExperiment::None, "timed rules");
-        check(&timed(json!({"ends_at": at(0)})), AtExperiment::None, "timed Off");
-        check(&timed(json!({"ends_at": at(0)})), AtExperiment::Running, "experiment");
+        check(&timed(json!({"starts_at": at(0)})), ExperimentState::None, "timed rules");
+        check(&timed(json!({"starts_at": at(1)})), ExperimentState::None, "timed Off");
+        check(&timed(json!({"starts_at": at(1)})), ExperimentState::Resting, "experiment");
+        check(&timed(json!({"ends_at": at(1)})), ExperimentState::None, "timed rules");
+        check(&timed(json!({"ends_at": at(0)})), ExperimentState::None, "timed Off");
+        check(&timed(json!({"ends_at": at(0)})), ExperimentState::Running, "experiment");
     }
 
     #[test]
@@ -293,12 +306,12 @@ mod tests {
         let second = one(2, "second", Status::Live, &json!({}));
         let both = [first.clone(), second.clone()];
         let closed = || Known { closed: &["first", "second"], is_server: true };
-        check_of(&both, AtExperiment::None, &mut closed(), "second rules");
-        check_of(&[first], AtExperiment::None, &mut closed(), "first Off");
+        check_of(&both, ExperimentState::None, &mut closed(), "second rules");
+        check_of(&[first], ExperimentState::None, &mut closed(), "first Off");
         let hidden = one(3, "hidden", Status::Live, &json!({"server_only": true, "priority": 9}));
         let page = || Known { closed: &[], is_server: false };
-        check_of(&[hidden.clone(), second], AtExperiment::None, &mut page(), "second rules");
-        check_of(&[hidden], AtExperiment::None, &mut page(), "nothing");
+        check_of(&[hidden.clone(), second], ExperimentState::None, &mut page(), "second rules");
+        check_of(&[hidden], ExperimentState::None, &mut page(), "nothing");
     }
 
     #[test]
@@ -307,7 +320,7 @@ mod tests {
         let wrong =
             one(1, "wrong", Status::Live, &json!({"rules": rules, "hit_policy": "unique", "priority": 1}));
         let next = one(2, "next", Status::Live, &json!({}));
-        check(&[wrong, next], AtExperiment::Running, "wrong Violated(SeveralHits)");
+        check(&[wrong, next], ExperimentState::Running, "wrong Violated(SeveralHits)");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::auth::Scope;
 use crate::catalog::Catalog;
 use podium_core::experience::{
-    AtExperiment, Choice, Compiled, CompiledRule, Content, Violation, Visitor, WhyFallback,
+    Choice, Compiled, CompiledRule, Content, ExperimentState, Violation, Visitor, WhyFallback,
 };
 use podium_core::id::ExperimentId;
 use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
@@ -67,9 +67,9 @@ pub(crate) fn choose<'a>(
     let flag = catalog.snapshot.flag(flag_key);
     let Some(placement) = catalog.placement(flag_key) else { return flag.map(Chosen::Experiment) };
     let experiment = match flag {
-        None => AtExperiment::None,
-        Some(flag) if flag.is_running() => AtExperiment::Running,
-        Some(_) => AtExperiment::Resting,
+        None => ExperimentState::None,
+        Some(flag) if flag.is_running() => ExperimentState::Running,
+        Some(_) => ExperimentState::Resting,
     };
     match placement.choose(experiment, now, visitor) {
         Choice::Nothing => None,
