@@ -100,6 +100,10 @@ key! {
     ChannelKey
 }
 key! {
+    /// The name of an audience, unique in its project.
+    AudienceKey
+}
+key! {
     /// The name of a group whose experiments never share a unit.
     GroupKey
 }
@@ -118,6 +122,16 @@ pub struct ExperienceId(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MetricId(pub i64);
+
+/// An audience as the store numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AudienceId(pub i64);
+
+/// A condition on past events that is watched for every person, as the store numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeafId(pub i64);
 
 /// Whom we randomize: a user, device, session or request id, 1 to 255 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

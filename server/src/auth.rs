@@ -3,6 +3,7 @@
 use crate::app::history::Actor;
 use actix_web::HttpRequest;
 use actix_web::http::header;
+use podium_core::projection::Trust;
 use podium_core::time::Timestamp;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -33,6 +34,14 @@ impl Scope {
     /// The scope that `text` names.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         [Self::Publishable, Self::Server, Self::Admin].into_iter().find(|scope| scope.as_str() == text)
+    }
+
+    /// How far what is said with such a key is believed.
+    pub(crate) fn trust(self) -> Trust {
+        match self {
+            Self::Publishable => Trust::Publishable,
+            Self::Server | Self::Admin => Trust::Server,
+        }
     }
 
     fn tag(self) -> &'static str {
@@ -90,6 +99,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The public part of a key.
+pub(crate) fn id(key: &str) -> Option<&str> {
+    key.strip_prefix("podium_")?.split('_').nth(1)
+}
+
 /// The keys that let someone in; replaced whole.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeyRing(HashMap<Box<str>, Holder>);
@@ -127,9 +141,13 @@ impl KeyRing {
         self.holder(key).map(|holder| holder.actor.clone())
     }
 
+    /// Whether the key with this id lets someone in.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.0.contains_key(id)
+    }
+
     fn holder(&self, key: &str) -> Option<&Holder> {
-        let id = key.strip_prefix("podium_")?.split('_').nth(1)?;
-        let holder = self.0.get(id)?;
+        let holder = self.0.get(id(key)?)?;
         let found: [u8; 32] = Sha256::digest(key.as_bytes()).into();
         bool::from(found.ct_eq(&holder.secret_sha256)).then_some(holder)
     }

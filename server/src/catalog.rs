@@ -6,7 +6,7 @@ use podium_core::experience::Placement;
 use podium_core::experiment::{Experiment, Status};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::{Flag, Snapshot, WeightsVersion};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Everything published at one moment; replaced whole.
@@ -72,6 +72,12 @@ impl Catalog {
         });
         next.snapshot = Snapshot::new(self.snapshot.version + 1, flags);
         next
+    }
+
+    /// Every flag that something answers to, in the order of the keys.
+    pub(crate) fn flag_keys(&self) -> BTreeSet<&str> {
+        let of_experiments = self.snapshot.flags().map(|(key, _)| key);
+        of_experiments.chain(self.placements.keys().map(|key| &**key)).collect()
     }
 
     /// The experiences that answer to a flag, if there are any.

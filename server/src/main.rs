@@ -10,13 +10,17 @@ mod delivery;
 mod demo;
 mod engine;
 mod ingest;
+mod limits;
 mod links;
+mod ofrep;
 mod problem;
 mod progress;
 mod report_page;
 mod secrets;
+mod shoppers;
 mod store;
 mod telemetry;
+mod tracking_protocol;
 mod webhooks;
 
 use clap::Parser;

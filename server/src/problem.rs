@@ -1,6 +1,7 @@
 //! Every error a client of our API can get: the one place that knows status codes.
 
-use crate::app::{EditError, ExperienceError, RegisterError, ReportError, TrackError};
+use crate::app::{EditError, ExperienceError, IntakeError, RegisterError, ReportError, TrackError};
+use crate::ingest::body::BadBody;
 use crate::ingest::queue::IngestError;
 use crate::store::StoreError;
 use actix_web::body::BoxBody;
@@ -48,13 +49,14 @@ pub(crate) enum Kind {
     WebhookRefused,
     IfMatchMissing,
     QueueFull,
+    RateLimited,
     Internal,
     Unavailable,
 }
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::BadJson,
         Self::InvalidField,
         Self::InvalidQuery,
@@ -84,6 +86,7 @@ impl Kind {
         Self::WebhookRefused,
         Self::IfMatchMissing,
         Self::QueueFull,
+        Self::RateLimited,
         Self::Internal,
         Self::Unavailable,
     ];
@@ -146,6 +149,7 @@ impl Kind {
                 (StatusCode::PRECONDITION_REQUIRED, "if-match-missing", "Say which state you saw")
             }
             Self::QueueFull => (StatusCode::TOO_MANY_REQUESTS, "queue-full", "Too much at once"),
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Our fault"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Try again"),
         }
@@ -180,8 +184,9 @@ struct ErrorBody<'a> {
     detail: &'a str,
 }
 
-/// How long a client waits before it tries again, in seconds.
-fn retry_after_s() -> u32 {
+/// How long a client waits before it tries again, in seconds: long enough for a bucket to hold a token again, and not the
+/// same for all.
+pub(crate) fn retry_after_s() -> u32 {
     1 + rand::random::<u32>() % 3
 }
 
@@ -246,7 +251,7 @@ impl ResponseError for Problem {
         };
         let mut response = HttpResponse::build(status);
         response.content_type("application/problem+json");
-        if matches!(self.kind, Kind::QueueFull | Kind::Unavailable) {
+        if matches!(self.kind, Kind::QueueFull | Kind::RateLimited | Kind::Unavailable) {
             response.insert_header((header::RETRY_AFTER, retry_after_s()));
         }
         if self.kind == Kind::Unauthorized {
@@ -288,6 +293,18 @@ impl From<IngestError> for Problem {
             }
             IngestError::Store(error) => error.into(),
             IngestError::Closed => Self::new(Kind::Unavailable, "the server is shutting down; try again"),
+        }
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Bad(bad @ BadBody::NotJson(_)) => Self::field(Kind::BadJson, "", bad.to_string()),
+            IntakeError::Bad(BadBody::Shape { pointer, detail }) => {
+                Self::field(Kind::InvalidField, pointer, detail)
+            }
+            IntakeError::Ingest(error) => error.into(),
         }
     }
 }

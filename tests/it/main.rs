@@ -25,6 +25,7 @@ mod experiments;
 mod explain;
 mod figures;
 mod history;
+mod identity;
 mod isolation;
 mod keys;
 mod messages;
@@ -61,6 +62,7 @@ fn main() -> std::process::ExitCode {
     explain::promises(&mut book);
     figures::promises(&mut book);
     history::promises(&mut book);
+    identity::promises(&mut book);
     isolation::promises(&mut book);
     keys::promises(&mut book);
     messages::promises(&mut book);

@@ -10,7 +10,7 @@ pub use compiled::{Compiled, CompiledRule, Content};
 pub use definition::{Definition, Rule, Variant};
 pub use hit_policy::{Aggregator, HitPolicy, Outcome, Violation};
 pub use lifecycle::{Action, IllegalTransition, Status};
-pub use placement::{Choice, Conflict, ExperimentState, Placement, Visitor, WhyFallback, conflicts};
+pub use placement::{AtExperiment, Choice, Conflict, Placement, Visitor, WhyFallback, conflicts};
 
 use crate::id::{ExperienceId, ExperienceKey, FlagKey};
 use crate::time::Timestamp;

@@ -4,7 +4,6 @@ use super::{Compiled, CompiledRule, Experience, Outcome, Status, Violation};
 use crate::id::{ExperienceKey, RuleKey};
 use crate::time::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 use std::cmp::Reverse;
 
 /// Everything that answers to one flag key beside an experiment, the first to be asked first.
@@ -19,13 +18,13 @@ pub trait Visitor {
     /// When the visitor closed the experience of this key, if ever.
     fn dismissed_at(&self, experience: &str) -> Option<Timestamp>;
 
-    /// Whether a condition holds for the visitor.
-    fn meets(&mut self, when: &Value) -> bool;
+    /// Whether the condition of a rule holds for the visitor, if it has one.
+    fn meets(&mut self, rule: &CompiledRule) -> bool;
 }
 
 /// What stands behind the flag beside experiences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExperimentState {
+pub enum AtExperiment {
     /// No experiment.
     None,
     /// One that assigns units.
@@ -81,12 +80,7 @@ impl Placement {
     /// fallback of the first that is shown; else of the first that is paused or was closed by the visitor; else an
     /// experiment at rest; else the fallback of the first that is out of its time or a draft. So what is out of its
     /// time hides nothing that was there before.
-    pub fn choose(
-        &self,
-        experiment: ExperimentState,
-        now: Timestamp,
-        visitor: &mut impl Visitor,
-    ) -> Choice<'_> {
+    pub fn choose(&self, experiment: AtExperiment, now: Timestamp, visitor: &mut impl Visitor) -> Choice<'_> {
         let (mut shown, mut off, mut away) = (None, None, None);
         let is_server = visitor.is_server();
         for experience in self.0.iter().filter(|experience| !experience.server_only || is_server) {
@@ -95,19 +89,15 @@ impl Placement {
                 Status::Live | Status::Paused if !experience.is_in_time(now) => {
                     away.get_or_insert(experience);
                 }
-                Status::Live if !is_hidden => {
-                    let hits =
-                        |rule: &CompiledRule| rule.when.as_ref().is_none_or(|when| visitor.meets(when));
-                    match experience.outcome(hits) {
-                        Outcome::Hit(rules) => return Choice::Rules { experience, rules },
-                        Outcome::Violated(violation) => {
-                            return Choice::Fallback { experience, why: WhyFallback::Violated(violation) };
-                        }
-                        Outcome::NoHit => {
-                            shown.get_or_insert(experience);
-                        }
+                Status::Live if !is_hidden => match experience.outcome(|rule| visitor.meets(rule)) {
+                    Outcome::Hit(rules) => return Choice::Rules { experience, rules },
+                    Outcome::Violated(violation) => {
+                        return Choice::Fallback { experience, why: WhyFallback::Violated(violation) };
                     }
-                }
+                    Outcome::NoHit => {
+                        shown.get_or_insert(experience);
+                    }
+                },
                 Status::Live | Status::Paused => {
                     off.get_or_insert(experience);
                 }
@@ -119,15 +109,15 @@ impl Placement {
         }
         let fallback = |experience, why| Choice::Fallback { experience, why };
         match (experiment, shown) {
-            (ExperimentState::Running, _) => return Choice::Experiment,
+            (AtExperiment::Running, _) => return Choice::Experiment,
             (_, Some(experience)) => return fallback(experience, WhyFallback::NoHit),
             (_, None) => {}
         }
-        let off = off.or_else(|| away.filter(|_| experiment == ExperimentState::None));
+        let off = off.or_else(|| away.filter(|_| experiment == AtExperiment::None));
         match (off, experiment) {
             (Some(experience), _) => fallback(experience, WhyFallback::Off),
-            (None, ExperimentState::None) => Choice::Nothing,
-            (None, ExperimentState::Running | ExperimentState::Resting) => Choice::Experiment,
+            (None, AtExperiment::None) => Choice::Nothing,
+            (None, AtExperiment::Running | AtExperiment::Resting) => Choice::Experiment,
         }
     }
 }
@@ -194,7 +184,7 @@ mod tests {
     use super::super::tests::experience;
     use super::*;
     use crate::id::{ExperienceId, ExperimentId};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 
@@ -213,8 +203,8 @@ mod tests {
             self.closed.contains(&experience).then_some(NOW)
         }
 
-        fn meets(&mut self, when: &Value) -> bool {
-            when["met"] == true
+        fn meets(&mut self, rule: &CompiledRule) -> bool {
+            rule.when.as_ref().is_none_or(|when| when["met"] == true)
         }
     }
 
@@ -237,12 +227,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_of(
-        experiences: &[Experience],
-        experiment: ExperimentState,
-        visitor: &mut Known,
-        expected: &str,
-    ) {
+    fn check_of(experiences: &[Experience], experiment: AtExperiment, visitor: &mut Known, expected: &str) {
         let compiled = experiences.iter().map(|one| Compiled::new(one, &[ExperimentId(-1); 2]));
         let placement = Placement::new(compiled.collect());
         let found = match placement.choose(experiment, NOW, visitor) {
@@ -255,13 +240,13 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(experiences: &[Experience], experiment: ExperimentState, expected: &str) {
+    fn check(experiences: &[Experience], experiment: AtExperiment, expected: &str) {
         check_of(experiences, experiment, &mut Known { closed: &[], is_server: true }, expected);
     }
 
     #[test]
     fn the_first_by_priority_whose_rule_hits_answers() {
-        use ExperimentState::{None, Resting, Running};
+        use AtExperiment::{None, Resting, Running};
         use Status::{Draft, Live, Paused};
         let low = || one(1, "low", Live, &json!({}));
         let high = |rules: Value| one(2, "high", Live, &json!({"priority": 5, "rules": rules}));
@@ -292,12 +277,12 @@ mod tests {
     fn a_schedule_begins_and_ends_to_the_microsecond() {
         let at = |micros: i64| Timestamp::from_micros(NOW.as_micros() + micros).to_string();
         let timed = |schedule: Value| [one(1, "timed", Status::Live, &schedule)];
-        check(&timed(json!({"starts_at": at(0)})), ExperimentState::None, "timed rules");
-        check(&timed(json!({"starts_at": at(1)})), ExperimentState::None, "timed Off");
-        check(&timed(json!({"starts_at": at(1)})), ExperimentState::Resting, "experiment");
-        check(&timed(json!({"ends_at": at(1)})), ExperimentState::None, "timed rules");
-        check(&timed(json!({"ends_at": at(0)})), ExperimentState::None, "timed Off");
-        check(&timed(json!({"ends_at": at(0)})), ExperimentState::Running, "experiment");
+        check(&timed(json!({"starts_at": at(0)})), AtExperiment::None, "timed rules");
+        check(&timed(json!({"starts_at": at(1)})), AtExperiment::None, "timed Off");
+        check(&timed(json!({"starts_at": at(1)})), AtExperiment::Resting, "experiment");
+        check(&timed(json!({"ends_at": at(1)})), AtExperiment::None, "timed rules");
+        check(&timed(json!({"ends_at": at(0)})), AtExperiment::None, "timed Off");
+        check(&timed(json!({"ends_at": at(0)})), AtExperiment::Running, "experiment");
     }
 
     #[test]
@@ -306,12 +291,12 @@ mod tests {
         let second = one(2, "second", Status::Live, &json!({}));
         let both = [first.clone(), second.clone()];
         let closed = || Known { closed: &["first", "second"], is_server: true };
-        check_of(&both, ExperimentState::None, &mut closed(), "second rules");
-        check_of(&[first], ExperimentState::None, &mut closed(), "first Off");
+        check_of(&both, AtExperiment::None, &mut closed(), "second rules");
+        check_of(&[first], AtExperiment::None, &mut closed(), "first Off");
         let hidden = one(3, "hidden", Status::Live, &json!({"server_only": true, "priority": 9}));
         let page = || Known { closed: &[], is_server: false };
-        check_of(&[hidden.clone(), second], ExperimentState::None, &mut page(), "second rules");
-        check_of(&[hidden], ExperimentState::None, &mut page(), "nothing");
+        check_of(&[hidden.clone(), second], AtExperiment::None, &mut page(), "second rules");
+        check_of(&[hidden], AtExperiment::None, &mut page(), "nothing");
     }
 
     #[test]
@@ -320,7 +305,7 @@ mod tests {
         let wrong =
             one(1, "wrong", Status::Live, &json!({"rules": rules, "hit_policy": "unique", "priority": 1}));
         let next = one(2, "next", Status::Live, &json!({}));
-        check(&[wrong, next], ExperimentState::Running, "wrong Violated(SeveralHits)");
+        check(&[wrong, next], AtExperiment::Running, "wrong Violated(SeveralHits)");
     }
 
     #[test]

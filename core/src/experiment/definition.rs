@@ -7,6 +7,7 @@ use crate::id::{FlagKey, GroupKey};
 use crate::money::Currency;
 use crate::posterior::VARIANTS_MAX;
 use crate::time::Timestamp;
+use crate::value_type::ValueType;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -95,6 +96,12 @@ pub struct Definition {
     /// The name a client asks for; the experiment's key if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag_key: Option<FlagKey>,
+    /// What sort of value every content is, for typed clients; that of the control's content if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_type: Option<ValueType>,
+    /// Whether only a server's key is told of it, and no page.
+    #[serde(default)]
+    pub server_only: bool,
     /// Whom we randomize.
     #[serde(default)]
     pub unit: UnitKind,
@@ -195,6 +202,7 @@ impl Definition {
         let mut faults = Faults::default();
         self.check_texts(&mut faults);
         self.check_variants(&mut faults);
+        self.check_contents(&mut faults);
         self.check_metrics(&mut faults);
         self.check_reach(&mut faults);
         self.check_allocator(&mut faults);
@@ -204,6 +212,18 @@ impl Definition {
     /// The position of the control.
     pub fn control_idx(&self) -> usize {
         self.variants.iter().position(|variant| variant.control).unwrap_or(0)
+    }
+
+    /// What sort of value the flag has: the declared one, else that of the control's content, a float if any content is
+    /// one. `None`: the control has no content.
+    pub fn value_type(&self) -> Option<ValueType> {
+        if self.value_type.is_some() {
+            return self.value_type;
+        }
+        let own = ValueType::of(&self.variants.get(self.control_idx())?.content)?;
+        let is_float = |variant: &Variant| ValueType::of(&variant.content) == Some(ValueType::Float);
+        let widens = own == ValueType::Integer && self.variants.iter().any(is_float);
+        Some(if widens { ValueType::Float } else { own })
     }
 
     /// Whether weights move.
@@ -270,6 +290,21 @@ impl Definition {
         let is_share = 0.0 < sum && sum.is_finite();
         if !is_share && !self.variants.is_empty() {
             faults.add("/variants", "at least one weight is positive, and their sum is finite");
+        }
+    }
+
+    /// Every content is of one type. Where none was declared a variant may have no content at all.
+    fn check_contents(&mut self, faults: &mut Faults) {
+        let is_declared = self.value_type.is_some();
+        let Some(value_type) = self.value_type() else { return };
+        for (variant_idx, variant) in self.variants.iter_mut().enumerate() {
+            if variant.content.is_null() && !is_declared {
+                continue;
+            }
+            match value_type.checked(variant.content.clone()) {
+                Ok(content) => variant.content = content,
+                Err(detail) => faults.add(format!("/variants/{variant_idx}/content"), detail),
+            }
         }
     }
 

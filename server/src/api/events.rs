@@ -1,89 +1,162 @@
-//! `POST /api/v1/events`, and what was refused there.
+//! `/api/v1/events`: taking events, and showing what became of the last ones.
 
-use super::{Shared, allow, request};
-use crate::auth::Scope;
-use crate::clock;
-use crate::ingest::body::{self, BadBody, Rejected};
+use super::page::{cut, page};
+use super::{Shared, allow, rate, request};
+use crate::app::App;
+use crate::auth::{self, Scope};
+use crate::ingest::event::TRACK;
 use crate::problem::{Kind, Problem};
-use crate::store::rejected;
+use crate::store::rejected::{self, RejectedEvent};
+use crate::store::sent::{self, SentEvent};
 use actix_web::web::{self, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use podium_core::projection::Trust;
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-#[derive(Serialize)]
-struct Answer {
-    accepted: usize,
-    duplicate: usize,
-    rejected: Vec<Rejected>,
-}
-
-/// Takes events: 200 once they are on disk, with what was refused; 400 `bad-json`; 429 `queue-full`; 503.
+/// Takes events: 200 once they are on disk, with what was refused; 400 `bad-json`; 429 `rate-limited`, `queue-full`; 503.
 pub(crate) async fn send(
     app: Shared,
     http: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let trust = match allow(&app, &http, Scope::Publishable)? {
-        Scope::Publishable => Trust::Publishable,
-        Scope::Server | Scope::Admin => Trust::Server,
-    };
+    let scope = allow(&app, &http, Scope::Publishable)?;
+    let key = auth::presented(&http).unwrap_or_default();
+    if !rate::admits(&app, &http, &key, scope) {
+        let detail = "too many requests at once; send the same again after `Retry-After`";
+        return Err(Problem::new(Kind::RateLimited, detail));
+    }
     let body = request::body(payload).await?;
-    let received_at = clock::now();
-    let intake =
-        body::read(&body, &app.published.catalog.load(), trust, received_at).map_err(|bad| match bad {
-            BadBody::NotJson(_) => Problem::field(Kind::BadJson, "", bad.to_string()),
-            BadBody::Shape { pointer, detail } => Problem::field(Kind::InvalidField, pointer, detail),
-        })?;
-    let records = intake.rejected.iter().map(|rejected| rejected.to_record(received_at)).collect();
-    let receipt = app.queue.events_on_disk(intake.events, records, body.len()).await?;
-    Ok(HttpResponse::Ok().json(Answer {
-        accepted: receipt.accepted,
-        duplicate: receipt.duplicate,
-        rejected: intake.rejected,
-    }))
+    Ok(HttpResponse::Ok().json(app.take_in(&body, scope.trust(), TRACK).await?))
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Accepted,
+    Rejected,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RejectedQuery {
-    status: Option<String>,
+pub(crate) struct EventsQuery {
+    status: Option<Outcome>,
+    name: Option<String>,
     limit: Option<u64>,
+    cursor: Option<i64>,
 }
 
-#[derive(Serialize)]
-struct RejectedBody {
-    received_at: Timestamp,
-    message_id: Option<String>,
-    reason: String,
-    pointer: String,
-    detail: String,
+/// An event as the debugger shows it.
+#[derive(Debug, Serialize)]
+pub(super) struct EventBody {
+    /// Where it stands among those with the same outcome.
+    #[serde(skip)]
+    pub(super) position: i64,
+    pub(super) status: Outcome,
+    pub(super) received_at: Timestamp,
+    pub(super) time: Option<Timestamp>,
+    pub(super) r#type: String,
+    pub(super) name: Option<String>,
+    pub(super) unit: Option<String>,
+    pub(super) other_id: Option<String>,
+    pub(super) message_id: Option<String>,
+    pub(super) scope: Scope,
+    pub(super) reason: Option<String>,
+    pub(super) pointer: Option<String>,
+    pub(super) detail: Option<String>,
 }
 
-#[derive(Serialize)]
-struct List<T> {
-    data: Vec<T>,
+impl From<(i64, RejectedEvent)> for EventBody {
+    fn from((position, event): (i64, RejectedEvent)) -> Self {
+        Self {
+            position,
+            status: Outcome::Rejected,
+            received_at: event.received_at,
+            time: event.time,
+            r#type: event.event_type,
+            name: event.name,
+            unit: event.unit,
+            other_id: event.other_id,
+            message_id: event.message_id,
+            scope: scope(event.trust),
+            reason: Some(event.reason),
+            pointer: Some(event.pointer),
+            detail: Some(event.detail),
+        }
+    }
 }
 
-/// Lists the last events that were refused: 200; 400 `invalid-query`.
-pub(crate) async fn rejected(
+impl From<SentEvent> for EventBody {
+    fn from(event: SentEvent) -> Self {
+        let (event_type, name) = match crate::ingest::event::other_type(&event.name) {
+            Some(event_type) => (event_type, None),
+            None => (TRACK, Some(event.name)),
+        };
+        Self {
+            position: event.seq,
+            status: Outcome::Accepted,
+            received_at: event.received_at,
+            time: Some(event.time),
+            r#type: event_type.to_owned(),
+            name,
+            unit: Some(event.unit),
+            other_id: None,
+            message_id: Some(event.message_id),
+            scope: scope(event.trust),
+            reason: None,
+            pointer: None,
+            detail: None,
+        }
+    }
+}
+
+/// The scope of the key that it was sent with, as far as that matters: an admin key is believed like a server's.
+fn scope(trust: Trust) -> Scope {
+    match trust {
+        Trust::Server => Scope::Server,
+        Trust::Publishable => Scope::Publishable,
+    }
+}
+
+/// The last events with an outcome, before a position, newest first.
+pub(super) async fn last(
+    app: &App,
+    outcome: Outcome,
+    name: Option<&str>,
+    (before, limit): (Option<i64>, u64),
+) -> Result<Vec<EventBody>, Problem> {
+    let db = app.store.reader();
+    // No event has such a name, and a database may not know the character.
+    if name.is_some_and(|name| name.contains('\0')) {
+        return Ok(Vec::new());
+    }
+    Ok(match outcome {
+        Outcome::Accepted => {
+            sent::page(db, name, before, limit).await?.into_iter().map(EventBody::from).collect()
+        }
+        Outcome::Rejected => {
+            rejected::page(db, name, before, limit).await?.into_iter().map(EventBody::from).collect()
+        }
+    })
+}
+
+/// Lists the last events that were taken, or refused, newest first: 200; 400 `invalid-query`.
+pub(crate) async fn list(
     app: Shared,
     http: HttpRequest,
-    query: Query<RejectedQuery>,
+    query: Query<EventsQuery>,
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
-    if query.status.as_deref() != Some("rejected") {
-        return Err(Problem::new(Kind::InvalidQuery, "`status=rejected` is what there is to list"));
-    }
+    let Some(outcome) = query.status else {
+        return Err(Problem::new(Kind::InvalidQuery, "say `status=accepted` or `status=rejected`"));
+    };
     let limit = request::limit(query.limit, 50, 500)?;
-    let data = rejected::newest(app.store.reader(), limit).await?;
-    let data = data.into_iter().map(|event| RejectedBody {
-        received_at: event.received_at,
-        message_id: event.message_id,
-        reason: event.reason,
-        pointer: event.pointer,
-        detail: event.detail,
-    });
-    Ok(HttpResponse::Ok().json(List { data: data.collect() }))
+    if query.cursor.is_some_and(|cursor| cursor < 1) {
+        return Err(Problem::new(Kind::InvalidQuery, "`cursor` is what `next_cursor` said"));
+    }
+    let which = (query.cursor, limit + 1);
+    let mut found = last(&app, outcome, query.name.as_deref(), which).await?;
+    let next_cursor = cut(&mut found, limit, |event| event.position);
+    Ok(page(&http, &found, next_cursor.as_ref()))
 }

@@ -32,7 +32,8 @@ pub(crate) async fn duration(
     let route =
         hot.clone().or_else(|| request.match_pattern().map(Cow::Owned)).unwrap_or(Cow::Borrowed("unknown"));
     // Only pages send an origin, and only these paths are for pages.
-    let is_page = hot.is_some() && request.headers().contains_key(header::ORIGIN);
+    let is_for_pages = hot.is_some() || cross_origin::is_open(request.path());
+    let is_page = is_for_pages && request.headers().contains_key(header::ORIGIN);
     let instance = request.path().to_owned();
     let mut response = INSTANCE.scope(instance, next.call(request)).await?;
     if is_page {

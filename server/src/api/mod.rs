@@ -1,9 +1,10 @@
 //! Our API, one file per resource, and what all handlers share.
 
 pub(crate) mod channels;
-mod cross_origin;
+pub(crate) mod cross_origin;
 pub(crate) mod decide;
 pub(crate) mod events;
+mod events_page;
 pub(crate) mod experiences;
 pub(crate) mod experiments;
 pub(crate) mod history;
@@ -15,6 +16,8 @@ pub(crate) mod operations;
 mod page;
 pub(crate) mod plan;
 pub(crate) mod plugins;
+pub(crate) mod profiles;
+pub(crate) mod rate;
 pub(crate) mod reports;
 mod request;
 mod script;
@@ -25,7 +28,9 @@ pub(crate) mod webhooks;
 use crate::app::App;
 use crate::app::history::Actor;
 use crate::auth::{self, Scope};
+use crate::ofrep;
 use crate::problem::{Kind, Problem};
+use crate::tracking_protocol;
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
@@ -87,9 +92,12 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(
             resource("/api/v1/events", "POST, GET, OPTIONS")
                 .post(events::send)
-                .get(events::rejected)
+                .get(events::list)
                 .route(preflight()),
         )
+        .configure(ofrep::routes)
+        .service(resource("/api/v1/decide/{flag}", "GET").get(ofrep::email::decide))
+        .configure(tracking_protocol::routes)
         .service(resource("/podium.js", "GET, HEAD").get(script::podium_js).head(script::podium_js))
         .service(resource("/livez", "GET").get(operations::livez))
         .service(resource("/readyz", "GET").get(operations::readyz))
@@ -98,6 +106,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/problems/{slug}", "GET").get(operations::problem_page))
         .service(resource("/assets/podium.css", "GET").get(reports::stylesheet))
         .service(resource("/", "GET").get(reports::index))
+        .service(resource("/events", "GET").get(events_page::show))
         .service(resource("/r/{token}", "GET").get(reports::linked_page))
         .service(resource("/r/{token}/report.json", "GET").get(reports::linked_json))
         .service(resource("/r/{token}/report.csv", "GET").get(reports::linked_csv));
@@ -106,6 +115,9 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/keys", "GET, POST").get(keys::list).post(keys::create))
         .service(resource("/api/v1/keys/{id}", "DELETE").delete(keys::revoke))
         .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics))
+        .service(resource("/api/v1/profiles/{id}", "GET").get(profiles::read))
+        .service(resource("/api/v1/profiles/{id}/aliases", "POST").post(profiles::join))
+        .service(resource("/api/v1/profiles/{id}/aliases/{other}", "DELETE").delete(profiles::part))
         .service(resource("/api/v1/plan", "POST").post(plan::plan))
         .service(resource("/api/v1/plugins", "GET").get(plugins::list))
         .service(resource("/api/v1/plugins/reload", "POST").post(plugins::reload))

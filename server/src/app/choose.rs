@@ -1,37 +1,15 @@
 //! What answers on a flag: one of its experiences, or the experiment behind it.
 
-use crate::auth::Scope;
 use crate::catalog::Catalog;
 use podium_core::experience::{
-    Choice, Compiled, CompiledRule, Content, ExperimentState, Violation, Visitor, WhyFallback,
+    AtExperiment, Choice, Compiled, CompiledRule, Content, Placement, Violation, Visitor, WhyFallback,
 };
 use podium_core::id::ExperimentId;
 use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
 use podium_core::snapshot::{Flag, Reason};
 use podium_core::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
-
-/// Who asks, as far as it is known: nothing is known of units yet, so conditions do not hold.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asking {
-    /// What the key of the caller may do.
-    pub(crate) scope: Scope,
-}
-
-impl Visitor for Asking {
-    fn is_server(&self) -> bool {
-        Scope::Server <= self.scope
-    }
-
-    fn dismissed_at(&self, _experience: &str) -> Option<Timestamp> {
-        None
-    }
-
-    fn meets(&mut self, _when: &Value) -> bool {
-        false
-    }
-}
 
 /// What answers.
 #[derive(Debug)]
@@ -57,43 +35,58 @@ pub(crate) struct FromExperience<'a> {
     pub(crate) violation: Option<Violation>,
 }
 
-/// Chooses what answers on a flag; `None` if nothing does.
-pub(crate) fn choose<'a>(
-    catalog: &'a Catalog,
-    flag_key: &str,
-    now: Timestamp,
-    visitor: &mut impl Visitor,
-) -> Option<Chosen<'a>> {
-    let flag = catalog.snapshot.flag(flag_key);
-    let Some(placement) = catalog.placement(flag_key) else { return flag.map(Chosen::Experiment) };
-    let experiment = match flag {
-        None => ExperimentState::None,
-        Some(flag) if flag.is_running() => ExperimentState::Running,
-        Some(_) => ExperimentState::Resting,
-    };
-    match placement.choose(experiment, now, visitor) {
-        Choice::Nothing => None,
-        Choice::Experiment => flag.map(Chosen::Experiment),
-        Choice::Rules { experience, rules } => {
-            let content = experience.content(&rules)?;
-            let rules: Vec<_> =
-                rules.into_iter().filter_map(|rule_idx| experience.rules.get(rule_idx)).collect();
-            let is_targeted = rules.iter().any(|rule| rule.when.is_some());
-            let reason = if is_targeted { Reason::TargetingMatch } else { Reason::Static };
-            Some(Chosen::Experience(FromExperience { experience, content, reason, rules, violation: None }))
-        }
-        Choice::Fallback { experience, why } => {
-            let content = experience.fallback()?;
-            let (reason, violation) = match why {
-                WhyFallback::NoHit => (Reason::Static, None),
-                WhyFallback::Off => (Reason::Disabled, None),
-                WhyFallback::Violated(violation) => {
-                    metrics::counter!("podium_hit_policy_violations_total").increment(1);
-                    (Reason::Unknown, Some(violation))
-                }
-            };
-            let rules = Vec::new();
-            Some(Chosen::Experience(FromExperience { experience, content, reason, rules, violation }))
+/// What may answer on a flag, found once for all who ask.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Behind<'a> {
+    flag: Option<&'a Flag>,
+    placement: Option<&'a Placement>,
+}
+
+impl<'a> Behind<'a> {
+    /// What stands behind a flag.
+    pub(crate) fn of(catalog: &'a Catalog, flag_key: &str) -> Self {
+        Self { flag: catalog.snapshot.flag(flag_key), placement: catalog.placement(flag_key) }
+    }
+
+    /// Chooses what answers; `None` if nothing does.
+    pub(crate) fn choose(self, now: Timestamp, visitor: &mut impl Visitor) -> Option<Chosen<'a>> {
+        let flag = self.flag.filter(|flag| !flag.server_only || visitor.is_server());
+        let Some(placement) = self.placement else { return flag.map(Chosen::Experiment) };
+        let experiment = match flag {
+            None => AtExperiment::None,
+            Some(flag) if flag.is_running() => AtExperiment::Running,
+            Some(_) => AtExperiment::Resting,
+        };
+        match placement.choose(experiment, now, visitor) {
+            Choice::Nothing => None,
+            Choice::Experiment => flag.map(Chosen::Experiment),
+            Choice::Rules { experience, rules } => {
+                let content = experience.content(&rules)?;
+                let rules: Vec<_> =
+                    rules.into_iter().filter_map(|rule_idx| experience.rules.get(rule_idx)).collect();
+                let is_targeted = rules.iter().any(|rule| rule.when.is_some());
+                let reason = if is_targeted { Reason::TargetingMatch } else { Reason::Static };
+                Some(Chosen::Experience(FromExperience {
+                    experience,
+                    content,
+                    reason,
+                    rules,
+                    violation: None,
+                }))
+            }
+            Choice::Fallback { experience, why } => {
+                let content = experience.fallback()?;
+                let (reason, violation) = match why {
+                    WhyFallback::NoHit => (Reason::Static, None),
+                    WhyFallback::Off => (Reason::Disabled, None),
+                    WhyFallback::Violated(violation) => {
+                        metrics::counter!("podium_hit_policy_violations_total").increment(1);
+                        (Reason::Unknown, Some(violation))
+                    }
+                };
+                let rules = Vec::new();
+                Some(Chosen::Experience(FromExperience { experience, content, reason, rules, violation }))
+            }
         }
     }
 }
@@ -132,6 +125,8 @@ impl FromExperience<'_> {
             message_id: if idx == 0 { id } else { Uuid::now_v7() }.to_string().into(),
             name: DECISION.into(),
             unit: unit.into(),
+            is_known: false,
+            other_id: None,
             order_id: None,
             trust: Trust::Server,
             time: now,

@@ -1,30 +1,41 @@
 //! What handlers share, and the use cases they call. Nothing in here knows HTTP.
 
+mod answer;
 mod choose;
 mod conclude;
 mod decide;
 mod edit;
+mod evaluate;
 mod experiences;
 mod explain;
 pub(crate) mod history;
+mod intake;
+mod notices;
 mod plan;
 mod plugins;
+mod profiles;
 mod register;
 mod report;
 mod schedule;
 mod slots;
+mod sticky;
 pub(crate) mod track;
 mod undo;
 mod watch;
 
+pub(crate) use answer::Asker;
 pub(crate) use conclude::Wish;
 #[cfg(test)]
 pub(crate) use conclude::check_reason;
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError, Undo};
+pub(crate) use evaluate::Evaluation;
 pub(crate) use experiences::{ExperienceError, Promotion, RulesReport, in_history};
+pub(crate) use intake::{IntakeError, Taken};
+pub(crate) use notices::{Notice, Notices};
 pub(crate) use plan::{Plan, PlanRequest, three_days};
 pub(crate) use plugins::NotDone;
+pub(crate) use profiles::Person;
 pub(crate) use register::RegisterError;
 pub(crate) use report::ReportError;
 pub(crate) use slots::Slots;
@@ -40,14 +51,16 @@ use crate::ingest::allocate::Primary;
 use crate::ingest::queue::{IngestError, Queue};
 use crate::ingest::touched::Touched;
 use crate::ingest::writer::Writer;
+use crate::limits::Limits;
 use crate::secrets::Secrets;
-use crate::store::{Store, StoreError, experiments, keys, stats, weights};
+use crate::shoppers::Shoppers;
+use crate::store::{Store, StoreError, experiments, identity, keys, stats, weights};
 use crate::webhooks::{self, Reach};
 use arc_swap::ArcSwap;
 use history::Actor;
 use podium_core::experiment::{Experiment, MetricChoice, Status, Stickiness};
 use podium_core::id::ExperimentId;
-use podium_core::snapshot::{Assignment, WeightsVersion};
+use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
 use podium_plugin_host::{MetricInfo, Registry};
 use std::sync::Arc;
@@ -68,6 +81,8 @@ pub(crate) struct Published {
     pub(crate) registry: Arc<Registry>,
     /// Whose sums have changed.
     pub(crate) touched: Arc<Touched>,
+    /// What is known of shoppers.
+    pub(crate) shoppers: Arc<Shoppers>,
 }
 
 impl Published {
@@ -98,8 +113,8 @@ pub(crate) struct App {
     pub(crate) queue: Queue,
     pub(crate) published: Published,
     pub(crate) keys: ArcSwap<KeyRing>,
-    /// What each unit was assigned first, by experiment and unit.
-    sticky: papaya::HashMap<u64, Assignment>,
+    /// How much each client may send.
+    pub(crate) limits: Limits,
     /// One edit at a time, so that what is published is what was written last.
     edits: tokio::sync::Mutex<()>,
     /// Where people reach the server, and what links are signed with.
@@ -111,6 +126,8 @@ pub(crate) struct App {
     pub(crate) webhooks: Arc<webhooks::Sender>,
     /// When contents are to be rendered again that a plugin did not answer for, in microseconds.
     render_again_at: AtomicI64,
+    /// What pages are told that have asked before.
+    pub(crate) notices: Notices,
     draining: AtomicBool,
 }
 
@@ -121,11 +138,17 @@ impl App {
         registry: Registry,
         links: Links,
         (secrets, reach): (Secrets, Reach),
+        limits: Limits,
     ) -> Result<Arc<Self>, StoreError> {
         let registry = Arc::new(registry);
         track::renew_stale(&store, &registry).await?;
         let (queue, jobs) = Queue::new();
-        let published = Published { catalog: Arc::default(), registry, touched: Arc::default() };
+        let published = Published {
+            catalog: Arc::default(),
+            registry,
+            touched: Arc::default(),
+            shoppers: Arc::default(),
+        };
         let writer = Writer::new(store.clone(), jobs, published.clone()).await?;
         tokio::spawn(writer.run());
         let webhooks = webhooks::Sender::new(store.clone(), secrets.clone(), reach);
@@ -137,16 +160,19 @@ impl App {
             queue,
             published,
             keys: ArcSwap::default(),
-            sticky: papaya::HashMap::new(),
+            limits,
             edits: tokio::sync::Mutex::new(()),
             links,
             channels,
             sender: Arc::clone(&sender),
             webhooks: Arc::clone(&webhooks),
             render_again_at: AtomicI64::new(i64::MAX),
+            notices: Notices::default(),
             draining: AtomicBool::new(false),
         });
         app.reload_keys().await?;
+        let shoppers = &app.published.shoppers;
+        identity::all(app.store.reader(), |(id, person)| shoppers.join(&id, person)).await?;
         for experiment in experiments::all(app.store.reader()).await? {
             app.load_assignments(&experiment).await?;
             if let Err(error) = app.track(&experiment).await {
@@ -155,6 +181,7 @@ impl App {
         }
         app.track_all_rules().await?;
         app.publish().await?;
+        app.notices.announce(&app.published.catalog.load().snapshot, now());
         tokio::spawn(sender.run());
         tokio::spawn(webhooks.run());
         Ok(app)
@@ -165,9 +192,14 @@ impl App {
         self.draining.load(Ordering::Relaxed)
     }
 
+    /// Has requests go elsewhere from now on.
+    pub(crate) fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
     /// Finishes what was accepted.
     pub(crate) async fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.begin_drain();
         self.webhooks.drain();
         self.sender.drain(SENDER_STOP).await;
         let _ = self.queue.barrier().await;
@@ -227,15 +259,11 @@ impl App {
     async fn load_assignments(&self, experiment: &Experiment) -> Result<(), StoreError> {
         let is_live = matches!(experiment.status, Status::Running | Status::Paused);
         if is_live && experiment.definition.stickiness == Stickiness::Sticky {
-            let mut pairs = Vec::new();
+            let shoppers = &self.published.shoppers;
             stats::assignments(self.store.reader(), experiment.id, |unit, assignment| {
-                pairs.push((decide::sticky_key(experiment.id, unit), assignment));
+                shoppers.assign(experiment.id, unit, assignment);
             })
             .await?;
-            let sticky = self.sticky.pin();
-            for (key, assignment) in pairs {
-                sticky.insert(key, assignment);
-            }
         }
         Ok(())
     }
@@ -263,6 +291,7 @@ impl App {
         if let Err(error) = self.queue.allocate(now).await {
             tracing::error!(%error, "weights were not looked at");
         }
+        self.notices.announce(&self.published.catalog.load().snapshot, now);
     }
 }
 

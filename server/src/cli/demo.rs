@@ -4,6 +4,7 @@ use super::config::{IsolationArg, Place};
 use super::serve::{Serve, StopSignal};
 use super::{CliError, say, say_error};
 use crate::demo::{self, Keys, MailTo, Shop};
+use crate::limits::LimitArgs;
 use crate::telemetry::{self, LogFormat};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -89,6 +90,8 @@ impl Demo {
             listen,
             public_url: None,
             allow_private_webhooks: false,
+            limits: crate::ofrep::Limits::default(),
+            event_limits: LimitArgs::for_old_logs(),
             log_format: LogFormat::Text,
         };
         let running = serve.start().await?;

@@ -6,6 +6,8 @@ use crate::api;
 use crate::app::App;
 use crate::clock;
 use crate::delivery::tokens::Links;
+use crate::limits::{LimitArgs, Limits};
+use crate::ofrep::{self, Gate};
 use crate::telemetry::{self, LogFormat};
 use crate::webhooks::Reach;
 use actix_web::dev::ServerHandle;
@@ -42,6 +44,10 @@ pub(crate) struct Serve {
     /// Let webhooks post to any address: also to this machine, and inside its network.
     #[arg(long, env = "PODIUM_ALLOW_PRIVATE_WEBHOOKS", value_parser = BoolishValueParser::new())]
     pub(crate) allow_private_webhooks: bool,
+    #[command(flatten)]
+    pub(crate) limits: ofrep::Limits,
+    #[command(flatten)]
+    pub(crate) event_limits: LimitArgs,
     /// How log lines are written to standard error.
     #[arg(long, env = "PODIUM_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
@@ -84,12 +90,15 @@ impl Serve {
         let public_url = public_url.trim_end_matches('/').to_owned();
         let links = Links { public_url, secret: self.place.link_secret()? };
         let reach = if self.allow_private_webhooks { Reach::Anywhere } else { Reach::Public };
-        let app = App::start(store, plugins, links, (self.place.secrets(), reach)).await;
+        let limits = Limits::new(&self.event_limits);
+        let app = App::start(store, plugins, links, (self.place.secrets(), reach), limits).await;
         let app = app.map_err(CliError::from_display)?;
         let shared = web::Data::from(Arc::clone(&app));
+        let gate = web::Data::new(Gate::new(self.limits.clone()));
         let server = HttpServer::new(move || {
             actix_web::App::new()
                 .app_data(shared.clone())
+                .app_data(gate.clone())
                 .wrap(from_fn(api::measure::duration))
                 .configure(api::routes)
         })
@@ -133,6 +142,8 @@ impl Running {
 
     /// Finishes what was accepted, and stops.
     pub(crate) async fn stop(self) -> Result<(), CliError> {
+        self.app.notices.close();
+        self.app.begin_drain();
         self.handle.stop(true).await;
         self.app.drain().await;
         self.served.await.map_err(CliError::from_display)?.map_err(CliError::from_display)

@@ -6,6 +6,7 @@ use super::tokens::LinkKind;
 use crate::app::App;
 use crate::clock;
 use crate::ingest::body;
+use crate::ingest::event::Reading;
 use crate::ingest::queue::IngestError;
 use crate::store::outbox::Effects;
 use crate::store::suppressions::{Suppression, SuppressionScope};
@@ -99,6 +100,8 @@ fn event_with(
         message_id: id.into(),
         name: event.name().into(),
         unit: exposure.map_or(message.unit.as_str(), |exposure| &exposure.unit).into(),
+        is_known: false,
+        other_id: None,
         order_id: None,
         trust: Trust::Server,
         time,
@@ -222,10 +225,11 @@ impl App {
                 }
                 ChannelEvent::Track(track) => {
                     let (json, now) = (track.as_json().as_bytes(), clock::now());
-                    let read = body::read(json, &self.published.catalog.load(), Trust::Server, now);
+                    let catalog = self.published.catalog.load();
+                    let read = body::read(json, Reading::new(&catalog, Trust::Server, now));
                     let intake = read.map_err(|bad| FeedbackError::Refused(bad.to_string()))?;
                     stored.extend(intake.events);
-                    rejected.extend(intake.rejected.iter().map(|rejected| rejected.to_record(now)));
+                    rejected.extend(intake.rejected.into_iter().map(|rejected| rejected.record));
                 }
             }
         }

@@ -1,12 +1,20 @@
 //! The body of an ingest request: one event, a list of them, or a batch.
 
-use super::event::{EVENTS_MAX, Reading, Rejection, read_instant};
-use crate::catalog::Catalog;
+use super::event::{EVENTS_MAX, Reading, Rejection, TRACK, read_instant};
+use super::whose::Whose;
 use crate::store::rejected::RejectedEvent;
 use podium_core::metric::json::{Object, plain_text};
-use podium_core::projection::{StoredEvent, Trust};
+use podium_core::projection::StoredEvent;
 use podium_core::time::Timestamp;
 use serde_json::value::RawValue;
+
+/// The most events of one request that are named one by one; with more, nothing of it is taken.
+const LISTED_MAX: usize = 4 * EVENTS_MAX;
+/// Faults that depend on what is known here, and not on the form of the event alone. Who sends with a key that everybody
+/// can read is not told of them, or could find out.
+const NOT_OF_FORM: [&str; 1] = ["variant_not_assigned"];
+/// The longest text that is kept of a rejected event.
+const TEXT_MAX: usize = 255;
 
 /// A body that holds no events at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +49,16 @@ pub(crate) struct Rejected {
     pub(crate) pointer: String,
     /// What is wrong and what would be right.
     pub(crate) detail: String,
+    /// What is kept of it for debugging.
+    #[serde(skip)]
+    pub(crate) record: RejectedEvent,
+}
+
+impl Rejected {
+    /// Whether it is the event's form that is wrong.
+    pub(crate) fn is_of_form(&self) -> bool {
+        !NOT_OF_FORM.contains(&self.reason)
+    }
 }
 
 /// Reads a body.
@@ -48,16 +66,10 @@ pub(crate) struct Rejected {
 /// # Errors
 ///
 /// [`BadBody`] if it holds no events at all; a bad event among good ones is in [`Intake::rejected`].
-pub(crate) fn read(
-    body: &[u8],
-    catalog: &Catalog,
-    trust: Trust,
-    received_at: Timestamp,
-) -> Result<Intake, BadBody> {
+pub(crate) fn read(body: &[u8], mut reading: Reading<'_>) -> Result<Intake, BadBody> {
     let text = std::str::from_utf8(body).map_err(|error| BadBody::NotJson(error.to_string()))?;
     let not_json = |error: serde_json::Error| BadBody::NotJson(error.to_string());
-    let mut reading = Reading { catalog, trust, received_at, sent_at: None };
-    let (base, events): (&str, Vec<&str>) = match text.trim_start().as_bytes().first() {
+    let (base, events): (&'static str, Vec<&str>) = match text.trim_start().as_bytes().first() {
         Some(b'[') => ("", raw_list(text).map_err(not_json)?),
         Some(b'{') => {
             let object: Object<'_> = serde_json::from_str(text).map_err(not_json)?;
@@ -79,6 +91,10 @@ pub(crate) fn read(
             return Err(BadBody::Shape { pointer: "", detail });
         }
     };
+    if LISTED_MAX < events.len() {
+        let detail = format!("a request has at most {EVENTS_MAX} events, this one {}", events.len());
+        return Err(BadBody::Shape { pointer: base, detail });
+    }
     let is_single = base.is_empty() && text.trim_start().starts_with('{');
     let mut intake = Intake { events: Vec::with_capacity(events.len()), rejected: Vec::new() };
     for (index, json) in events.into_iter().enumerate() {
@@ -91,19 +107,44 @@ pub(crate) fn read(
         };
         match read {
             Ok(event) => intake.events.push(event),
-            Err(Rejection { reason, pointer, detail }) => {
-                let message_id = Object::parse(json).get("messageId").and_then(plain_text);
-                intake.rejected.push(Rejected {
-                    index,
-                    message_id: message_id.map(|text| text.chars().take(255).collect()),
-                    reason,
-                    pointer: format!("{at}{pointer}"),
-                    detail,
-                });
-            }
+            Err(rejection) => intake.rejected.push(rejected(&reading, (index, json, &at), rejection)),
         }
     }
     Ok(intake)
+}
+
+/// What is said of an event that is not taken, and what is kept of it: as much as can be read of it.
+///
+/// - `found`: its position, its text, and where it stands as a JSON pointer.
+fn rejected(reading: &Reading<'_>, found: (usize, &str, &str), rejection: Rejection) -> Rejected {
+    let (index, json, at) = found;
+    let Rejection { reason, pointer, detail } = rejection;
+    let pointer = format!("{at}{pointer}");
+    let event = Object::parse(json);
+    let text = |name: &str| event.get(name).and_then(plain_text).map(|text| cut(&text));
+    let message_id = text("messageId");
+    let event_type = reading.event_type(&event).unwrap_or(TRACK);
+    let whose = Whose::read(&event, event_type).ok();
+    let (unit, other_id) = whose.map_or((None, None), |whose| (Some(whose.unit), whose.other_id));
+    let record = RejectedEvent {
+        received_at: reading.received_at,
+        message_id: message_id.clone(),
+        event_type: text("type").unwrap_or_else(|| event_type.to_owned()),
+        name: text("event"),
+        unit: unit.map(Into::into),
+        other_id: other_id.map(Into::into),
+        time: reading.time(&event).ok(),
+        trust: reading.trust,
+        reason: reason.to_owned(),
+        pointer: pointer.clone(),
+        detail: detail.replace('\0', "\u{fffd}"),
+    };
+    Rejected { index, message_id, reason, pointer, detail, record }
+}
+
+/// The beginning of a text, without what the database cannot hold.
+fn cut(text: &str) -> String {
+    text.chars().take(TEXT_MAX).map(|char| if char == '\0' { '\u{fffd}' } else { char }).collect()
 }
 
 fn sent_at(object: &Object<'_>) -> Result<Option<Timestamp>, BadBody> {
@@ -119,17 +160,4 @@ fn sent_at(object: &Object<'_>) -> Result<Option<Timestamp>, BadBody> {
 fn raw_list(json: &str) -> Result<Vec<&str>, serde_json::Error> {
     let list: Vec<&RawValue> = serde_json::from_str(json)?;
     Ok(list.into_iter().map(RawValue::get).collect())
-}
-
-impl Rejected {
-    /// As the store keeps it.
-    pub(crate) fn to_record(&self, received_at: Timestamp) -> RejectedEvent {
-        RejectedEvent {
-            received_at,
-            message_id: self.message_id.clone(),
-            reason: self.reason.to_owned(),
-            pointer: self.pointer.clone(),
-            detail: self.detail.clone(),
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! One event as clients send it, in the Segment vocabulary: read where it stands, checked, made ready for the log.
 
+use super::whose::Whose;
 use crate::catalog::Catalog;
 use podium_core::experiment::Status;
 use podium_core::metric::extract::ORDER_COMPLETED;
@@ -8,6 +9,7 @@ use podium_core::money::Currency;
 use podium_core::projection::{Sighting, StoredEvent, Trust};
 use podium_core::time::Timestamp;
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use uuid::Uuid;
 
 /// The largest event, in bytes.
@@ -17,14 +19,19 @@ pub(crate) const EVENTS_MAX: usize = 2_500;
 /// How deep objects and lists may be nested.
 pub(crate) const DEPTH_MAX: usize = 32;
 const ID_BYTES_MAX: usize = 255;
-const BAD_ID: &str = "an id is a text or number of 1 to 255 bytes, without NUL";
+pub(super) const BAD_ID: &str = "an id is a text or number of 1 to 255 bytes, without NUL";
 /// How far ahead of our clock an event may say it is.
 const AHEAD_S_MAX: i64 = 300;
 
 const EXPERIMENT_VIEWED: &str = "Experiment Viewed";
 const ORDER_EVENTS: [&str; 4] = [ORDER_COMPLETED, "Order Refunded", "Order Cancelled", "Order Updated"];
 const AMOUNTS: [&str; 7] = ["revenue", "total", "subtotal", "shipping", "tax", "discount", "value"];
-const TYPES: [&str; 6] = ["track", "identify", "page", "screen", "group", "alias"];
+const TYPES: [&str; 6] = [TRACK, "identify", "page", "screen", "group", ALIAS];
+/// What an event is that does not say what it is.
+pub(crate) const TRACK: &str = "track";
+pub(super) use podium_core::identity::ALIAS;
+/// What some types say beside their properties.
+const KEPT_BESIDE: [&str; 3] = ["name", "category", "groupId"];
 
 /// Why an event is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +44,11 @@ pub(crate) struct Rejection {
     pub(crate) detail: String,
 }
 
-fn reject<T>(reason: &'static str, pointer: &'static str, detail: impl Into<String>) -> Result<T, Rejection> {
+pub(super) fn reject<T>(
+    reason: &'static str,
+    pointer: &'static str,
+    detail: impl Into<String>,
+) -> Result<T, Rejection> {
     Err(Rejection { reason, pointer, detail: detail.into() })
 }
 
@@ -52,9 +63,19 @@ pub(crate) struct Reading<'a> {
     pub(crate) received_at: Timestamp,
     /// When the client says it sent the request.
     pub(crate) sent_at: Option<Timestamp>,
+    /// What an event is that has no `type`.
+    pub(crate) default_type: &'static str,
+    /// Before which events are too old: a repeated one could no longer be told from a new one.
+    pub(crate) oldest: Timestamp,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    /// Reads track events of any age, unless they say otherwise.
+    pub(crate) fn new(catalog: &'a Catalog, trust: Trust, received_at: Timestamp) -> Self {
+        let oldest = Timestamp::from_micros(i64::MIN);
+        Self { catalog, trust, received_at, sent_at: None, default_type: TRACK, oldest }
+    }
+
     /// Reads one event.
     ///
     /// # Errors
@@ -71,31 +92,51 @@ impl Reading<'_> {
         let Ok(event) = serde_json::from_str::<Object<'_>>(json) else {
             return reject("not_an_object", "", "an event is a JSON object");
         };
-        let unit = unit(&event)?;
-        let name = name(&event)?;
+        let event_type = self.event_type(&event)?;
+        let whose = Whose::read(&event, event_type)?;
+        let name = name(&event, event_type)?;
         let message_id = message_id(&event)?;
         let time = self.time(&event)?;
-        let properties = part(&event, if name == "identify" { "traits" } else { "properties" })?;
+        if time < self.oldest {
+            let detail = format!("it happened at {time}; what is older than {} is not kept", self.oldest);
+            return reject("older_than_retention", "/timestamp", detail);
+        }
+        let is_about_traits = matches!(event_type, "identify" | "group");
+        let properties = part(&event, if is_about_traits { "traits" } else { "properties" })?;
         let context = part(&event, "context")?;
         let fields = Object::parse(properties);
         check_money(&name, &fields)?;
         let order_id = order_id(&name, &fields)?;
         let sighting = if name == EXPERIMENT_VIEWED { Some(self.sighting(&fields, time)?) } else { None };
-        let body = format!(r#"{{"properties":{properties},"context":{context}}}"#);
         Ok(StoredEvent {
             message_id: message_id.into(),
             name: name.into(),
-            unit: unit.into(),
+            other_id: whose.other_id.filter(|other| *other != whose.unit),
+            unit: whose.unit,
+            is_known: whose.is_known,
             order_id,
             trust: self.trust,
             time,
             sighting,
-            body: body.into(),
+            body: body(&event, properties, context).into(),
         })
     }
 
+    /// What sort of event it is.
+    pub(super) fn event_type(&self, event: &Object<'_>) -> Result<&'static str, Rejection> {
+        let Some(json) = event.get("type") else { return Ok(self.default_type) };
+        let said = plain_text(json).unwrap_or_default();
+        TYPES.into_iter().find(|event_type| *event_type == said).map_or_else(
+            || {
+                let detail = format!("`{said}` is no event type; use one of {}", TYPES.join(", "));
+                reject("unknown_type", "/type", detail)
+            },
+            Ok,
+        )
+    }
+
     /// When it happened: what the client says, corrected by how wrong its clock was when it sent it.
-    fn time(&self, event: &Object<'_>) -> Result<Timestamp, Rejection> {
+    pub(super) fn time(&self, event: &Object<'_>) -> Result<Timestamp, Rejection> {
         let said = match instant(event, "timestamp", "/timestamp")? {
             Some(said) => Some(said),
             None => instant(event, "originalTimestamp", "/originalTimestamp")?,
@@ -169,30 +210,18 @@ impl Reading<'_> {
 }
 
 /// Whether a text can be an id; NUL is one character that PostgreSQL cannot hold.
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     !text.is_empty() && text.len() <= ID_BYTES_MAX && !text.contains('\0')
 }
 
-fn unit(event: &Object<'_>) -> Result<String, Rejection> {
-    for (name, pointer) in [("userId", "/userId"), ("anonymousId", "/anonymousId")] {
-        let Some(json) = event.get(name) else { continue };
-        match plain_text(json) {
-            Some(text) if text.is_empty() => {}
-            Some(text) if is_id(&text) => return Ok(text.into_owned()),
-            _ => return reject("bad_id", pointer, BAD_ID),
-        }
-    }
-    reject("no_user_or_anonymous_id", "/userId", "say whose event it is: `userId` or `anonymousId`")
+/// The type that the log has as the name of what is no track event.
+pub(crate) fn other_type(name: &str) -> Option<&'static str> {
+    TYPES.into_iter().find(|event_type| *event_type != TRACK && *event_type == name)
 }
 
-fn name(event: &Object<'_>) -> Result<String, Rejection> {
-    let event_type = event.get("type").map_or(Some(Cow::Borrowed("track")), plain_text).unwrap_or_default();
-    if !TYPES.contains(&&*event_type) {
-        let detail = format!("`{event_type}` is no event type; use one of {}", TYPES.join(", "));
-        return reject("unknown_type", "/type", detail);
-    }
-    if event_type != "track" {
-        return Ok(event_type.into_owned());
+fn name(event: &Object<'_>, event_type: &str) -> Result<String, Rejection> {
+    if event_type != TRACK {
+        return Ok(event_type.to_owned());
     }
     match event.get("event").and_then(plain_text) {
         Some(name) if name.is_empty() || name.starts_with('$') => {
@@ -203,6 +232,19 @@ fn name(event: &Object<'_>) -> Result<String, Rejection> {
         Some(_) => reject("missing_event_name", "/event", "a name of 1 to 255 bytes, without NUL"),
         None => reject("missing_event_name", "/event", "a track event has a name in `event`"),
     }
+}
+
+/// What the log keeps of an event beside its columns.
+fn body(event: &Object<'_>, properties: &str, context: &str) -> String {
+    let mut body = format!(r#"{{"properties":{properties},"context":{context}"#);
+    for name in KEPT_BESIDE {
+        let json = event.get(name).filter(|json| plain_text(json).is_some());
+        if let Some(json) = json {
+            let _ = write!(body, r#","{name}":{json}"#);
+        }
+    }
+    body.push('}');
+    body
 }
 
 fn message_id(event: &Object<'_>) -> Result<String, Rejection> {
@@ -238,7 +280,11 @@ fn part<'a>(event: &Object<'a>, name: &'static str) -> Result<&'a str, Rejection
         None => Ok("{}"),
         Some(json) if json.starts_with('{') => Ok(json),
         Some(_) => {
-            let pointer = if name == "context" { "/context" } else { "/properties" };
+            let pointer = match name {
+                "context" => "/context",
+                "traits" => "/traits",
+                _ => "/properties",
+            };
             reject("not_an_object", pointer, format!("`{name}` is an object"))
         }
     }

@@ -24,6 +24,8 @@ pub(crate) struct Receipt {
     pub(crate) accepted: usize,
     /// Known already.
     pub(crate) duplicate: usize,
+    /// Those of them that say something else than the first with their message id, which counts.
+    pub(crate) conflicting: usize,
 }
 
 /// A metric that an experiment brings into use.

@@ -42,7 +42,11 @@ enum Waiting {
 impl Writer {
     /// Loads the sums that are in the database.
     pub(crate) async fn new(store: Store, jobs: Jobs, published: Published) -> Result<Self, StoreError> {
-        let mut fold = Fold { touched: Arc::clone(&published.touched), ..Fold::default() };
+        let mut fold = Fold {
+            touched: Arc::clone(&published.touched),
+            shoppers: Arc::clone(&published.shoppers),
+            ..Fold::default()
+        };
         fold.totals.extend(stats::sums(store.reader(), None).await?);
         fold.newest = bookmark::newest(store.reader()).await?;
         fold.engine.skip(stored_metrics::unreadable(store.reader()).await?);
@@ -235,7 +239,9 @@ fn count(receipts: &[Receipt], flush: &Flush) {
     metrics::counter!("podium_events_total", "outcome" => "accepted")
         .increment(sum(|receipt| receipt.accepted));
     metrics::counter!("podium_events_total", "outcome" => "duplicate")
-        .increment(sum(|receipt| receipt.duplicate));
+        .increment(sum(|receipt| receipt.duplicate - receipt.conflicting));
+    metrics::counter!("podium_events_total", "outcome" => "dedup_conflict")
+        .increment(sum(|receipt| receipt.conflicting));
     let rejected = flush.rejected.len() as u64;
     metrics::counter!("podium_events_total", "outcome" => "rejected").increment(rejected);
 }

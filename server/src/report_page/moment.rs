@@ -8,6 +8,11 @@ pub(super) fn minute(at: Timestamp) -> String {
     written(at, "%-d %b %Y, %H:%M UTC")
 }
 
+/// A time to the second: `27 Nov 2026, 09:30:07 UTC`.
+pub(super) fn second(at: Timestamp) -> String {
+    written(at, "%-d %b %Y, %H:%M:%S UTC")
+}
+
 /// A day: `27 Nov 2026`.
 pub(super) fn day(at: Timestamp) -> String {
     written(at, "%-d %b %Y")

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 /// What the fold makes of the log. A release that makes more of it has the next number, and folds the log anew.
 ///
-/// 1, of which no note was made: placements and sums. 2: histories, tails, and when a metric last read something.
-const FOLD: &str = "2";
+/// 1, of which no note was made: placements and sums. 2: histories, tails, and when a metric last read something. 3:
+/// persons.
+const FOLD: &str = "3";
 
 /// The name under which it is noted.
 const NAME: &str = "fold";

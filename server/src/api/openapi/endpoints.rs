@@ -2,6 +2,7 @@
 
 mod channels;
 mod deciding;
+mod events;
 mod experiences;
 mod experiments;
 mod history;
@@ -28,7 +29,7 @@ pub(super) const OPERATIONS: &str = "Operations";
 pub(super) fn all() -> Vec<Endpoint> {
     let all = [
         deciding::deciding(),
-        deciding::events(),
+        events::events(),
         planning::planning(),
         experiments::experiments(),
         experiments::one_experiment(),

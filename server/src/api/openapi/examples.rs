@@ -21,6 +21,8 @@ pub(super) fn new_experiment() -> Named {
                 "name": "Hero image on the front page",
                 "description": "Which picture brings more revenue per visitor?",
                 "flag_key": "hero",
+                "value_type": "string",
+                "server_only": false,
                 "variants": [
                     {"key": "control", "name": "The bag", "control": true, "content": "bag.jpg"},
                     {"key": "shoes", "name": "The shoes", "content": "shoes.jpg"},

@@ -48,7 +48,7 @@ pub(super) fn problem_response(kinds: &[Kind], is_page: bool) -> Response {
     };
     for kind in kinds {
         response = match kind {
-            Kind::QueueFull | Kind::Unavailable => {
+            Kind::QueueFull | Kind::RateLimited | Kind::Unavailable => {
                 let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
                 let header = HeaderBuilder::new()
                     .schema(Some(seconds))
@@ -118,6 +118,7 @@ fn problem_example(kind: Kind) -> Value {
         Kind::WebhookRefused => (None, "the signature is not the provider's"),
         Kind::IfMatchMissing => (None, "send `If-Match` with the ETag that a GET gives, or `*`"),
         Kind::QueueFull => (None, "the queue is full; send the same events again later"),
+        Kind::RateLimited => (None, "too many requests at once; send the same again after `Retry-After`"),
         Kind::Internal => (None, "something is wrong on our side; the operator's log says what"),
         Kind::Unavailable => (None, "the database is not available; try again in a moment"),
     };

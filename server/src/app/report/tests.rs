@@ -42,7 +42,8 @@ impl World {
         let registry = Registry::load(std::slice::from_ref(&folder), &HostLog::new(Level::Error, |_| {}));
         let links = Links { public_url: "https://shop.example".to_owned(), secret: [7; 32] };
         let secrets = Secrets::new(folder.join("secrets"));
-        let app = App::start(store, registry, links, (secrets, Reach::Anywhere)).await.unwrap();
+        let limits = crate::limits::Limits::new(&crate::limits::LimitArgs::default());
+        let app = App::start(store, registry, links, (secrets, Reach::Anywhere), limits).await.unwrap();
         let definition = json!({
             "variants": [{"key": "a"}, {"key": "b"}],
             "primary_metric": metrics[0],

@@ -180,7 +180,8 @@ impl Shop {
         let registry = Registry::load(&[], &HostLog::new(Level::Error, |_| {}));
         let links = Links { public_url: "https://shop.example".to_owned(), secret: [7; 32] };
         let secrets = Secrets::new(folder.join("secrets"));
-        App::start(store, registry, links, (secrets, Reach::Public)).await.unwrap()
+        let limits = crate::limits::Limits::new(&crate::limits::LimitArgs::default());
+        App::start(store, registry, links, (secrets, Reach::Public), limits).await.unwrap()
     }
 
     async fn restart(&mut self) {

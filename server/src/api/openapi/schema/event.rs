@@ -1,5 +1,6 @@
 //! Events in the Segment vocabulary, and what became of them.
 
+use super::operations::Scope;
 use super::{Time, add, any_of, by_hand, reference};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -103,6 +104,16 @@ struct Event {
     /// The unit: a visitor.
     #[schema(required = false)]
     anonymous_id: AnyId,
+    /// Of `alias`: who the user was until now; the `anonymousId` if absent.
+    #[schema(required = false)]
+    previous_id: AnyId,
+    /// Of `group`: which group.
+    #[schema(required = false)]
+    group_id: AnyId,
+    /// Of `page` and `screen`: which one.
+    name: Option<String>,
+    /// Of `page` and `screen`: what sort of one.
+    category: Option<String>,
     /// Names the event: what is sent again under the same id counts once. We make one if absent.
     #[schema(required = false)]
     message_id: AnyId,
@@ -114,7 +125,7 @@ struct Event {
     sent_at: Option<Time>,
     /// What it says.
     properties: Option<Properties>,
-    /// Of `identify`, instead of `properties`.
+    /// Of `identify` and `group`, instead of `properties`.
     traits: Option<BTreeMap<String, Value>>,
     /// Where it came from.
     context: Option<BTreeMap<String, Value>>,
@@ -164,6 +175,7 @@ pub(super) enum RejectionReason {
     MissingEventName,
     NoUserOrAnonymousId,
     NotAnObject,
+    OlderThanRetention,
     TooDeep,
     TooManyEvents,
     UnknownCurrency,
@@ -200,25 +212,57 @@ pub(in crate::api::openapi) struct Receipt {
     rejected: Vec<Rejected>,
 }
 
-/// An event that was refused.
+/// What became of an event.
 #[derive(ToSchema)]
-struct RejectedEvent {
-    /// When it came.
-    received_at: Time,
-    /// Its id, if it has one.
-    #[schema(required = true)]
-    message_id: Option<String>,
-    /// Why.
-    reason: RejectionReason,
-    /// Where, as a JSON pointer into the request.
-    pointer: String,
-    /// What is wrong and what would be right.
-    detail: String,
+#[schema(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    Accepted,
+    Rejected,
 }
 
-/// The last events that were refused, newest first.
+/// An event that was taken or rejected; null is what could not be read, or has no place there.
 #[derive(ToSchema)]
-pub(in crate::api::openapi) struct RejectedEvents {
+struct SentEvent {
+    /// What became of it.
+    status: Outcome,
+    /// When it came.
+    received_at: Time,
+    /// When it happened.
+    #[schema(required = true)]
+    time: Option<Time>,
+    /// What it says it is, or was sent as.
+    r#type: String,
+    /// What happened, of a track event.
+    #[schema(required = true)]
+    name: Option<String>,
+    /// Whose it is.
+    #[schema(required = true)]
+    unit: Option<String>,
+    /// Another id of the same person, of a rejected event.
+    #[schema(required = true)]
+    other_id: Option<String>,
+    /// Its id.
+    #[schema(required = true)]
+    message_id: Option<String>,
+    /// What sort of key it was sent with; an admin key is believed like a server's.
+    scope: Scope,
+    /// Why it was rejected.
+    #[schema(required = true)]
+    reason: Option<RejectionReason>,
+    /// Where, as a JSON pointer into the request.
+    #[schema(required = true)]
+    pointer: Option<String>,
+    /// What is wrong and what would be right.
+    #[schema(required = true)]
+    detail: Option<String>,
+}
+
+/// The last events, newest first.
+#[derive(ToSchema)]
+pub(in crate::api::openapi) struct EventsPage {
     /// The events.
-    data: Vec<RejectedEvent>,
+    data: Vec<SentEvent>,
+    /// What to give as `cursor` for the next page; none on the last one.
+    #[schema(required = true)]
+    next_cursor: Option<i64>,
 }

@@ -1,6 +1,6 @@
 //! Experiences, as they are registered and as they are read, and what came of their rules.
 
-use super::experiment::{MetricChoice, MetricWanted};
+use super::experiment::{MetricChoice, MetricWanted, ValueType};
 use super::operations::{MetricKind, ValueUnit};
 use super::report::Interval;
 use super::{Currency, Key, Time, by_hand, closed, object_of, plain, reference};
@@ -17,17 +17,6 @@ pub(in crate::api::openapi) enum ExperienceStatus {
     Live,
     Paused,
     Archived,
-}
-
-/// What every content is. A float is always written with a point; an object may be a list.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-enum ValueType {
-    Boolean,
-    String,
-    Integer,
-    Float,
-    Object,
 }
 
 /// What becomes of the rules that hit, as in decision tables: `unique` – at most one hits; `first` – the first is served;

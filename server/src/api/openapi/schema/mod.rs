@@ -8,6 +8,7 @@ mod allocator;
 mod automation;
 mod channel;
 mod decision;
+mod evaluation;
 mod event;
 mod experience;
 mod experiment;
@@ -24,7 +25,8 @@ mod weights;
 
 pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
-pub(super) use event::{EventsBody, Receipt, RejectedEvents};
+pub(super) use evaluation::{Evaluation, EvaluationError};
+pub(super) use event::{EventsBody, EventsPage, Receipt};
 pub(super) use experience::{
     Conflicts, Experience, ExperienceDefinition, ExperienceStatus, Experiences, NewExperience, Promotion,
     RulesReport,

@@ -28,6 +28,7 @@ async fn answers_are_what_their_schemas_say() {
     let reloaded = server.try_out(Some("admin"), "POST /api/v1/plugins/reload", None).await;
     assert_eq!(reloaded.status, 200, "{}", reloaded.body);
     decide(&server).await;
+    decide_by_address(&server).await;
     follow_links(&server).await;
     make_and_revoke_a_key(&server).await;
     plan(&server).await;
@@ -76,6 +77,16 @@ async fn send_events(server: &Server<'_>) {
     }
     let refused = server.try_out(Some("server"), "GET /api/v1/events?status=rejected", None).await;
     assert_eq!(refused.body["data"][0]["reason"], "unknown_experiment", "{}", refused.body);
+    let pages = [("accepted&limit=1", Some(1)), ("accepted&name=Order%20Completed", None)];
+    for (query, n_events) in pages {
+        let asked = format!("GET /api/v1/events?status={query}");
+        let taken = server.try_out(Some("server"), &asked, None).await;
+        assert_eq!(taken.status, 200, "{}", taken.body);
+        assert_eq!(taken.body["data"].as_array().unwrap().len(), n_events.unwrap_or(1), "{}", taken.body);
+    }
+    for asked in ["GET /events", "GET /events?status=accepted&name=page"] {
+        assert_eq!(server.try_out(Some("server"), asked, None).await.status, 200, "{asked}");
+    }
 }
 
 async fn decide(server: &Server<'_>) {
@@ -89,6 +100,18 @@ async fn decide(server: &Server<'_>) {
         let explain = format!("GET /api/v1/decisions/{id}/explain");
         let explained = server.try_out(Some("server"), &explain, None).await;
         assert_eq!(explained.body["agrees"], true, "{}", explained.body);
+    }
+}
+
+async fn decide_by_address(server: &Server<'_>) {
+    for (asked, status) in [
+        ("GET /api/v1/decide/search?targetingKey=u-1&shop.country=NL", 200),
+        ("GET /api/v1/decide/hero?targetingKey=u-1&exposure=false", 200),
+        ("GET /api/v1/decide/hero", 400),
+        ("GET /api/v1/decide/nothing?targetingKey=u-1", 404),
+    ] {
+        let answer = server.try_out(Some("publishable"), asked, None).await;
+        assert_eq!(answer.status, status, "{asked}: {}", answer.body);
     }
 }
 
@@ -230,6 +253,7 @@ async fn problems_are_what_the_document_says() {
             "listMetrics",
             "listPlugins",
             "listWebhooks",
+            "readEventsPage",
             "readIndexPage",
             "reloadPlugins",
             "sendEvents",
@@ -270,6 +294,8 @@ async fn each_request_that_fails_says_why_as_documented() {
         ("GET /api/v1/experiments?limit=many", None, 400),
         ("GET /api/v1/experiments?limit=501", None, 400),
         ("GET /api/v1/events?status=rejected&limit=501", None, 400),
+        ("GET /api/v1/events?status=rejected&cursor=0", None, 400),
+        ("GET /api/v1/events?limit=5", None, 400),
         ("GET /api/v1/experiments/banner/weights?limit=0", None, 400),
         ("GET /api/v1/experiments?status=lost", None, 400),
         ("GET /api/v1/experiments/nope/report.html", None, 404),

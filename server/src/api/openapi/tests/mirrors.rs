@@ -4,7 +4,7 @@ use super::super::examples;
 use super::check::faults;
 use super::{document, schema};
 use crate::api::channels::{NewChannel, Offered};
-use crate::api::events::RejectedQuery;
+use crate::api::events::{EventsQuery, Outcome};
 use crate::api::experiences;
 use crate::api::experiments::{ActQuery, Conclusion, HistoryQuery, ListQuery, VersionQuery};
 use crate::api::history::{self, UndoBody};
@@ -122,7 +122,7 @@ fn query_parameters_are_those_that_are_read() {
     check_method("/api/v1/experiments/{key}/conclude", "post", act);
     check("/api/v1/experiences", expected_by::<experiences::ListQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiences/{key}/history", expected_by::<experiences::HistoryQuery>(r#"{"?": 0}"#));
-    check("/api/v1/events", expected_by::<RejectedQuery>(r#"{"?": 0}"#));
+    check("/api/v1/events", expected_by::<EventsQuery>(r#"{"?": 0}"#));
     check("/api/v1/messages", expected_by::<MessagesQuery>(r#"{"?": 0}"#));
     check("/api/v1/suppressions", expected_by::<suppressions::ListQuery>(r#"{"?": 0}"#));
     check_method("/api/v1/suppressions", "delete", expected_by::<LiftQuery>(r#"{"?": 0}"#));
@@ -159,6 +159,7 @@ fn words_that_are_read_are_those_that_are_declared() {
     check::<Reason>(&document, "Reason");
     check::<Phase>(&document, "Phase");
     check::<Scope>(&document, "Scope");
+    check::<Outcome>(&document, "Outcome");
     check::<MessageState>(&document, "MessageState");
     check::<SuppressionScope>(&document, "SuppressionScope");
     check::<Event>(&document, "WebhookEvent");
@@ -231,7 +232,11 @@ fn what_webhooks_are_told_is_what_its_schema_says() {
 
 #[test]
 fn reasons_for_refusing_an_event_are_those_in_its_source() {
-    let sources = [include_str!("../../../ingest/event.rs"), include_str!("../../../ingest/body.rs")];
+    let sources = [
+        include_str!("../../../ingest/event.rs"),
+        include_str!("../../../ingest/body.rs"),
+        include_str!("../../../ingest/whose.rs"),
+    ];
     let mut said = Names::new();
     for source in sources {
         for before in ["reject(", "reason: "] {
@@ -262,7 +267,7 @@ fn defaults_are_what_serde_fills_in() {
         }
         n_checked
     };
-    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 7);
+    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 8);
     assert_eq!(check(schema(&document, "NewVariant"), &filled["variants"][0]), 2);
     let smallest = json!({"variants": [{"key": "a", "content": 1}], "fallback": "a"});
     let filled: experience::Definition = serde_json::from_value(smallest).unwrap();

@@ -12,6 +12,7 @@ use crate::app::{DecideRequest, PlanRequest, Promotion, check_reason};
 use crate::catalog::Catalog;
 use crate::delivery::SendRequest;
 use crate::ingest::body;
+use crate::ingest::event::Reading;
 use podium_core::experience;
 use podium_core::experiment::{Definition, Variant};
 use podium_core::id::{ExperienceKey, ExperimentKey};
@@ -99,7 +100,8 @@ fn check_members(name: &str, body: &Value, at: &str, reads: fn(&Value) -> Result
 #[test]
 fn an_experiment_is_read_as_its_schema_says() {
     let body = json!({
-        "key": "k", "name": "n", "description": "d", "flag_key": "f", "unit": "user",
+        "key": "k", "name": "n", "description": "d", "flag_key": "f", "value_type": null,
+        "server_only": true, "unit": "user",
         "variants": [
             {"key": "a", "name": "n", "control": true, "weight": 1.0, "content": null}, {"key": "b"}, {"key": "c"}
         ],
@@ -385,9 +387,9 @@ fn without_key(mut body: Value) -> Value {
 fn example_events_are_taken_but_for_the_experiment_that_is_not_there() {
     for (name, body) in examples::events() {
         let text = body.to_string();
-        let intake =
-            body::read(text.as_bytes(), &Catalog::default(), Trust::Server, Timestamp::from_micros(0));
-        let intake = intake.unwrap();
+        let catalog = Catalog::default();
+        let reading = Reading::new(&catalog, Trust::Server, Timestamp::from_micros(0));
+        let intake = body::read(text.as_bytes(), reading).unwrap();
         assert_eq!(intake.events.len(), 1, "{name}: {:?}", intake.rejected);
         assert!(intake.rejected.iter().all(|rejected| rejected.reason == "unknown_experiment"), "{name}");
     }
@@ -398,8 +400,10 @@ fn event_types_are_those_that_are_taken() {
     let document = document();
     let types = schema(&document, "EventType")["enum"].as_array().unwrap();
     let read = |event_type: &Value| {
-        let event = json!({"type": event_type, "event": "x", "userId": "u"}).to_string();
-        body::read(event.as_bytes(), &Catalog::default(), Trust::Server, Timestamp::from_micros(0)).unwrap()
+        let event = json!({"type": event_type, "event": "x", "userId": "u", "previousId": "a"}).to_string();
+        let catalog = Catalog::default();
+        body::read(event.as_bytes(), Reading::new(&catalog, Trust::Server, Timestamp::from_micros(0)))
+            .unwrap()
     };
     assert!(types.iter().all(|event_type| read(event_type).rejected.is_empty()));
     let refused = read(&json!("?")).rejected.remove(0);

@@ -8,6 +8,7 @@ use crate::api;
 use crate::app::App;
 use crate::auth::{KeyRecord, Scope};
 use crate::delivery::tokens::Links;
+use crate::ofrep::{Gate, Limits};
 use crate::secrets::Secrets;
 use crate::store::channels::StoredChannel;
 use crate::store::weights::StoredWeights;
@@ -71,12 +72,14 @@ impl Shop {
         let secret = "whsec_cG9kaXVtLXRlc3RzLW9ubHktMzItYnl0ZXMtbG9uZyE=";
         std::fs::write(folder.join("secrets").join("HOOK"), secret).unwrap();
         let secrets = Secrets::new(folder.join("secrets"));
-        let app = App::start(store, registry, links, (secrets, Reach::Anywhere)).await.unwrap();
+        let limits = crate::limits::Limits::new(&crate::limits::LimitArgs::default());
+        let app = App::start(store, registry, links, (secrets, Reach::Anywhere), limits).await.unwrap();
         Self { app, keys, folder }
     }
 
     pub(super) async fn server(&self) -> Server<'_> {
         let app = actix_web::App::new().app_data(web::Data::from(Arc::clone(&self.app)));
+        let app = app.app_data(web::Data::new(Gate::new(Limits::default())));
         let app = app.wrap(from_fn(api::measure::duration)).configure(api::routes);
         let service = Rc::new(init_service(app).await);
         let ask = move |request: TestRequest| -> Answering {

@@ -6,6 +6,7 @@ use super::super::client::{Answer, Remote};
 use super::super::config::{IsolationArg, Place};
 use super::super::serve::{Serve, StopSignal};
 use super::super::{CliError, report, say, say_error};
+use crate::limits::LimitArgs;
 use crate::telemetry::{self, LogFormat};
 use clap::Args;
 use podium_plugin_host::Registry;
@@ -110,6 +111,8 @@ impl Run {
             listen,
             public_url: None,
             allow_private_webhooks: false,
+            limits: crate::ofrep::Limits::default(),
+            event_limits: LimitArgs::for_old_logs(),
             log_format: LogFormat::Text,
         };
         // Commands run beside the runtime, on a thread that may wait.

@@ -1,0 +1,36 @@
+//! Conditions on shoppers: a closed tree over profile, cart, request, clock and past events, and the audiences made of
+//! them.
+//!
+//! [`Condition::parse`] reads and checks what somebody wrote. [`Watched`] tells [`Profile`](crate::profile::Profile)
+//! which past events to keep up with. [`Audiences`] resolves what conditions name and answers: [`Audiences::holds`]
+//! whether, [`Audiences::next_change`] until when, [`Audiences::explain`] why.
+
+mod condition;
+mod evaluate;
+mod fault;
+mod found;
+mod leaf;
+mod rfm;
+mod schedule;
+mod set;
+mod span;
+mod subject;
+mod test;
+mod watched;
+
+#[cfg(test)]
+mod tests;
+
+pub use condition::{Condition, DEPTH_MAX, NODES_MAX};
+pub use evaluate::{Clause, Shopper};
+pub use fault::Fault;
+pub use leaf::{EventLeaf, LeafState, Measure};
+pub use rfm::{RfmCuts, RfmGroup, RfmPoint, RfmScores};
+pub use schedule::{Schedule, Weekly};
+pub use set::{Audiences, BadAudience, CompiledCondition};
+pub use span::Span;
+pub use subject::{Fact, Subject};
+pub use test::{Op, Test};
+pub use watched::Watched;
+
+pub(crate) use subject::find;
