@@ -120,6 +120,11 @@ impl Placement {
             (None, AtExperiment::Running | AtExperiment::Resting) => Choice::Experiment,
         }
     }
+
+    /// The same on every node that shows the same by now.
+    pub fn fingerprint(&self, now: Timestamp) -> Vec<(u64, bool)> {
+        self.0.iter().map(|experience| experience.fingerprint(now)).collect()
+    }
 }
 
 /// Two live experiences of equal priority on one flag: the older is asked first, which nobody said.

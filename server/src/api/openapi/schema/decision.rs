@@ -149,7 +149,7 @@ struct Recomputed {
     propensity: Option<Share>,
 }
 
-/// A logged decision with the same one computed again.
+/// A logged decision; of an experiment with the same one computed again.
 #[derive(ToSchema)]
 pub(in crate::api::openapi) struct Explanation {
     /// What the log calls it.
@@ -158,16 +158,23 @@ pub(in crate::api::openapi) struct Explanation {
     decided_at: Time,
     /// The flag that was asked for.
     flag: String,
-    /// The experiment behind it.
-    experiment: Key,
+    /// The experiment behind it; absent if an experience answered.
+    #[schema(nullable = false)]
+    experiment: Option<Key>,
     /// The version of the experiment.
-    #[schema(minimum = 1)]
-    experiment_version: u32,
+    #[schema(nullable = false, minimum = 1)]
+    experiment_version: Option<u32>,
+    /// The experience that answered; absent if an experiment did.
+    #[schema(nullable = false)]
+    experience: Option<Key>,
+    /// The rules of the experience that hit.
+    #[schema(nullable = false)]
+    rules: Option<Vec<Key>>,
     /// The unit; where every decision is drawn anew, the decision's own id.
     unit: String,
-    /// The variant it got.
+    /// The variant it got, or several with `+` between them.
     #[schema(required = true)]
-    variant: Option<Key>,
+    variant: Option<String>,
     /// Why.
     reason: Reason,
     /// The probability at which it was assigned; none if it was not.
@@ -177,11 +184,14 @@ pub(in crate::api::openapi) struct Explanation {
     #[schema(required = true)]
     weights_version: Option<u32>,
     /// The weights version that was in force when it was asked.
-    asked_under_version: u32,
-    /// What it comes to when it is computed again.
-    recomputed: Recomputed,
-    /// Whether both are the same.
-    agrees: bool,
+    #[schema(nullable = false)]
+    asked_under_version: Option<u32>,
+    /// What it comes to when it is computed again; only of an experiment.
+    #[schema(nullable = false)]
+    recomputed: Option<Recomputed>,
+    /// Whether both are the same; only of an experiment.
+    #[schema(nullable = false)]
+    agrees: Option<bool>,
     /// How it comes to that, for people.
     steps: Vec<String>,
 }

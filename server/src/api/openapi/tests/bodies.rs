@@ -198,6 +198,10 @@ async fn experiences(server: &Server<'_>) {
         let asked = json!({"unit": "u-1", "flags": [flag]});
         let decided = server.try_out(Some("publishable"), "POST /api/v1/decide", Some(asked)).await;
         assert_eq!(decided.body["decisions"][0]["experience"], body["key"], "{}", decided.body);
+        let id = decided.body["decisions"][0]["decision_id"].as_str().unwrap();
+        let explain = format!("GET /api/v1/decisions/{id}/explain");
+        let explained = server.try_out(Some("server"), &explain, None).await;
+        assert_eq!(explained.body["experience"], body["key"], "{}", explained.body);
         for asked in ["report", "report.csv", "history", "history?limit=1"] {
             let answer = server.try_out(Some("server"), &format!("GET {path}/{asked}"), None).await;
             assert_eq!(answer.status, 200, "{asked}: {}", answer.body);
