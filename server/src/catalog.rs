@@ -7,8 +7,10 @@ use podium_core::experience::{Compiled, Placement};
 use podium_core::experiment::{Experiment, Status};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::{Flag, Snapshot, WeightsVersion};
-use std::collections::{BTreeSet, HashMap};
+use podium_core::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use twox_hash::XxHash3_64;
 
 /// Everything published at one moment; replaced whole.
 #[derive(Clone, Debug, Default)]
@@ -111,5 +113,12 @@ impl Catalog {
     /// Every experiment in every version, in no order.
     pub(crate) fn experiments(&self) -> impl Iterator<Item = &Arc<Experiment>> {
         self.by_id.values()
+    }
+    /// The same on every node that answers alike by now: schedules of experiences begin and end by themselves.
+    pub(crate) fn fingerprint(&self, now: Timestamp) -> u64 {
+        let placements = self.placements.iter().map(|(key, placement)| (key, placement.fingerprint(now)));
+        let placements: BTreeMap<_, _> = placements.collect();
+        let all = (self.snapshot.fingerprint(), placements);
+        XxHash3_64::oneshot(&serde_json::to_vec(&all).unwrap_or_default())
     }
 }

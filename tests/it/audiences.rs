@@ -208,7 +208,12 @@ pub(crate) fn an_audience_that_is_asked_for_stays(engine: Engine) {
     let circle = json!({"condition": {"audience": "others"}});
     let problem = shop.admin.edit("PUT", path, "*", Some(&circle)).expect(400);
     assert_eq!(problem["type"], "/problems/invalid-field", "{problem}");
-    let stale = shop.admin.edit("PUT", path, "\"7\"", Some(&json!({"condition": {"profile": {"fact": "known", "op": "eq", "value": true}}})));
+    let stale = shop.admin.edit(
+        "PUT",
+        path,
+        "\"7\"",
+        Some(&json!({"condition": {"profile": {"fact": "known", "op": "eq", "value": true}}})),
+    );
     stale.expect(412);
     shop.admin.edit("DELETE", "/api/v1/audiences/others", "*", None).expect(204);
     shop.admin.edit("DELETE", path, "*", None).expect(204);

@@ -1,12 +1,13 @@
 //! An experience made ready to decide on: contents are JSON text already.
 
 use super::{Aggregator, Definition, Experience, HitPolicy, Outcome, Status};
-use crate::id::{ExperimentId, VariantKey};
+use crate::id::{ExperienceId, ExperimentId, VariantKey};
 use crate::snapshot::FlagVariant;
 use crate::time::Timestamp;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
+use twox_hash::XxHash3_64;
 
 const DAY_S: i64 = 86_400;
 
@@ -25,6 +26,8 @@ pub struct CompiledRule {
 /// An experience, ready to decide on.
 #[derive(Clone, Debug)]
 pub struct Compiled {
+    /// As the store numbers it.
+    pub id: ExperienceId,
     /// Its name.
     pub key: Box<str>,
     /// What may be shown.
@@ -35,7 +38,6 @@ pub struct Compiled {
     pub figures: ExperimentId,
     /// Whether pages are not told of it.
     pub server_only: bool,
-    pub(super) id: i64,
     pub(super) priority: i32,
     pub(super) status: Status,
     starts_at: Option<Timestamp>,
@@ -44,6 +46,7 @@ pub struct Compiled {
     fallback_idx: usize,
     hit_policy: HitPolicy,
     aggregator: Aggregator,
+    fingerprint: u64,
     numbers: Box<[Number]>,
 }
 
@@ -101,7 +104,7 @@ impl Compiled {
                 .collect(),
             figures: figures_of(rules.len()),
             server_only: definition.server_only,
-            id: experience.id.0,
+            id: experience.id,
             priority: definition.priority,
             status: experience.status,
             starts_at: definition.starts_at,
@@ -110,6 +113,7 @@ impl Compiled {
             fallback_idx: place(&definition.fallback),
             hit_policy: definition.hit_policy,
             aggregator: definition.aggregator.unwrap_or_default(),
+            fingerprint: fingerprint(experience),
             numbers: variants.iter().map(|variant| Number::of(&variant.content)).collect(),
         }
     }
@@ -129,6 +133,11 @@ impl Compiled {
     pub(super) fn is_hidden(&self, dismissed_at: Option<Timestamp>, now: Timestamp) -> bool {
         let until = |at: Timestamp| self.dismiss_days.map(|days| at.plus_seconds(i64::from(days) * DAY_S));
         dismissed_at.and_then(until).is_some_and(|until| now < until)
+    }
+
+    /// What it is made of and whether its schedule is on, in a number: what a page has been told changes with it.
+    pub(super) fn fingerprint(&self, now: Timestamp) -> (u64, bool) {
+        (self.fingerprint, self.is_in_time(now))
     }
 
     /// What the rules come to.
@@ -183,6 +192,12 @@ impl Compiled {
     }
 }
 
+/// The same on every node that shows the same.
+fn fingerprint(experience: &Experience) -> u64 {
+    let all = (experience.id, &experience.key, experience.status, &experience.definition);
+    XxHash3_64::oneshot(&serde_json::to_vec(&all).unwrap_or_default())
+}
+
 fn list(contents: &[&RawValue]) -> Option<Box<RawValue>> {
     to_raw_value(contents).ok()
 }
@@ -229,7 +244,7 @@ mod tests {
 
     /// What a table serves whose three rules stand for `contents`, and where none of them hits.
     #[track_caller]
-    fn check(policy: &Value, contents: [Value; 3], expected: (&str, &str, &str)) {
+    fn check(policy: &Value, contents: &[Value; 3], expected: (&str, &str, &str)) {
         let mut definition = policy.clone();
         let key = |idx: usize| ["a", "b", "c"][idx];
         let variants =
@@ -252,17 +267,17 @@ mod tests {
         let texts = || [json!("A"), json!("B"), json!("C")];
         let numbers = || [json!(1), json!(8), json!(5)];
         let floats = || [json!(1), json!(8), json!(0.5)];
-        check(&json!({}), texts(), ("b", r#""B""#, r#""A""#));
-        check(&json!({"hit_policy": "rule_order"}), texts(), ("b+c", r#"["B","C"]"#, r#"["A"]"#));
+        check(&json!({}), &texts(), ("b", r#""B""#, r#""A""#));
+        check(&json!({"hit_policy": "rule_order"}), &texts(), ("b+c", r#"["B","C"]"#, r#"["A"]"#));
         let collect = |aggregator: &str| json!({"hit_policy": "collect", "aggregator": aggregator});
-        check(&json!({"hit_policy": "collect"}), texts(), ("b+c", r#"["B","C"]"#, r#"["A"]"#));
-        check(&collect("list"), numbers(), ("b+c", "[8,5]", "[1]"));
-        check(&collect("sum"), numbers(), ("b+c", "13", "1"));
-        check(&collect("sum"), floats(), ("b+c", "8.5", "1.0"));
-        check(&collect("min"), numbers(), ("b+c", "5", "1"));
-        check(&collect("min"), floats(), ("b+c", "0.5", "1.0"));
-        check(&collect("max"), floats(), ("b+c", "8.0", "1.0"));
-        check(&collect("count"), texts(), ("b+c", "2", "0"));
+        check(&json!({"hit_policy": "collect"}), &texts(), ("b+c", r#"["B","C"]"#, r#"["A"]"#));
+        check(&collect("list"), &numbers(), ("b+c", "[8,5]", "[1]"));
+        check(&collect("sum"), &numbers(), ("b+c", "13", "1"));
+        check(&collect("sum"), &floats(), ("b+c", "8.5", "1.0"));
+        check(&collect("min"), &numbers(), ("b+c", "5", "1"));
+        check(&collect("min"), &floats(), ("b+c", "0.5", "1.0"));
+        check(&collect("max"), &floats(), ("b+c", "8.0", "1.0"));
+        check(&collect("count"), &texts(), ("b+c", "2", "0"));
     }
 
     #[test]

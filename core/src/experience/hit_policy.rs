@@ -114,10 +114,10 @@ mod tests {
 
     /// What three rules come to that serve `a`, `b` and `a` again.
     #[track_caller]
-    fn check(policy: HitPolicy, hits: [bool; 3], expected: Outcome) {
+    fn check(policy: HitPolicy, hits: [bool; 3], expected: &Outcome) {
         let outputs = ["a", "b", "a"];
         let found = policy.outcome(3, |rule_idx| hits[rule_idx], |one, other| outputs[one] == outputs[other]);
-        assert_eq!(found, expected, "{policy:?} {hits:?}");
+        assert_eq!(found, *expected, "{policy:?} {hits:?}");
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
         ];
         for (policy, outcomes) in cases {
             for (hits, outcome) in [none, one, two, equal, all].into_iter().zip(outcomes) {
-                check(policy, hits, outcome);
+                check(policy, hits, &outcome);
             }
         }
     }

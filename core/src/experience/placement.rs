@@ -113,14 +113,22 @@ impl Placement {
             }
         }
         let fallback = |experience, why| Choice::Fallback { experience, why };
-        match (experiment, shown, off, away) {
-            (AtExperiment::Running, ..) => Choice::Experiment,
-            (_, Some(experience), ..) => fallback(experience, WhyFallback::NoHit),
-            (_, None, Some(experience), _) => fallback(experience, WhyFallback::Off),
-            (AtExperiment::Resting, None, None, _) => Choice::Experiment,
-            (AtExperiment::None, None, None, Some(experience)) => fallback(experience, WhyFallback::Off),
-            (AtExperiment::None, None, None, None) => Choice::Nothing,
+        match (experiment, shown) {
+            (AtExperiment::Running, _) => return Choice::Experiment,
+            (_, Some(experience)) => return fallback(experience, WhyFallback::NoHit),
+            (_, None) => {}
         }
+        let off = off.or_else(|| away.filter(|_| experiment == AtExperiment::None));
+        match (off, experiment) {
+            (Some(experience), _) => fallback(experience, WhyFallback::Off),
+            (None, AtExperiment::None) => Choice::Nothing,
+            (None, AtExperiment::Running | AtExperiment::Resting) => Choice::Experiment,
+        }
+    }
+
+    /// The same on every node that shows the same by now.
+    pub fn fingerprint(&self, now: Timestamp) -> Vec<(u64, bool)> {
+        self.0.iter().map(|experience| experience.fingerprint(now)).collect()
     }
 }
 
@@ -268,7 +276,7 @@ mod tests {
         let draft = one(2, "draft", Draft, &json!({}));
         check(&[paused.clone(), draft.clone()], Running, "experiment");
         check(&[paused.clone(), draft.clone()], Resting, "paused Off");
-        check(&[draft.clone()], Resting, "experiment");
+        check(std::slice::from_ref(&draft), Resting, "experiment");
         check(&[draft], None, "draft Off");
         check(&[paused], None, "paused Off");
         check(&[], Resting, "experiment");

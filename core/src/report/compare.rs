@@ -132,7 +132,7 @@ impl Compared {
 pub fn intervals(kind: MetricKind, direction: Direction, sums: &[VariantSums]) -> Vec<Option<Interval>> {
     let with_units: Vec<VariantSums> = sums.iter().copied().filter(|sums| 0 < sums.n).collect();
     let posteriors = Posteriors::from_sums(kind, direction, &with_units).ok();
-    let mut posteriors = posteriors.iter().flat_map(|posteriors| posteriors.as_slice());
+    let mut posteriors = posteriors.iter().flat_map(Posteriors::as_slice);
     let mass = Probability::rounded(1.0 - 2.0 * TAIL);
     let interval = |sums: &VariantSums| {
         let posterior = (0 < sums.n).then(|| posteriors.next()).flatten();

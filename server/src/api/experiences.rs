@@ -3,7 +3,7 @@
 use super::history::EntryBody;
 use super::page::{cut, page};
 use super::{Shared, admin, allow, request};
-use crate::app::{App, Promotion, in_history};
+use crate::app::{App, Promotion, as_experiment};
 use crate::auth::Scope;
 use crate::problem::{Kind, Problem};
 use crate::report_page;
@@ -245,7 +245,7 @@ pub(crate) async fn list_history(
     if query.cursor.is_some_and(|cursor| cursor < 1) {
         return Err(Problem::new(Kind::InvalidQuery, "`cursor` is what `next_cursor` said"));
     }
-    let of = in_history(experience.id);
+    let of = as_experiment(experience.id);
     let mut found = history::page(app.store.reader(), of, query.cursor, limit + 1).await?;
     let next_cursor = cut(&mut found, limit, |entry| entry.id);
     let data: Vec<_> = found.iter().map(EntryBody::from).collect();

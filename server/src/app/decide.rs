@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Asker, From};
 use super::choose::Behind;
-use super::{App, Slots};
+use super::{App, Slots, as_experiment};
 use crate::auth::Scope;
 use crate::ingest::event::{DEPTH_MAX, depth};
 use podium_core::experience::Violation;
@@ -261,8 +261,10 @@ impl<'a> Shown<'a> {
     }
 
     fn content(&self, answer: &Answer<'_>) -> Option<Box<RawValue>> {
-        let From::Experiment { flag, decision, .. } = &answer.from else { return None };
-        let variant = (flag.experiment, decision.variant_idx);
+        let variant = match &answer.from {
+            From::Experiment { flag, decision, .. } => (flag.experiment, decision.variant_idx),
+            From::Experience(chosen) => (as_experiment(chosen.experience.id), chosen.content.variant_idx?),
+        };
         self.slots.content(self.channel, variant, |name| self.values.get(name).map(|value| &**value))
     }
 }
@@ -306,9 +308,9 @@ impl<'a> DecisionBody<'a> {
                 experience: Some(&chosen.experience.key),
                 rules: chosen.rules.iter().map(|rule| &*rule.key).collect(),
                 variant: Some(chosen.content.variant),
-                value: match chosen.content.value {
-                    Cow::Borrowed(content) => Value::Content(content),
-                    Cow::Owned(content) => Value::Rendered(content),
+                value: match (rendered, chosen.content.value) {
+                    (Some(content), _) | (None, Cow::Owned(content)) => Value::Rendered(content),
+                    (None, Cow::Borrowed(content)) => Value::Content(content),
                 },
                 reason: chosen.reason,
                 violation: chosen.violation,

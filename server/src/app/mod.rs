@@ -31,7 +31,7 @@ pub(crate) use conclude::check_reason;
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError, Undo};
 pub(crate) use evaluate::Evaluation;
-pub(crate) use experiences::{ExperienceError, Promotion, RulesReport, in_history};
+pub(crate) use experiences::{ExperienceError, Promotion, RulesReport, as_experiment};
 pub(crate) use intake::{IntakeError, Taken};
 pub(crate) use notices::{Notice, Notices};
 pub(crate) use plan::{Plan, PlanRequest, three_days};
@@ -189,7 +189,7 @@ impl App {
         app.track_all_rules().await?;
         app.publish().await?;
         app.finish_renewal().await?;
-        app.notices.announce(&app.published.catalog.load().snapshot, now());
+        app.notices.announce(&app.published.catalog.load(), now());
         tokio::spawn(sender.run());
         tokio::spawn(webhooks.run());
         Ok(app)
@@ -249,11 +249,12 @@ impl App {
             .map(|(experiment, _)| experiment)
             .filter(|experiment| experiment.status != Status::Archived)
             .collect();
-        let (slots, all_answered) = self.rendered(&live).await;
+        let always_on = self.experiences_shown().await?;
+        let (slots, all_answered) = self.rendered(&live, &always_on).await;
         let again_at = if all_answered { i64::MAX } else { now().plus_seconds(RENDER_AGAIN_S).as_micros() };
         self.render_again_at.store(again_at, Ordering::Relaxed);
         let version = self.published.catalog.load().snapshot.version + 1;
-        let placements = self.placements().await?;
+        let placements = self.placements(&always_on).await?;
         let book = self.rulebook(&all, &placements).await?;
         self.published.catalog.store(Arc::new(Catalog::new(version, all, placements, slots, book)));
         Ok(())
@@ -306,7 +307,7 @@ impl App {
         if let Err(error) = self.queue.allocate(now).await {
             tracing::error!(%error, "weights were not looked at");
         }
-        self.notices.announce(&self.published.catalog.load().snapshot, now);
+        self.notices.announce(&self.published.catalog.load(), now);
     }
 }
 

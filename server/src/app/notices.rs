@@ -1,10 +1,10 @@
 //! What pages are told that have asked before: that it is time to ask again.
 
 use super::App;
+use crate::catalog::Catalog;
 use crate::clock;
-use podium_core::snapshot::Snapshot;
 use podium_core::time::Timestamp;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -41,18 +41,13 @@ impl Notice {
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     newest: watch::Sender<Notice>,
-    /// The version of the snapshot that was looked at last.
-    seen: AtomicU64,
     caught_up_at: AtomicI64,
 }
 
 impl Notices {
-    /// Tells of a snapshot, if it can change the answer for a unit that has asked before.
-    pub(super) fn announce(&self, snapshot: &Snapshot, now: Timestamp) {
-        if self.seen.swap(snapshot.version, Ordering::Relaxed) == snapshot.version {
-            return;
-        }
-        let fingerprint = snapshot.fingerprint();
+    /// Tells of what is published, if it can change the answer for a unit that has asked before.
+    pub(super) fn announce(&self, catalog: &Catalog, now: Timestamp) {
+        let fingerprint = catalog.fingerprint(now);
         self.newest.send_if_modified(|notice| {
             let is_new = notice.fingerprint != fingerprint;
             if is_new {
@@ -94,7 +89,7 @@ impl App {
         // Late is better than never: the answer is given in any case.
         let _ = timeout(CATCH_UP, async {
             if is_due && self.republish().await.is_ok() {
-                self.notices.announce(&self.published.catalog.load().snapshot, now);
+                self.notices.announce(&self.published.catalog.load(), now);
             } else {
                 let _ = newest.wait_for(|notice| !is_behind(notice)).await;
             }

@@ -76,8 +76,9 @@ pub(crate) struct Promotion {
     pub(crate) when: Option<Value>,
 }
 
-/// Where the history has the number of an experiment: experiences have negative ones.
-pub(crate) fn in_history(experience: ExperienceId) -> ExperimentId {
+/// What stands for an experience where the history, and rendered contents, go by the number of an experiment: the
+/// negative of its own number, which no experiment has.
+pub(crate) fn as_experiment(experience: ExperienceId) -> ExperimentId {
     ExperimentId(-experience.0)
 }
 
@@ -217,19 +218,28 @@ impl App {
         }
         self.check_channels(definition.variants.iter().map(|variant| &variant.channels)).await?;
         experience.definition = definition;
-        let answer_type = experience.definition.answer_type();
-        let others = experiences::all(self.store.writer()).await?;
-        let other = others.iter().find(|other| {
-            other.status != Status::Archived
-                && other.key != experience.key
-                && other.flag_key() == experience.flag_key()
-                && other.definition.answer_type() != answer_type
+        self.check_type(experience).await
+    }
+
+    /// A typed client asks for one type of value on a flag, whoever answers.
+    async fn check_type(&self, experience: &Experience) -> Result<(), ExperienceError> {
+        let (flag, own) = (experience.flag_key(), experience.definition.answer_type());
+        let all = experiences::all(self.store.writer()).await?;
+        let others = all.iter().filter(|other| {
+            other.status != Status::Archived && other.key != experience.key && other.flag_key() == flag
         });
-        other.map_or(Ok(()), |other| {
-            let (own, others) = (answer_type.as_str(), other.definition.answer_type().as_str());
-            let (flag, key) = (experience.flag_key(), &other.key);
+        let others = others.map(|other| (other.key.to_string(), other.definition.answer_type()));
+        let catalog = self.published.catalog.load();
+        let experiments = catalog.experiments().filter(|experiment| {
+            experiment.status != experiment::Status::Archived && experiment.flag_key() == flag
+        });
+        let experiments = experiments
+            .filter_map(|experiment| Some((experiment.key.to_string(), experiment.definition.value_type()?)));
+        let other = others.chain(experiments).find(|(_, value_type)| *value_type != own);
+        other.map_or(Ok(()), |(key, other)| {
+            let (other, own) = (other.as_str(), own.as_str());
             let detail =
-                format!("flag `{flag}` is answered by `{key}` with values of type {others}, not {own}");
+                format!("flag `{flag}` is answered by `{key}` with values of type {other}, not {own}");
             Err(invalid("/value_type", detail))
         })
     }
@@ -249,22 +259,29 @@ impl App {
         Ok(())
     }
 
-    /// Every experience that is not archived, made ready to decide on, by the flag that it answers to.
-    pub(super) async fn placements(&self) -> Result<HashMap<Box<str>, Placement>, StoreError> {
+    /// Every experience that is not archived.
+    pub(super) async fn experiences_shown(&self) -> Result<Vec<Experience>, StoreError> {
+        let all = experiences::all(self.store.writer()).await?;
+        Ok(all.into_iter().filter(|experience| experience.status != Status::Archived).collect())
+    }
+
+    /// Experiences made ready to decide on, by the flag that they answer to.
+    pub(super) async fn placements(
+        &self,
+        shown: &[Experience],
+    ) -> Result<HashMap<Box<str>, Placement>, StoreError> {
         let known = experiences::all_figures(self.store.writer()).await?;
         let mut by_flag: HashMap<Box<str>, Vec<Compiled>> = HashMap::new();
-        for experience in experiences::all(self.store.writer()).await? {
-            if experience.status != Status::Archived {
-                let figures = experiences::parts(&experience.definition)
-                    .map(|rule| {
-                        let figures = experiences::current(&known, &experience, rule);
-                        let missing = || format!("a rule of experience `{}` has no number", experience.key);
-                        figures.map(|figures| figures.id).ok_or_else(|| StoreError::Corrupt(missing()))
-                    })
-                    .collect::<Result<Vec<_>, _>>()?;
-                let compiled = Compiled::new(&experience, &figures);
-                by_flag.entry(experience.flag_key().into()).or_default().push(compiled);
-            }
+        for experience in shown {
+            let figures = experiences::parts(&experience.definition)
+                .map(|rule| {
+                    let figures = experiences::current(&known, experience, rule);
+                    let missing = || format!("a rule of experience `{}` has no number", experience.key);
+                    figures.map(|figures| figures.id).ok_or_else(|| StoreError::Corrupt(missing()))
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            let compiled = Compiled::new(experience, &figures);
+            by_flag.entry(experience.flag_key().into()).or_default().push(compiled);
         }
         Ok(by_flag.into_iter().map(|(flag, all)| (flag, Placement::new(all))).collect())
     }
@@ -276,7 +293,7 @@ async fn note(
     by: &Actor,
     happening: &Happening,
 ) -> Result<(), StoreError> {
-    history::insert(db, in_history(experience.id), (now(), by.as_str()), happening).await.map(|_| ())
+    history::insert(db, as_experiment(experience.id), (now(), by.as_str()), happening).await.map(|_| ())
 }
 
 fn happening(action: Action) -> Happening {
@@ -347,7 +364,7 @@ fn promoted(experiment: &Experiment, promotion: Promotion) -> Result<Experience,
     let definition = Definition {
         name: of.name.clone(),
         flag_key: Some(FlagKey::new(experiment.flag_key()).map_err(corrupt)?),
-        value_type: None,
+        value_type: of.value_type(),
         variants,
         rules,
         fallback,
@@ -359,7 +376,7 @@ fn promoted(experiment: &Experiment, promotion: Promotion) -> Result<Experience,
         dismiss_days: None,
         goal: Some(of.primary_metric.clone()),
         currency: of.currency,
-        server_only: false,
+        server_only: of.server_only,
     };
     Ok(draft(key, definition))
 }

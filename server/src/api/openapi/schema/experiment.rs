@@ -307,7 +307,7 @@ struct Absence {
 
 /// A metric with what this experiment wants of it.
 #[derive(ToSchema)]
-struct MetricChoice {
+pub(super) struct MetricChoice {
     /// The id a plugin gave it.
     metric: String,
     /// Its settings, by the metric's own schema.

@@ -10,6 +10,7 @@ mod channel;
 mod decision;
 mod evaluation;
 mod event;
+mod experience;
 mod experiment;
 mod history;
 mod inferred;
@@ -26,6 +27,10 @@ pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
 pub(super) use evaluation::{Evaluation, EvaluationError};
 pub(super) use event::{EventsBody, EventsPage, Receipt};
+pub(super) use experience::{
+    Conflicts, Experience, ExperienceDefinition, ExperienceStatus, Experiences, NewExperience, Promotion,
+    RulesReport,
+};
 pub(super) use experiment::{Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status};
 pub(super) use history::{HistoryPage, Undoing};
 pub(super) use message::{MessagePage, MessageState, MessageWithHistory, Messages, NewMessages};
