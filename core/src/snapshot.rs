@@ -145,7 +145,8 @@ impl Flag {
             }
         };
         let value_type = definition.value_type();
-        let content = |content: &Value| match value_type.map(|value_type| value_type.checked(content.clone())) {
+        let content = |content: &Value| match value_type.map(|value_type| value_type.checked(content.clone()))
+        {
             Some(Ok(checked)) => to_raw_value(&checked).unwrap_or_default(),
             Some(Err(_)) | None => to_raw_value(content).unwrap_or_default(),
         };

@@ -18,7 +18,8 @@ use twox_hash::XxHash3_64;
 use uuid::Uuid;
 
 /// Found once: to look a counter up by its name takes longer than to decide.
-pub(super) static DECISIONS: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("podium_decisions_total"));
+pub(super) static DECISIONS: LazyLock<Counter> =
+    LazyLock::new(|| metrics::counter!("podium_decisions_total"));
 
 /// The most units in one call.
 pub(crate) const UNITS_MAX: usize = 1_000;

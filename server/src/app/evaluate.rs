@@ -85,8 +85,7 @@ impl App {
         asker: &Asker<'_>,
         now: Timestamp,
     ) -> Vec<Evaluation<'a>> {
-        let mut flags: Vec<_> =
-            catalog.snapshot.flags().filter(|(_, flag)| asker.may_see(flag)).collect();
+        let mut flags: Vec<_> = catalog.snapshot.flags().filter(|(_, flag)| asker.may_see(flag)).collect();
         flags.sort_unstable_by_key(|(key, _)| *key);
         let mut evaluations = Vec::with_capacity(flags.len());
         let (mut events, mut noted) = (Vec::new(), Vec::new());
@@ -123,8 +122,7 @@ impl App {
         let decision = self.decide_one(flag, asker.unit, id, claimed);
         DECISIONS.increment(1);
         let kept = decision.assignment.filter(|_| flag.remembers());
-        let sticky =
-            kept.map(|assignment| sticky::token(secret, asker.unit, flag.experiment, assignment));
+        let sticky = kept.map(|assignment| sticky::token(secret, asker.unit, flag.experiment, assignment));
         Evaluation { sticky, ..Evaluation::new(flag_key, flag, decision, id) }
     }
 

@@ -159,7 +159,6 @@ impl App {
             }
         }
         app.publish().await?;
-        app.notices.announce(&app.published.catalog.load().snapshot, now());
         tokio::spawn(sender.run());
         tokio::spawn(webhooks.run());
         Ok(app)
@@ -218,7 +217,9 @@ impl App {
         let again_at = if all_answered { i64::MAX } else { now().plus_seconds(RENDER_AGAIN_S).as_micros() };
         self.render_again_at.store(again_at, Ordering::Relaxed);
         let version = self.published.catalog.load().snapshot.version + 1;
-        self.published.catalog.store(Arc::new(Catalog::new(version, all, slots)));
+        let catalog = Arc::new(Catalog::new(version, all, slots));
+        self.published.catalog.store(Arc::clone(&catalog));
+        self.notices.announce(&catalog.snapshot, now());
         Ok(())
     }
 

@@ -79,9 +79,7 @@ impl App {
     /// - `etag`, `modified_s`: of the notice that the client got.
     pub(crate) async fn catch_up(&self, etag: &str, modified_s: i64) {
         let mut newest = self.notices.subscribe();
-        let is_behind = |notice: &Notice| {
-            notice.etag() != etag && notice.changed_s() <= modified_s
-        };
+        let is_behind = |notice: &Notice| notice.etag() != etag && notice.changed_s() <= modified_s;
         if !is_behind(&newest.borrow_and_update()) {
             return;
         }
@@ -95,9 +93,7 @@ impl App {
                 .is_ok();
         // Late is better than never: the answer is given in any case.
         let _ = timeout(CATCH_UP, async {
-            if is_due && self.republish().await.is_ok() {
-                self.notices.announce(&self.published.catalog.load().snapshot, now);
-            } else {
+            if !is_due || self.republish().await.is_err() {
                 let _ = newest.wait_for(|notice| !is_behind(notice)).await;
             }
         })

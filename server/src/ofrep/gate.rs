@@ -164,7 +164,11 @@ struct Buckets<K: Eq + Hash> {
 
 impl<K: Eq + Hash + Clone> Buckets<K> {
     fn new(per_second: u32) -> Self {
-        Self { due_us: papaya::HashMap::new(), cleared_at_us: AtomicI64::new(0), each_us: SECOND_US / i64::from(per_second).max(1) }
+        Self {
+            due_us: papaya::HashMap::new(),
+            cleared_at_us: AtomicI64::new(0),
+            each_us: SECOND_US / i64::from(per_second).max(1),
+        }
     }
 
     /// Takes one; `Some`: there is none, and the next one comes after so many microseconds.
