@@ -383,7 +383,6 @@ pub(crate) fn learn(shop: &Shop, key: &str) {
     shop.decide_all(&newcomers, key);
     soon("the weights move", || {
         let newest = shop.weights(key).pop().unwrap();
-        println!("{key} {newest}");
         (newest["weights"]["b"].as_f64() > Some(0.8)).then_some(())
     });
 }
