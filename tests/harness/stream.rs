@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// Longer than any pause of a stream that is alive.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// An open stream; closed on drop.
 #[derive(Debug)]
@@ -22,8 +22,11 @@ impl Stream {
         let host = url.strip_prefix("http://").unwrap();
         let mut socket = TcpStream::connect(host).unwrap();
         socket.set_read_timeout(Some(SILENCE_MAX)).unwrap();
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        write!(socket, "GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n").unwrap();
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: {host}\r\n").unwrap();
+        for (name, value) in headers {
+            write!(socket, "{name}: {value}\r\n").unwrap();
+        }
+        socket.write_all(b"\r\n").unwrap();
         let mut stream = Self { reader: BufReader::new(socket), head: Vec::new() };
         loop {
             let line = stream.line().expect("the head of an answer");

@@ -34,7 +34,9 @@ pub(crate) fn too_many_evaluations_are_turned_away_with_the_time_to_wait(engine:
     let n_served = answers.iter().filter(|answer| answer.status == 200).count();
     assert!((4..12).contains(&n_served), "{n_served} were served");
     let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
-    refused.iter().for_each(|answer| check_turned_away(answer));
+    for answer in &refused {
+        check_turned_away(answer);
+    }
     // Servers have an allowance of their own.
     let server = shop.podium.client("server");
     assert!((0..12).all(|_| server.post(ALL, &ann).status == 200));

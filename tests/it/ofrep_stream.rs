@@ -1,7 +1,7 @@
 //! Streams that tell OpenFeature clients to ask again.
 
 use super::ofrep::{adaptive, learn};
-use crate::harness::{Book, Client, Engine, Shop, Stream, eventually, experiment, named, soon};
+use crate::harness::{Book, Client, Engine, Shop, Stream, eventually, experiment, named};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -131,8 +131,7 @@ pub(crate) fn a_channel_opens_its_stream_and_nothing_else(engine: Engine) {
         let answer = stranger.get(path);
         assert_eq!((answer.status, answer.body.len()), (401, 0), "{path}: {answer}");
     };
-    for wrong in ["", "x", &channel[1..], &format!("{channel}AA"), &made["key"].as_str().unwrap().to_owned()]
-    {
+    for wrong in ["", "x", &channel[1..], &format!("{channel}AA"), made["key"].as_str().unwrap()] {
         refused(&format!("/ofrep/v1/stream?channel={wrong}"));
     }
     refused("/ofrep/v1/stream");

@@ -18,6 +18,7 @@ pub(crate) struct Asker<'a> {
     unit: &'a str,
     scope: Scope,
     claims: Claims,
+    now: Timestamp,
 }
 
 /// What the unit gets for a flag.
@@ -41,8 +42,8 @@ impl<'a> Asker<'a> {
     /// Gathers what decisions depend on.
     ///
     /// - `context`: what the client knows of the unit.
-    pub(crate) fn new(unit: &'a str, context: &Map<String, Value>, scope: Scope) -> Self {
-        Self { unit, scope, claims: Claims::of(context) }
+    pub(crate) fn new(unit: &'a str, context: &Map<String, Value>, scope: Scope, now: Timestamp) -> Self {
+        Self { unit, scope, claims: Claims::of(context), now }
     }
 
     fn may_see(&self, flag: &Flag) -> bool {
@@ -67,24 +68,18 @@ impl App {
         flag_key: &'a str,
         asker: &Asker<'_>,
         exposure: bool,
-        now: Timestamp,
     ) -> Option<Evaluation<'a>> {
         let flag = catalog.snapshot.flag(flag_key).filter(|flag| asker.may_see(flag))?;
         let mut evaluation = self.evaluate(flag_key, flag, asker);
         let exposed = exposure && flag.exposure == ExposureSource::Decision;
-        let event = evaluation.event(asker.unit, (exposed, catalog.snapshot.version), now);
+        let event = evaluation.event(asker, (exposed, catalog.snapshot.version));
         evaluation.is_degraded = !self.log(vec![event]);
         Some(evaluation)
     }
 
     /// Decides every flag that who asks may see, in the order of their keys. None of it is an exposure, and the log is
     /// told only of assignments that are new for the unit: pages ask for everything again and again.
-    pub(crate) fn evaluate_all<'a>(
-        &self,
-        catalog: &'a Catalog,
-        asker: &Asker<'_>,
-        now: Timestamp,
-    ) -> Vec<Evaluation<'a>> {
+    pub(crate) fn evaluate_all<'a>(&self, catalog: &'a Catalog, asker: &Asker<'_>) -> Vec<Evaluation<'a>> {
         let mut flags: Vec<_> = catalog.snapshot.flags().filter(|(_, flag)| asker.may_see(flag)).collect();
         flags.sort_unstable_by_key(|(key, _)| *key);
         let mut evaluations = Vec::with_capacity(flags.len());
@@ -100,7 +95,7 @@ impl App {
             let evaluation = self.evaluate(flag_key, flag, asker);
             if let Some(assignment) = evaluation.decision.assignment.filter(|new| Some(*new) != known) {
                 self.sticky.pin().insert(key, assignment);
-                events.push(evaluation.event(asker.unit, (false, catalog.snapshot.version), now));
+                events.push(evaluation.event(asker, (false, catalog.snapshot.version)));
                 noted.push(key);
             }
             evaluations.push(evaluation);
@@ -142,7 +137,8 @@ impl<'a> Evaluation<'a> {
         Self { flag_key, flag, decision, id, sticky: None, is_degraded: false }
     }
 
-    fn event(&self, unit: &str, exposed: (bool, u64), now: Timestamp) -> StoredEvent {
-        log_event(self.flag, (self.flag_key, unit, self.id), &self.decision, exposed, now)
+    fn event(&self, asker: &Asker<'_>, exposed: (bool, u64)) -> StoredEvent {
+        let named = (self.flag_key, asker.unit, self.id);
+        log_event(self.flag, named, &self.decision, exposed, asker.now)
     }
 }

@@ -1,10 +1,10 @@
 //! `POST /ofrep/v1/evaluate/flags/{key}` and `POST /ofrep/v1/evaluate/flags`.
 
 use super::answer::{Answer, BulkAnswer, etag, has_already};
+use super::channel;
 use super::gate::Gate;
 use super::refusal::Refusal;
-use super::request::{self, admit, is_exposure, parameter};
-use super::{channel, request::unit};
+use super::request::{self, admit, is_exposure, parameter, unit};
 use crate::api::Shared;
 use crate::app::{App, Asker};
 use crate::auth::{self, Scope};
@@ -38,15 +38,15 @@ pub(super) fn single(
     exposure: bool,
 ) -> Result<HttpResponse, Refusal> {
     let unit = unit(context).map_err(|refusal| refusal.of(key))?;
-    let asker = Asker::new(unit, context, scope);
+    let asker = Asker::new(unit, context, scope, clock::now());
     let catalog = app.published.catalog.load();
-    let evaluation = app.evaluate_one(&catalog, key, &asker, exposure, clock::now());
+    let evaluation = app.evaluate_one(&catalog, key, &asker, exposure);
     let evaluation = evaluation.ok_or_else(|| Refusal::unknown_flag(key))?;
     let answer = Answer::single(&evaluation)?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
-/// Evaluates every flag: 200 with an ETag; 304; 400 `PARSE_ERROR`, `INVALID_CONTEXT`, `TARGETING_KEY_MISSING`; 401; 429.
+/// Evaluates every flag: 200 with an `ETag`; 304; 400 `PARSE_ERROR`, `INVALID_CONTEXT`, `TARGETING_KEY_MISSING`; 401; 429.
 pub(super) async fn all(
     app: Shared,
     gate: web::Data<Gate>,
@@ -63,17 +63,17 @@ pub(super) async fn all(
         app.catch_up(told, told_at).await;
     }
     let now = clock::now();
-    let asker = Asker::new(unit, &context, scope);
+    let asker = Asker::new(unit, &context, scope, now);
     let catalog = app.published.catalog.load();
-    let evaluations = app.evaluate_all(&catalog, &asker, now);
+    let evaluations = app.evaluate_all(&catalog, &asker);
     let stream = channel::request_uri(&app.links, auth::id(&key).unwrap_or_default(), now);
     let body = serde_json::to_vec(&BulkAnswer::new(&evaluations, stream))
         .map_err(|error| Refusal::internal(error.to_string()))?;
     let etag = etag(&body);
-    let mut response =
-        if has_already(&http, &etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((header::ETAG, etag.as_str())).insert_header((header::CACHE_CONTROL, "no-cache"));
-    if has_already(&http, &etag) {
+    let has_already = has_already(&http, &etag);
+    let mut response = if has_already { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((header::ETAG, etag)).insert_header((header::CACHE_CONTROL, "no-cache"));
+    if has_already {
         return Ok(response.finish());
     }
     Ok(response.content_type("application/json").body(body))

@@ -157,37 +157,39 @@ fn give_back<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
 /// now by as much as may come at once.
 #[derive(Debug)]
 struct Buckets<K: Eq + Hash> {
-    due_us: papaya::HashMap<K, AtomicI64>,
-    cleared_at_us: AtomicI64,
-    each_us: i64,
+    /// In microseconds, as everything here.
+    due: papaya::HashMap<K, AtomicI64>,
+    cleared_at: AtomicI64,
+    /// From one to the next.
+    pace: i64,
 }
 
 impl<K: Eq + Hash + Clone> Buckets<K> {
     fn new(per_second: u32) -> Self {
         Self {
-            due_us: papaya::HashMap::new(),
-            cleared_at_us: AtomicI64::new(0),
-            each_us: SECOND_US / i64::from(per_second).max(1),
+            due: papaya::HashMap::new(),
+            cleared_at: AtomicI64::new(0),
+            pace: SECOND_US / i64::from(per_second).max(1),
         }
     }
 
     /// Takes one; `Some`: there is none, and the next one comes after so many microseconds.
     fn take(&self, client: K, now_us: i64) -> Option<i64> {
         let ahead_max = BURST_S * SECOND_US;
-        let due_us = self.due_us.pin();
-        let cleared_at_us = self.cleared_at_us.load(Ordering::Relaxed);
-        if CLIENTS_MAX <= due_us.len() && cleared_at_us + SECOND_US <= now_us {
-            self.cleared_at_us.store(now_us, Ordering::Relaxed);
-            due_us.retain(|_, due| now_us < due.load(Ordering::Relaxed));
+        let clients = self.due.pin();
+        let cleared_at = self.cleared_at.load(Ordering::Relaxed);
+        if CLIENTS_MAX <= clients.len() && cleared_at + SECOND_US <= now_us {
+            self.cleared_at.store(now_us, Ordering::Relaxed);
+            clients.retain(|_, due| now_us < due.load(Ordering::Relaxed));
         }
-        let due = due_us.get_or_insert_with(client, || AtomicI64::new(now_us));
+        let due = clients.get_or_insert_with(client, || AtomicI64::new(now_us));
         let next = |due: i64| {
-            let next = due.max(now_us) + self.each_us;
+            let next = due.max(now_us) + self.pace;
             (next - now_us <= ahead_max).then_some(next)
         };
         match due.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
             Ok(_) => None,
-            Err(due) => Some(due + self.each_us - now_us - ahead_max),
+            Err(due) => Some(due + self.pace - now_us - ahead_max),
         }
     }
 }
