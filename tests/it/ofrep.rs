@@ -20,6 +20,8 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(a_page_that_asks_again_and_again_does_not_fill_the_log));
     book.both_alone(named!(a_token_keeps_a_variant_that_the_store_lost));
     book.both(named!(an_email_tool_asks_by_an_address));
+    book.both(named!(an_evaluation_can_be_explained));
+    book.both_alone(named!(an_answer_says_that_the_log_was_not_told));
 }
 
 pub(crate) fn one(flag: &str) -> String {
@@ -534,4 +536,44 @@ pub(crate) fn an_email_tool_asks_by_an_address(engine: Engine) {
     );
     let long = format!("/api/v1/decide/winter.mail?targetingKey={}", "a".repeat(256));
     assert_eq!(refused(&long), of("winter.mail", "INVALID_CONTEXT"));
+}
+
+pub(crate) fn an_evaluation_can_be_explained(engine: Engine) {
+    let shop = Shop::open(engine);
+    shop.run(&experiment("banner", &["control", "b"]));
+    for unit in ["ann", "bob", "cid"] {
+        let answer = evaluate(&shop.admin, unit, "banner");
+        let id = answer["metadata"]["decisionId"].as_str().unwrap();
+        let path = format!("/api/v1/decisions/{id}/explain");
+        let explained = soon("it is logged", || {
+            let explained = shop.admin.get(&path);
+            (explained.status == 200).then(|| explained.json())
+        });
+        assert_eq!((&explained["unit"], &explained["variant"]), (&json!(unit), &answer["variant"]));
+        assert_eq!(explained["agrees"], true, "{explained}");
+    }
+}
+
+pub(crate) fn an_answer_says_that_the_log_was_not_told(engine: Engine) {
+    let shop = Shop::open(engine);
+    shop.run(&experiment("banner", &["control", "b"]));
+    let before = evaluate(&shop.admin, "ann", "banner");
+    let lock = StoreLock::hold(shop.database.url());
+    let mut n_calls = 0;
+    // Decisions pile up while nothing can be written, until there is no more room for them.
+    let answer = soon("the queue is full", || {
+        n_calls += 1;
+        let units: Vec<String> = (0..1_000).map(|unit| format!("unit-{n_calls}-{unit}")).collect();
+        shop.decide_all(&units, "banner");
+        let answer = shop.admin.post(&one("banner"), &of("ann")).expect(200);
+        (answer["metadata"]["degraded"] == true).then_some(answer)
+    });
+    assert_eq!((&answer["variant"], &answer["reason"]), (&before["variant"], &json!("SPLIT")), "{answer}");
+    let all = shop.admin.post(ALL, &of("bob")).expect(200);
+    assert_eq!(all["flags"][0]["reason"], "SPLIT", "{all}");
+    lock.release();
+    soon("the log is told again", || {
+        let answer = shop.admin.post(&one("banner"), &of("ann")).expect(200);
+        (answer["metadata"]["degraded"] == false).then_some(())
+    });
 }

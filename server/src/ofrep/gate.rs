@@ -8,7 +8,7 @@ use clap::Args;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -124,12 +124,20 @@ impl Gate {
     fn address(&self, http: &HttpRequest) -> IpAddr {
         let peer = http.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
         if !self.limits.proxies.contains(&peer) {
-            return peer;
+            return network(peer);
         }
         let lines = http.headers().get_all(FORWARDED_FOR).filter_map(|line| line.to_str().ok());
         let way: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
         let mut way = way.into_iter().rev().map_while(|hop| hop.parse().ok());
-        way.find(|hop| !self.limits.proxies.contains(hop)).unwrap_or(peer)
+        network(way.find(|hop| !self.limits.proxies.contains(hop)).unwrap_or(peer))
+    }
+}
+
+/// What one client has: an address, or the 64 bits of which it may choose the rest.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -197,6 +205,17 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_is_an_address_or_a_network_of_which_it_may_choose_the_rest() {
+        for (address, client) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()), client.parse::<IpAddr>().unwrap());
+        }
+    }
 
     #[test]
     fn a_client_gets_four_seconds_worth_at_once_and_then_an_even_pace() {
