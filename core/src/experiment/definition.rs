@@ -220,18 +220,6 @@ impl Definition {
         self.variants.iter().position(|variant| variant.control).unwrap_or(0)
     }
 
-    /// What sort of value the flag has: the declared one, else that of the control's content, a float if any content is
-    /// one. `None`: the control has no content.
-    pub fn value_type(&self) -> Option<ValueType> {
-        if self.value_type.is_some() {
-            return self.value_type;
-        }
-        let own = ValueType::of(&self.variants.get(self.control_idx())?.content)?;
-        let is_float = |variant: &Variant| ValueType::of(&variant.content) == Some(ValueType::Float);
-        let widens = own == ValueType::Integer && self.variants.iter().any(is_float);
-        Some(if widens { ValueType::Float } else { own })
-    }
-
     /// Whether weights move.
     pub fn is_adaptive(&self) -> bool {
         !matches!(self.allocator.allocator, Allocator::Fixed(_))
@@ -303,21 +291,6 @@ impl Definition {
         let read = self.when.as_ref().map(Condition::parse);
         for fault in read.and_then(Result::err).unwrap_or_default() {
             faults.add(format!("/when{}", fault.pointer), fault.detail);
-        }
-    }
-
-    /// Every content is of one type. Where none was declared a variant may have no content at all.
-    fn check_contents(&mut self, faults: &mut Faults) {
-        let is_declared = self.value_type.is_some();
-        let Some(value_type) = self.value_type() else { return };
-        for (variant_idx, variant) in self.variants.iter_mut().enumerate() {
-            if variant.content.is_null() && !is_declared {
-                continue;
-            }
-            match value_type.checked(variant.content.clone()) {
-                Ok(content) => variant.content = content,
-                Err(detail) => faults.add(format!("/variants/{variant_idx}/content"), detail),
-            }
         }
     }
 
@@ -405,10 +378,10 @@ impl Definition {
 }
 
 #[derive(Default)]
-struct Faults(Vec<Fault>);
+pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
-    fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+    pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         self.0.push(Fault { pointer: pointer.into(), detail: detail.into() });
     }
 }

@@ -189,7 +189,6 @@ impl App {
         app.track_all_rules().await?;
         app.publish().await?;
         app.finish_renewal().await?;
-        app.notices.announce(&app.published.catalog.load(), now());
         tokio::spawn(sender.run());
         tokio::spawn(webhooks.run());
         Ok(app)
@@ -256,7 +255,9 @@ impl App {
         let version = self.published.catalog.load().snapshot.version + 1;
         let placements = self.placements(&always_on).await?;
         let book = self.rulebook(&all, &placements).await?;
-        self.published.catalog.store(Arc::new(Catalog::new(version, all, placements, slots, book)));
+        let catalog = Arc::new(Catalog::new(version, all, placements, slots, book));
+        self.published.catalog.store(Arc::clone(&catalog));
+        self.notices.announce(&catalog, now());
         Ok(())
     }
 

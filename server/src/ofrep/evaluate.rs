@@ -1,10 +1,10 @@
 //! `POST /ofrep/v1/evaluate/flags/{key}` and `POST /ofrep/v1/evaluate/flags`.
 
 use super::answer::{Answer, BulkAnswer, etag, has_already};
+use super::channel;
 use super::gate::Gate;
 use super::refusal::Refusal;
-use super::request::{self, admit, is_exposure, parameter};
-use super::{channel, request::unit};
+use super::request::{self, admit, is_exposure, parameter, unit};
 use crate::api::Shared;
 use crate::app::App;
 use crate::auth::{self, Scope};
