@@ -17,13 +17,13 @@ mod podium;
 mod problem;
 mod random;
 mod receiver;
+mod refuser;
 mod report;
 mod shop;
 mod store_lock;
 mod wait;
 
 pub(crate) use book::{Book, Named, Profile, named, profile};
-#[expect(unused_imports, reason = "its tests come next")]
 pub(crate) use clients::Clients;
 pub(crate) use engine::Engine;
 pub(crate) use faults::{Expected, Faults, any, at, of_kind};
@@ -35,6 +35,7 @@ pub(crate) use plugins::Built;
 pub(crate) use podium::signal;
 pub(crate) use random::Random;
 pub(crate) use receiver::{Posted, Receiver, Reply};
+pub(crate) use refuser::{Refuser, Sent};
 pub(crate) use report::Report;
 pub(crate) use shop::{Decision, Receipt, Shop, experiment};
 pub(crate) use store_lock::{StoreLock, tamper};
