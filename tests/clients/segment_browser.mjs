@@ -1,5 +1,5 @@
 // @segment/analytics-next on a page of the shop's own origin, in Chromium.
-//   segment_browser.mjs URL KEY COUNT EVENTS_URL SERVER_KEY
+//   segment_browser.mjs URL KEY COUNT EVENTS_URL SERVER_KEY standard|batching
 // It ends once the server lists every event.
 import { build } from 'esbuild';
 import { createServer } from 'node:http';
@@ -7,10 +7,14 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
-const [cdnURL, writeKey, count, eventsUrl, serverKey] = process.argv.slice(2);
+const [cdnURL, writeKey, count, eventsUrl, serverKey, strategy] = process.argv.slice(2);
+const delivery = { strategy, config: strategy === 'batching' ? { size: 10, timeout: 1_000 } : {} };
 const entry = `
 import { AnalyticsBrowser } from '@segment/analytics-next';
-const analytics = AnalyticsBrowser.load({ writeKey: ${JSON.stringify(writeKey)}, cdnURL: ${JSON.stringify(cdnURL)} });
+const analytics = AnalyticsBrowser.load(
+  ${JSON.stringify({ writeKey, cdnURL })},
+  { integrations: { 'Segment.io': { deliveryStrategy: ${JSON.stringify(delivery)} } } },
+);
 analytics.page('Home');
 analytics.identify('known', { plan: 'gold' });
 analytics.group('team', { seats: 3 });

@@ -27,8 +27,11 @@ pub(crate) fn promises(book: &mut Book) {
     for promise in promises {
         add(book, promise, Clients::installed().err());
     }
-    let in_browser: [Named<fn()>; 2] =
-        [named!(segments_browser_client_is_served), named!(segments_browser_client_loses_nothing_to_429)];
+    let in_browser: [Named<fn()>; 3] = [
+        named!(segments_browser_client_is_served),
+        named!(segments_browser_client_is_served_in_batches),
+        named!(segments_browser_client_loses_nothing_to_429),
+    ];
     for promise in in_browser {
         let has_browser = Path::new(&chromium()).exists();
         add(book, promise, Clients::installed().err().or((!has_browser).then_some("needs Chromium")));
@@ -189,10 +192,10 @@ pub(crate) fn a_wrong_key_is_told_once_and_for_all() {
 }
 
 /// Has a page send, and returns what came.
-fn browse(world: &Proxied, n_events: usize) -> Vec<Value> {
+fn browse(world: &Proxied, n_events: usize, strategy: &str) -> Vec<Value> {
     let (key, count) = (world.shop.podium.key("publishable"), n_events.to_string());
     let server = world.shop.podium.key("server");
-    let arguments = [world.proxy.url(), &key, &count, world.shop.podium.url(), &server];
+    let arguments = [world.proxy.url(), &key, &count, world.shop.podium.url(), &server, strategy];
     world.clients.node("segment_browser.mjs", &arguments);
     let events = world.events();
     assert!(events.iter().all(|event| event["scope"] == "publishable"), "{events:?}");
@@ -207,7 +210,7 @@ fn browse(world: &Proxied, n_events: usize) -> Vec<Value> {
 
 pub(crate) fn segments_browser_client_is_served() {
     let world = Proxied::open(&[], &[]);
-    let events = browse(&world, 20);
+    let events = browse(&world, 20, "standard");
     let added: BTreeSet<String> =
         of_name(&events, "Product Added").map(|event| text(event, "unit")).collect();
     assert_eq!(added.len(), 1, "of one shopper: {added:?}");
@@ -217,9 +220,16 @@ pub(crate) fn segments_browser_client_is_served() {
     assert_eq!(json!(paths), json!(["/v1/a", "/v1/g", "/v1/i", "/v1/p", "/v1/t"]));
 }
 
+pub(crate) fn segments_browser_client_is_served_in_batches() {
+    let world = Proxied::open(&[], &[]);
+    browse(&world, 20, "batching");
+    let sent = world.proxy.sent();
+    assert!(sent.iter().all(|sent| sent.path == "/v1/b") && sent.len() < 10, "{sent:?}");
+}
+
 pub(crate) fn segments_browser_client_loses_nothing_to_429() {
     let refusals = [429; 3];
     let world = Proxied::open(&refusals, &[]);
-    browse(&world, 10);
+    browse(&world, 10, "standard");
     check_refused(&world.proxy.sent(), &refusals);
 }
