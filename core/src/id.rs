@@ -88,8 +88,20 @@ key! {
     VariantKey
 }
 key! {
+    /// The name of an experience, unique in its project.
+    ExperienceKey
+}
+key! {
+    /// The name of a rule, unique in its experience.
+    RuleKey
+}
+key! {
     /// The name of a channel that is set up.
     ChannelKey
+}
+key! {
+    /// The name of an audience, unique in its project.
+    AudienceKey
 }
 key! {
     /// The name of a group whose experiments never share a unit.
@@ -101,10 +113,25 @@ key! {
 #[serde(transparent)]
 pub struct ExperimentId(pub i64);
 
+/// An experience as the store numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ExperienceId(pub i64);
+
 /// A metric with its configuration and currency, as the store numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MetricId(pub i64);
+
+/// An audience as the store numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AudienceId(pub i64);
+
+/// A condition on past events that is watched for every person, as the store numbers it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeafId(pub i64);
 
 /// Whom we randomize: a user, device, session or request id, 1 to 255 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -4,9 +4,11 @@ use crate::bucketing::{self, Arm, Seed, UniformSlice};
 use crate::experiment::{Experiment, ExposureSource, Status, Stickiness};
 use crate::id::ExperimentId;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use std::collections::HashMap;
 use std::sync::Arc;
+use twox_hash::XxHash3_64;
 
 /// One immutable set of weights, with all that assignments drawn under it depend on.
 ///
@@ -56,8 +58,12 @@ pub enum Reason {
     Split,
     /// Everyone gets this.
     Static,
+    /// A condition of an experience holds for the unit.
+    TargetingMatch,
     /// Draft, paused, or the unit is outside traffic or slot: the control.
     Disabled,
+    /// Served although something is wrong: rules of an experience break its hit policy.
+    Unknown,
     /// No such flag: the caller's default.
     Default,
 }
@@ -75,6 +81,11 @@ pub struct Flag {
     pub exposure: ExposureSource,
     /// What becomes of a unit's variant when weights move.
     pub stickiness: Stickiness,
+    /// Whether only a server's key is told of it.
+    pub server_only: bool,
+    /// Differs where a unit that has a variant already may be answered differently: new weights matter only if units
+    /// follow them.
+    pub fingerprint: u64,
     mode: Mode,
     arms: Box<[Arm]>,
     propensities: Box<[f64]>,
@@ -137,9 +148,15 @@ impl Flag {
                 Mode::Fixed { variant_idx: served.unwrap_or(control_idx), reason: Reason::Static }
             }
         };
+        let value_type = definition.value_type();
+        let content = |content: &Value| match value_type.map(|value_type| value_type.checked(content.clone()))
+        {
+            Some(Ok(checked)) => to_raw_value(&checked).unwrap_or_default(),
+            Some(Err(_)) | None => to_raw_value(content).unwrap_or_default(),
+        };
         let variants = definition.variants.iter().map(|variant| FlagVariant {
             key: variant.key.as_str().into(),
-            content: to_raw_value(&variant.content).unwrap_or_default(),
+            content: content(&variant.content),
             channels: variant
                 .channels
                 .iter()
@@ -161,6 +178,8 @@ impl Flag {
             variants: variants.collect(),
             exposure: definition.exposure,
             stickiness: definition.stickiness,
+            server_only: definition.server_only,
+            fingerprint: fingerprint(experiment, weights),
             mode,
             arms,
             slice,
@@ -192,16 +211,24 @@ impl Flag {
         &self.propensities
     }
 
+    /// What a unit gets that is not in the experiment.
+    pub fn outside(&self) -> Decision {
+        let (variant_idx, reason) = match self.mode {
+            Mode::Split { control_idx } => (control_idx, Reason::Disabled),
+            Mode::Fixed { variant_idx, reason } => (variant_idx, reason),
+        };
+        Decision { variant_idx, reason, assignment: None }
+    }
+
     /// Decides for one unit.
     ///
     /// - `unit`: the unit's id; the decision's own id where every decision is drawn anew.
     /// - `earlier`: the unit's first assignment, if it had one; kept unless its variant was taken out.
     pub fn decide(&self, unit: &str, earlier: Option<Assignment>) -> Decision {
-        let control_idx = match self.mode {
-            Mode::Split { control_idx } => control_idx,
-            Mode::Fixed { variant_idx, reason } => return Decision { variant_idx, reason, assignment: None },
-        };
-        let outside = Decision { variant_idx: control_idx, reason: Reason::Disabled, assignment: None };
+        let outside = self.outside();
+        if !self.is_running() {
+            return outside;
+        }
         if let Some((seed, start, end)) = self.slot {
             let place = seed.draw(unit);
             if !(start <= place && place < end) {
@@ -233,6 +260,23 @@ impl Flag {
     }
 }
 
+fn fingerprint(experiment: &Experiment, weights: &WeightsVersion) -> u64 {
+    let definition = &experiment.definition;
+    let follows = definition.stickiness == Stickiness::Rebalance;
+    let arms: Vec<_> = weights
+        .weights
+        .iter()
+        .map(|(key, weight)| (key, if follows { *weight } else { f64::from(u8::from(*weight > 0.0)) }))
+        .collect();
+    let contents: Vec<_> = definition.variants.iter().map(|variant| &variant.content).collect();
+    let all = (
+        (experiment.id, &experiment.key, experiment.flag_key(), experiment.status, &experiment.served),
+        (definition.value_type(), definition.server_only, definition.stickiness, contents, arms),
+        (&weights.salt, weights.traffic, &weights.slot),
+    );
+    XxHash3_64::oneshot(&serde_json::to_vec(&all).unwrap_or_default())
+}
+
 /// All flags, as of one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -250,6 +294,13 @@ impl Snapshot {
     /// The flag that `key` names.
     pub fn flag(&self, key: &str) -> Option<&Flag> {
         self.flags.get(key).map(|flag| &**flag)
+    }
+
+    /// The same on every node that decides on the same flags; see [`Flag::fingerprint`].
+    pub fn fingerprint(&self) -> u64 {
+        let mut all: Vec<_> = self.flags().map(|(key, flag)| (key, flag.fingerprint)).collect();
+        all.sort_unstable();
+        XxHash3_64::oneshot(&serde_json::to_vec(&all).unwrap_or_default())
     }
 
     /// Every flag with its key, in no order.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Integers beyond this are not exact in every client.
-const INTEGER_MAX: i64 = 1 << 53;
+pub(crate) const INTEGER_MAX: i64 = 1 << 53;
 
 /// What every content of a flag is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -13,6 +13,8 @@ mod m20261125_000004_create_unreadable_row;
 mod m20261125_000005_create_delivery;
 mod m20261125_000006_create_tail;
 mod m20261125_000007_create_history;
+mod m20261126_000008_create_profile;
+mod m20261126_000009_create_experience;
 mod m20261126_000020_extend_rejected_event;
 
 pub use sea_orm_migration::prelude::{DbErr, MigratorTrait as Migrations};
@@ -32,6 +34,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000005_create_delivery::Migration),
             Box::new(m20261125_000006_create_tail::Migration),
             Box::new(m20261125_000007_create_history::Migration),
+            Box::new(m20261126_000008_create_profile::Migration),
+            Box::new(m20261126_000009_create_experience::Migration),
             Box::new(m20261126_000020_extend_rejected_event::Migration),
         ]
     }

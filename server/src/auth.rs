@@ -141,6 +141,11 @@ impl KeyRing {
         self.holder(key).map(|holder| holder.actor.clone())
     }
 
+    /// Whether the key with this id lets someone in.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.0.contains_key(id)
+    }
+
     fn holder(&self, key: &str) -> Option<&Holder> {
         let holder = self.0.get(id(key)?)?;
         let found: [u8; 32] = Sha256::digest(key.as_bytes()).into();

@@ -1,11 +1,16 @@
-//! What handlers read without asking the database: the snapshot to decide on, and the experiments by name.
+//! What handlers read without asking the database: the snapshot to decide on, what is always on, and the experiments
+//! by name.
 
 use crate::app::Slots;
+use crate::rulebook::Rulebook;
+use podium_core::experience::{Compiled, Placement};
 use podium_core::experiment::{Experiment, Status};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::{Flag, Snapshot, WeightsVersion};
-use std::collections::HashMap;
+use podium_core::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use twox_hash::XxHash3_64;
 
 /// Everything published at one moment; replaced whole.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +19,9 @@ pub(crate) struct Catalog {
     pub(crate) snapshot: Snapshot,
     /// What pages are given of each variant.
     pub(crate) slots: Slots,
+    /// Every condition.
+    pub(crate) book: Rulebook,
+    placements: Arc<HashMap<Box<str>, Placement>>,
     by_key: HashMap<Box<str>, Arc<Experiment>>,
     by_id: HashMap<ExperimentId, Arc<Experiment>>,
 }
@@ -22,9 +30,17 @@ impl Catalog {
     /// Builds what is published from every experiment in every version, oldest first, with its newest weights.
     ///
     /// A flag belongs to the newest version that is no draft; a draft has it only where nothing else does.
-    pub(crate) fn new(version: u64, experiments: Vec<(Experiment, WeightsVersion)>, slots: Slots) -> Self {
+    ///
+    /// - `placements`: experiences by the flag that they answer to.
+    pub(crate) fn new(
+        version: u64,
+        experiments: Vec<(Experiment, WeightsVersion)>,
+        placements: HashMap<Box<str>, Placement>,
+        slots: Slots,
+        book: Rulebook,
+    ) -> Self {
         let mut flags: HashMap<Box<str>, (bool, Flag)> = HashMap::new();
-        let mut catalog = Self { slots, ..Self::default() };
+        let mut catalog = Self { slots, book, placements: Arc::new(placements), ..Self::default() };
         for (experiment, weights) in experiments {
             let is_draft = experiment.status == Status::Draft;
             if let Some(flag) = Flag::new(&experiment, &weights) {
@@ -64,6 +80,30 @@ impl Catalog {
         next
     }
 
+    /// Every flag that something answers to, in the order of the keys.
+    pub(crate) fn flag_keys(&self) -> BTreeSet<&str> {
+        let of_experiments = self.snapshot.flags().map(|(key, _)| key);
+        of_experiments.chain(self.placements.keys().map(|key| &**key)).collect()
+    }
+
+    /// Whether what answers on a flag depends on what is known of who asks.
+    pub(crate) fn is_targeted(&self, flag_key: &str) -> bool {
+        let flag = self.snapshot.flag(flag_key);
+        let experiences = self.placement(flag_key).map_or(&[][..], Placement::experiences);
+        flag.is_some_and(|flag| self.book.is_targeted(flag.experiment))
+            || experiences.iter().any(Compiled::is_targeted)
+    }
+
+    /// All experiences, by the flags they answer to.
+    pub(crate) fn placements(&self) -> impl Iterator<Item = &Placement> {
+        self.placements.values()
+    }
+
+    /// The experiences that answer to a flag, if there are any.
+    pub(crate) fn placement(&self, flag_key: &str) -> Option<&Placement> {
+        self.placements.get(flag_key)
+    }
+
     /// The experiment that a key or a numeric id names; of several versions the one that clients meet.
     pub(crate) fn named(&self, name: &str) -> Option<&Experiment> {
         let by_key = self.by_key.get(name);
@@ -73,5 +113,12 @@ impl Catalog {
     /// Every experiment in every version, in no order.
     pub(crate) fn experiments(&self) -> impl Iterator<Item = &Arc<Experiment>> {
         self.by_id.values()
+    }
+    /// The same on every node that answers alike by now: schedules of experiences begin and end by themselves.
+    pub(crate) fn fingerprint(&self, now: Timestamp) -> u64 {
+        let placements = self.placements.iter().map(|(key, placement)| (key, placement.fingerprint(now)));
+        let placements: BTreeMap<_, _> = placements.collect();
+        let all = (self.snapshot.fingerprint(), placements);
+        XxHash3_64::oneshot(&serde_json::to_vec(&all).unwrap_or_default())
     }
 }

@@ -1,6 +1,6 @@
 //! Every error a client of our API can get: the one place that knows status codes.
 
-use crate::app::{EditError, IntakeError, RegisterError, ReportError, TrackError};
+use crate::app::{EditError, ExperienceError, IntakeError, RegisterError, ReportError, TrackError};
 use crate::ingest::body::BadBody;
 use crate::ingest::queue::IngestError;
 use crate::store::StoreError;
@@ -28,6 +28,9 @@ pub(crate) enum Kind {
     NotFound,
     MethodNotAllowed,
     ExperimentKeyTaken,
+    ExperienceKeyTaken,
+    AudienceKeyTaken,
+    AudienceInUse,
     FlagKeyTaken,
     IllegalTransition,
     NothingToRollBack,
@@ -55,7 +58,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 34] = [
         Self::BadJson,
         Self::InvalidField,
         Self::InvalidQuery,
@@ -64,6 +67,9 @@ impl Kind {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::ExperimentKeyTaken,
+        Self::ExperienceKeyTaken,
+        Self::AudienceKeyTaken,
+        Self::AudienceInUse,
         Self::FlagKeyTaken,
         Self::IllegalTransition,
         Self::NothingToRollBack,
@@ -104,6 +110,9 @@ impl Kind {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Not with this method")
             }
             Self::ExperimentKeyTaken => (StatusCode::CONFLICT, "experiment-key-taken", "The key is taken"),
+            Self::ExperienceKeyTaken => (StatusCode::CONFLICT, "experience-key-taken", "The key is taken"),
+            Self::AudienceKeyTaken => (StatusCode::CONFLICT, "audience-key-taken", "The key is taken"),
+            Self::AudienceInUse => (StatusCode::CONFLICT, "audience-in-use", "Something asks for it"),
             Self::FlagKeyTaken => (StatusCode::CONFLICT, "flag-key-taken", "The flag is taken"),
             Self::IllegalTransition => (StatusCode::CONFLICT, "illegal-transition", "Not in this state"),
             Self::NothingToRollBack => (StatusCode::CONFLICT, "nothing-to-roll-back", "Nothing ran before"),
@@ -362,6 +371,25 @@ impl From<EditError> for Problem {
             EditError::NeedsNewVersion { pointer, .. } => Self::field(Kind::NeedsNewVersion, pointer, detail),
             EditError::CannotUndo(_) => Self::new(Kind::CannotUndo, detail),
             EditError::Invalid(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExperienceError> for Problem {
+    fn from(error: ExperienceError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ExperienceError::NotFound(_) | ExperienceError::NoExperiment(_) => {
+                Self::new(Kind::NotFound, detail)
+            }
+            ExperienceError::KeyTaken(_) => Self::field(Kind::ExperienceKeyTaken, "/key", detail),
+            ExperienceError::Stale { revision } => {
+                Self::new(Kind::EditConflict, detail).with_etag(format!("\"{revision}\""))
+            }
+            ExperienceError::Illegal(_)
+            | ExperienceError::Archived
+            | ExperienceError::NotConcluded { .. } => Self::new(Kind::IllegalTransition, detail),
+            ExperienceError::Invalid(error) => error.into(),
         }
     }
 }

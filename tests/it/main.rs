@@ -14,6 +14,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod audiences;
 mod authors;
 mod automation;
 mod bandit;
@@ -22,10 +23,12 @@ mod debugger;
 mod decisions;
 mod delivery;
 mod durability;
+mod experiences;
 mod experiments;
 mod explain;
 mod figures;
 mod history;
+mod identity;
 mod isolation;
 mod keys;
 mod messages;
@@ -52,6 +55,7 @@ mod wrong_suppressions;
 
 fn main() -> std::process::ExitCode {
     let mut book = harness::Book::default();
+    audiences::promises(&mut book);
     authors::promises(&mut book);
     automation::promises(&mut book);
     bandit::promises(&mut book);
@@ -60,10 +64,12 @@ fn main() -> std::process::ExitCode {
     decisions::promises(&mut book);
     delivery::promises(&mut book);
     durability::promises(&mut book);
+    experiences::promises(&mut book);
     experiments::promises(&mut book);
     explain::promises(&mut book);
     figures::promises(&mut book);
     history::promises(&mut book);
+    identity::promises(&mut book);
     isolation::promises(&mut book);
     keys::promises(&mut book);
     messages::promises(&mut book);

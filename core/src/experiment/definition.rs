@@ -1,22 +1,22 @@
 //! What a person registers, and the rules that hold between its fields.
 
+use super::metric_choice::WINDOW_S_MAX;
 use super::{Automation, MetricChoice, Variant};
 use crate::allocation::{Allocator, AllocatorConfig, Fixed};
+use crate::audience::Condition;
 use crate::id::{FlagKey, GroupKey};
 use crate::money::Currency;
 use crate::posterior::VARIANTS_MAX;
 use crate::time::Timestamp;
+use crate::value_type::ValueType;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::HashSet;
 
-/// The longest attribution window: ten years, in seconds.
-const WINDOW_S_MAX: i64 = 10 * 366 * 86_400;
 /// The most metrics that an experiment reports beside the one that decides, and the most guardrails.
 pub const METRICS_MAX: usize = 20;
 const CHANNELS_MAX: usize = 20;
 const FACTORS_MAX: usize = 8;
-/// The longest past of a unit that counts: 90 days, in seconds.
-const HISTORY_S_MAX: i64 = 90 * 86_400;
 const PLANNED_UNITS: std::ops::RangeInclusive<u64> = 100..=1_000_000_000_000;
 const TEXT_LENGTH_MAX: usize = 2_000;
 
@@ -98,6 +98,15 @@ pub struct Definition {
     /// The name a client asks for; the experiment's key if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flag_key: Option<FlagKey>,
+    /// What sort of value every content is, for typed clients; that of the control's content if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_type: Option<ValueType>,
+    /// Whether only a server's key is told of it, and no page.
+    #[serde(default)]
+    pub server_only: bool,
+    /// Who may be in it, as a condition on shoppers; everyone if absent. The others get the control.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Value>,
     /// Whom we randomize.
     #[serde(default)]
     pub unit: UnitKind,
@@ -198,8 +207,10 @@ impl Definition {
         let mut faults = Faults::default();
         self.check_texts(&mut faults);
         self.check_variants(&mut faults);
+        self.check_contents(&mut faults);
         self.check_metrics(&mut faults);
         self.check_reach(&mut faults);
+        self.check_when(&mut faults);
         self.check_allocator(&mut faults);
         if faults.0.is_empty() { Ok(self) } else { Err(faults.0) }
     }
@@ -207,6 +218,18 @@ impl Definition {
     /// The position of the control.
     pub fn control_idx(&self) -> usize {
         self.variants.iter().position(|variant| variant.control).unwrap_or(0)
+    }
+
+    /// What sort of value the flag has: the declared one, else that of the control's content, a float if any content is
+    /// one. `None`: the control has no content.
+    pub fn value_type(&self) -> Option<ValueType> {
+        if self.value_type.is_some() {
+            return self.value_type;
+        }
+        let own = ValueType::of(&self.variants.get(self.control_idx())?.content)?;
+        let is_float = |variant: &Variant| ValueType::of(&variant.content) == Some(ValueType::Float);
+        let widens = own == ValueType::Integer && self.variants.iter().any(is_float);
+        Some(if widens { ValueType::Float } else { own })
     }
 
     /// Whether weights move.
@@ -276,6 +299,28 @@ impl Definition {
         }
     }
 
+    fn check_when(&self, faults: &mut Faults) {
+        let read = self.when.as_ref().map(Condition::parse);
+        for fault in read.and_then(Result::err).unwrap_or_default() {
+            faults.add(format!("/when{}", fault.pointer), fault.detail);
+        }
+    }
+
+    /// Every content is of one type. Where none was declared a variant may have no content at all.
+    fn check_contents(&mut self, faults: &mut Faults) {
+        let is_declared = self.value_type.is_some();
+        let Some(value_type) = self.value_type() else { return };
+        for (variant_idx, variant) in self.variants.iter_mut().enumerate() {
+            if variant.content.is_null() && !is_declared {
+                continue;
+            }
+            match value_type.checked(variant.content.clone()) {
+                Ok(content) => variant.content = content,
+                Err(detail) => faults.add(format!("/variants/{variant_idx}/content"), detail),
+            }
+        }
+    }
+
     /// A variant has a level of each factor that the first one has, and of no other.
     fn check_levels(&self, variant_idx: usize, variant: &Variant, faults: &mut Faults) {
         let pointer = format!("/variants/{variant_idx}/levels");
@@ -310,18 +355,7 @@ impl Definition {
             );
         }
         for (idx, (pointer, choice)) in all.iter().enumerate() {
-            if choice.window_s.is_some_and(|window_s| !(1..=WINDOW_S_MAX).contains(&window_s)) {
-                faults.add(format!("{pointer}/window_s"), format!("a window is 1 to {WINDOW_S_MAX} seconds"));
-            }
-            if choice.margin.is_some_and(|margin| !(0.0 < margin && margin < 1.0)) {
-                faults.add(format!("{pointer}/margin"), "a relative difference above 0 and below 1");
-            }
-            if choice.cap.is_some_and(|cap| !(0.5..=1.0).contains(&cap)) {
-                faults.add(format!("{pointer}/cap"), "a quantile from 0.5 to 1; 1 caps nothing");
-            }
-            if choice.history_s.is_some_and(|history_s| !(0..=HISTORY_S_MAX).contains(&history_s)) {
-                faults.add(format!("{pointer}/history_s"), format!("0 to {HISTORY_S_MAX} seconds"));
-            }
+            faults.0.extend(choice.faults(pointer));
             if all.iter().take(idx).any(|(_, earlier)| earlier == choice) {
                 faults.add(
                     pointer.clone(),

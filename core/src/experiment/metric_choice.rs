@@ -1,5 +1,6 @@
 //! Which metric an experiment looks at, and how.
 
+use super::Fault;
 use crate::metric::Direction;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -34,6 +35,10 @@ pub struct MetricChoice {
     pub history_s: Option<i64>,
 }
 
+/// The longest attribution window: ten years, in seconds.
+pub(super) const WINDOW_S_MAX: i64 = 10 * 366 * 86_400;
+/// The longest past of a unit that counts: 90 days, in seconds.
+const HISTORY_S_MAX: i64 = 90 * 86_400;
 /// How far back the past of a unit counts, where nothing is said: 14 days, in seconds.
 const HISTORY_S: i64 = 14 * 86_400;
 
@@ -56,6 +61,27 @@ impl MetricChoice {
     /// - `own`: what the metric's author recommends.
     pub fn cap_quantile(&self, own: Option<f64>) -> f64 {
         self.cap.or(own).unwrap_or(1.0)
+    }
+
+    /// What cannot be meant, at `pointer`.
+    pub fn faults(&self, pointer: &str) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut add = |member: &str, detail: String| {
+            faults.push(Fault { pointer: format!("{pointer}/{member}"), detail });
+        };
+        if self.window_s.is_some_and(|window_s| !(1..=WINDOW_S_MAX).contains(&window_s)) {
+            add("window_s", format!("a window is 1 to {WINDOW_S_MAX} seconds"));
+        }
+        if self.margin.is_some_and(|margin| !(0.0 < margin && margin < 1.0)) {
+            add("margin", "a relative difference above 0 and below 1".to_owned());
+        }
+        if self.cap.is_some_and(|cap| !(0.5..=1.0).contains(&cap)) {
+            add("cap", "a quantile from 0.5 to 1; 1 caps nothing".to_owned());
+        }
+        if self.history_s.is_some_and(|history_s| !(0..=HISTORY_S_MAX).contains(&history_s)) {
+            add("history_s", format!("0 to {HISTORY_S_MAX} seconds"));
+        }
+        faults
     }
 
     /// How far back the past of a unit counts, in seconds; 0 for not at all.

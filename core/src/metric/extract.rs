@@ -75,6 +75,28 @@ impl<'a> EventParts<'a> {
         named.map_or(currency == default, |code| Currency::from_code(&code) == Ok(currency))
     }
 
+    /// The value at a dotted path, as JSON text: in the context if it begins with `context.`, else in the properties,
+    /// where of several ways the one with the longest name first counts.
+    pub fn find(&self, path: &str) -> Option<&'a str> {
+        path.strip_prefix("context.")
+            .and_then(|path| self.context.find(path))
+            .or_else(|| self.properties.find(path))
+    }
+
+    /// The currency its money is in; an event that names none is in `default`.
+    pub fn currency(&self, default: Currency) -> Option<Currency> {
+        let named = self.properties.get("currency").and_then(plain_text);
+        named.map_or(Some(default), |code| Currency::from_code(&code).ok())
+    }
+
+    /// The amount at a dotted path in minor units, with the stand-ins of an order without `revenue`.
+    pub fn amount(&self, path: &str, currency: Currency) -> Option<i64> {
+        if let Some(json) = self.find(path) {
+            return currency.minor_units(&plain_text(json)?).ok();
+        }
+        if self.name == ORDER_COMPLETED && path == "revenue" { self.revenue(currency) } else { None }
+    }
+
     /// An amount in minor units: the property at `path`, with the stand-ins of an order without `revenue`.
     fn money(&self, path: &Path, currency: Currency) -> Option<i64> {
         if !self.is_in(currency, currency) {

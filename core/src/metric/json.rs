@@ -32,6 +32,14 @@ impl<'a> Object<'a> {
         if rest.is_empty() { Some(json) } else { Object::parse(json).at(rest) }
     }
 
+    /// The value that a dotted path leads to; of several ways the one with the longest name first counts.
+    pub fn find(&self, path: &str) -> Option<&'a str> {
+        self.get(path).or_else(|| {
+            let mut cuts = path.rmatch_indices('.').map(|(dot, _)| (path.get(..dot), path.get(dot + 1..)));
+            cuts.find_map(|(name, rest)| Object::parse(self.get(name?)?).find(rest?))
+        })
+    }
+
     /// The members, in the order of the text.
     pub fn members(&self) -> impl Iterator<Item = (&str, &'a str)> {
         self.0.iter().map(|(name, value)| (&**name, value.get()))
@@ -87,6 +95,8 @@ mod tests {
         assert_eq!(object.get("a"), Some("2.50"));
         assert_eq!(object.at(&["b!".to_owned(), "c".to_owned()]), Some("\"x\""));
         assert_eq!(object.get("n"), None);
+        assert_eq!(object.find("b!.c"), Some("\"x\""));
+        assert_eq!(Object::parse(r#"{"b": {"c": {"d": 1}}, "b.c": {"d": 2}}"#).find("b.c.d"), Some("2"));
         assert_eq!(Object::parse("[1]").get("a"), None);
         assert_eq!(elements("[1, {\"a\": 2}]"), ["1", "{\"a\": 2}"]);
         assert_eq!(plain_text("\"7\"").as_deref(), Some("7"));

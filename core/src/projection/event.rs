@@ -27,6 +27,11 @@ pub struct StoredEvent {
     pub name: Box<str>,
     /// Whose it is.
     pub unit: Box<str>,
+    /// Whether `unit` is the id of a known user.
+    pub is_known: bool,
+    /// Another id of the same person that the event names: its anonymous id beside the user's, or the previous id of
+    /// an alias.
+    pub other_id: Option<Box<str>>,
     /// The order it is about.
     pub order_id: Option<Box<str>>,
     /// Who said it.

@@ -25,7 +25,7 @@ mod tests;
 
 pub use event::{DECISION, OrderBook, Sighting, StoredEvent, Trust};
 pub use history::history_sums;
-pub use projector::{Changes, Projector};
+pub use projector::{Changes, Projector, TakenOut};
 pub use rows::{MetricSpec, ORDER_ID, Row};
 pub use tail::{TailKey, TailRow};
 pub use tracked::{MetricSlot, StatKey, Tracked, TrackedMetric, bucket_width_us, has_matured};

@@ -33,7 +33,7 @@ impl<'a> Pending<'a> {
     pub(super) fn take(&mut self, units: &mut Units, unit: UnitIdx, event: &Arc<StoredEvent>) {
         let Some(state) = units.get_mut(unit) else { return };
         if let Some(sighting) = &event.sighting {
-            state.see(sighting, event.time);
+            state.see(&event.unit, sighting, event.time);
         }
         let mut parsed = None;
         let mut joined: Vec<Group> = Vec::new();

@@ -81,7 +81,7 @@ impl Experiments {
             let mut placements = Vec::with_capacity(state.seen.len());
             for (experiment, seen) in &state.seen {
                 let Some((tracked, positions)) = self.0.get(experiment) else { continue };
-                let Some(mut placement) = tracked.place(&state.id, seen) else { continue };
+                let Some(mut placement) = tracked.place(&|idx| state.id_of(idx), seen) else { continue };
                 if let Some(exposure) = placement.exposure {
                     placement.metrics.reserve_exact(positions.len());
                     for (metric, position) in tracked.metrics.iter().zip(positions) {
@@ -132,6 +132,8 @@ impl Experiments {
             let after = &state.placements;
             let gone = before.iter().filter(|old| !after.iter().any(|new| new.experiment == old.experiment));
             for old in gone {
+                changes.gone.push((old.experiment, (*state.id).into()));
+                changes.gone.extend(old.others.iter().map(|(id, _)| (old.experiment, id.clone())));
                 if let Some(tracked) = self.get(old.experiment) {
                     tracked.recount(&state.id, Some(old), None, &mut changes);
                 }
@@ -142,6 +144,9 @@ impl Experiments {
                     && old != Some(new)
                 {
                     tracked.recount(&state.id, old, Some(new), &mut changes);
+                    let is_there = |id: &str| new.others.iter().any(|(other, _)| **other == *id);
+                    let no_more = old.into_iter().flat_map(|old| &old.others).filter(|(id, _)| !is_there(id));
+                    changes.gone.extend(no_more.map(|(id, _)| (new.experiment, id.clone())));
                     changes.placed.push((*unit, placement_idx));
                 }
             }

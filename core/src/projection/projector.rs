@@ -11,6 +11,7 @@ use super::tracked::{StatKey, Tracked};
 use super::unit::Placement;
 use super::units::{UnitIdx, Units};
 use crate::id::{ExperimentId, MetricId};
+use crate::identity::Persons;
 use crate::metric::VariantSums;
 use crate::time::Timestamp;
 use std::collections::{HashMap, HashSet};
@@ -34,10 +35,16 @@ pub struct Changes {
     pub tail: Vec<(TailKey, Option<TailRow>)>,
     /// The time of the newest event that each metric reads, to the minute.
     pub newest: HashMap<MetricId, Timestamp>,
+    /// Placements that are no more, by experiment and id.
+    pub gone: Vec<(ExperimentId, Box<str>)>,
     /// Placements that are new or other than before, by position among their unit's.
     pub(super) placed: Vec<(UnitIdx, usize)>,
     pub(super) touched: Vec<UnitIdx>,
 }
+
+/// Units as they counted before their ids were joined or parted.
+#[derive(Debug, Default)]
+pub struct TakenOut(Vec<(Box<str>, Vec<Placement>)>);
 
 impl Projector {
     /// Takes note of an experiment, or of a change to it.
@@ -66,13 +73,38 @@ impl Projector {
     /// The units whose events [`Self::apply`] needs and that are not in memory.
     ///
     /// - `orders`: what the log has about the orders that `events` are about.
-    pub fn missing_units(&mut self, events: &[Arc<StoredEvent>], orders: &OrderBook) -> Vec<Box<str>> {
+    /// - `persons`: whose ids they name; a person is one unit.
+    pub fn missing_units(
+        &mut self,
+        events: &[Arc<StoredEvent>],
+        orders: &OrderBook,
+        persons: &Persons,
+    ) -> Vec<Box<str>> {
         self.units.evict();
-        let earlier = orders.values().flatten().map(|event| &event.unit);
-        let needed = events.iter().map(|event| &event.unit).chain(earlier);
-        let missing: HashSet<&str> =
-            needed.map(|unit| &**unit).filter(|unit| self.units.find(unit).is_none()).collect();
+        let needed = events.iter().chain(orders.values().flatten()).map(|event| persons.of(&event.unit));
+        self.not_in_memory(needed)
+    }
+
+    /// Those of some units that are not in memory.
+    pub fn not_in_memory<'a>(&self, units: impl Iterator<Item = &'a str>) -> Vec<Box<str>> {
+        let missing: HashSet<&str> = units.filter(|unit| self.units.find(unit).is_none()).collect();
         missing.into_iter().map(Box::from).collect()
+    }
+
+    /// Takes units out of memory whose ids are not the same from now on, as they count until now. They must be in
+    /// memory; afterwards they are to be loaded with the ids that they have now.
+    pub fn take_out<'a>(&mut self, units: impl Iterator<Item = &'a str>) -> TakenOut {
+        let mut taken = TakenOut::default();
+        for id in units {
+            let Some(unit) = self.units.find(id) else { continue };
+            let state = self.units.get_mut(unit);
+            taken.0.push((
+                id.into(),
+                state.map(|state| std::mem::take(&mut state.placements)).unwrap_or_default(),
+            ));
+            self.units.remove(unit);
+        }
+        taken
     }
 
     /// Brings units into memory as they count now.
@@ -80,11 +112,12 @@ impl Projector {
     /// - `units`: their ids.
     /// - `events`: everything the log has of them.
     /// - `orders`: everything the log has about the orders in `events`, whoever said it.
+    /// - `persons`: whose ids all of them name.
     pub fn load(
         &mut self,
         units: &[Box<str>],
-        events: &[Arc<StoredEvent>],
-        orders: &OrderBook,
+        (events, orders): (&[Arc<StoredEvent>], &OrderBook),
+        persons: &Persons,
         engine: &mut dyn MetricEngine,
     ) {
         let loaded: Vec<UnitIdx> = units.iter().map(|id| self.units.find_or_insert(id)).collect();
@@ -97,7 +130,8 @@ impl Projector {
         let mut pending = Pending::new(&self.metrics);
         let mut order_ids: HashSet<&str> = HashSet::new();
         for event in events {
-            if let Some(unit) = self.units.find(&event.unit).filter(|unit| wanted.contains(unit)) {
+            if let Some(unit) = self.units.find(persons.of(&event.unit)).filter(|unit| wanted.contains(unit))
+            {
                 order_ids.extend(event.order_id.as_deref());
                 pending.take(&mut self.units, unit, event);
             }
@@ -105,7 +139,7 @@ impl Projector {
         for order_id in order_ids {
             let about = orders.get(order_id).map_or(&[][..], Vec::as_slice);
             let find = |id: &str| self.units.find(id).filter(|unit| wanted.contains(unit));
-            let about: Vec<_> = about.iter().map(|event| (find(&event.unit), &**event)).collect();
+            let about: Vec<_> = about.iter().map(|event| (find(persons.of(&event.unit)), &**event)).collect();
             pending.take_order(order_id, &about);
         }
         pending.observe(&mut self.units, engine);
@@ -116,10 +150,13 @@ impl Projector {
     /// the log already.
     ///
     /// - `orders`: what the log has about the orders that `events` are about.
+    /// - `persons`: whose ids all of them name.
+    /// - `taken`: the units that were taken out because their ids are not the same any more.
     pub fn apply(
         &mut self,
-        events: &[Arc<StoredEvent>],
-        orders: &OrderBook,
+        (events, orders): (&[Arc<StoredEvent>], &OrderBook),
+        persons: &Persons,
+        taken: TakenOut,
         engine: &mut dyn MetricEngine,
     ) -> Changes {
         self.flush += 1;
@@ -136,7 +173,7 @@ impl Projector {
         let mut pending = Pending::new(&self.metrics);
         let mut about_orders: HashMap<&str, Vec<(Option<UnitIdx>, &StoredEvent)>> = HashMap::new();
         for event in events {
-            let unit = touch(&mut self.units, &event.unit);
+            let unit = touch(&mut self.units, persons.of(&event.unit));
             if let Some(order_id) = &event.order_id {
                 about_orders.entry(order_id).or_default().push((Some(unit), event));
             }
@@ -145,13 +182,19 @@ impl Projector {
         for (order_id, about) in &mut about_orders {
             // Only what was there before can have given rows.
             for event in orders.get(*order_id).into_iter().flatten() {
-                let unit = touch(&mut self.units, &event.unit);
+                let unit = touch(&mut self.units, persons.of(&event.unit));
                 if let Some(state) = self.units.get_mut(unit) {
                     state.remove_group(Group::of_property(ORDER_ID, order_id));
                 }
                 about.push((Some(unit), event));
             }
             pending.take_order(order_id, about);
+        }
+        for (id, before) in taken.0 {
+            let unit = touch(&mut self.units, &id);
+            if let Some(state) = self.units.get_mut(unit) {
+                state.placements = before;
+            }
         }
         pending.observe(&mut self.units, engine);
         let before = self.experiments.place(&touched, (&self.metrics, &mut self.units), engine);

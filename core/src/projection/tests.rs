@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::id::{ExperimentId, MetricId};
+use crate::identity::{Link, Persons};
 use crate::inference::strata::HistorySums;
 use crate::metric::extract::Cell;
 use crate::metric::fields::FieldSpec;
@@ -93,6 +94,13 @@ impl World {
         book
     }
 
+    fn load(&mut self, units: &[Box<str>], persons: &Persons) {
+        let is_theirs = |event: &&StoredEvent| units.iter().any(|unit| **unit == *persons.of(&event.unit));
+        let histories: Vec<_> = self.log.iter().filter(is_theirs).cloned().map(Arc::new).collect();
+        let orders = self.orders(histories.iter().map(|event| &**event));
+        self.projector.load(units, (&histories, &orders), persons, &mut Engine);
+    }
+
     fn send(&mut self, batch: &[StoredEvent]) {
         let mut known: HashSet<_> = self.log.iter().map(|event| event.message_id.clone()).collect();
         let fresh: Vec<_> = batch
@@ -102,12 +110,29 @@ impl World {
             .map(Arc::new)
             .collect();
         let orders = self.orders(fresh.iter().map(|event| &**event));
-        let missing = self.projector.missing_units(&fresh, &orders);
-        let histories: Vec<_> =
-            self.log.iter().filter(|event| missing.contains(&event.unit)).cloned().map(Arc::new).collect();
-        let of_histories = self.orders(histories.iter().map(|event| &**event));
-        self.projector.load(&missing, &histories, &of_histories, &mut Engine);
-        let changes = self.projector.apply(&fresh, &orders, &mut Engine);
+        let said = |events: &mut dyn Iterator<Item = &StoredEvent>| {
+            Persons::of_links(&events.filter_map(Link::of).collect::<Vec<_>>(), is_user)
+        };
+        let before = said(&mut self.log.iter());
+        let persons = said(&mut self.log.iter().chain(fresh.iter().map(|event| &**event)));
+        let moved: BTreeSet<&str> = persons
+            .iter()
+            .map(|(id, _)| id)
+            .chain(before.iter().map(|(id, _)| id))
+            .filter(|id| persons.of(id) != before.of(id))
+            .flat_map(|id| [persons.of(id), before.of(id)])
+            .collect();
+        let missing = self.projector.not_in_memory(moved.iter().copied());
+        self.load(&missing, &before);
+        let taken = self.projector.take_out(moved.iter().copied());
+        let missing = self.projector.not_in_memory(moved.iter().copied());
+        self.load(&missing, &persons);
+        let missing = self.projector.missing_units(&fresh, &orders, &persons);
+        self.load(&missing, &persons);
+        let changes = self.projector.apply((&fresh, &orders), &persons, taken, &mut Engine);
+        for (_, unit) in &changes.gone {
+            self.placements.remove(unit);
+        }
         for (key, sums) in &changes.sums {
             self.sums.entry(*key).or_default().merge(sums);
         }
@@ -127,6 +152,10 @@ impl World {
     }
 }
 
+fn is_user(id: &str) -> bool {
+    id.starts_with('u')
+}
+
 /// What a world has in the end.
 #[derive(Debug, Default, PartialEq)]
 struct State {
@@ -139,6 +168,11 @@ struct State {
 /// The state the slow way: looks at every event again for every unit.
 fn oracle(events: &[StoredEvent]) -> State {
     let mut state = State::default();
+    let links: Vec<_> = events.iter().filter_map(Link::of).collect();
+    let persons = Persons::of_links(&links, is_user);
+    let of_person =
+        |event: &StoredEvent| StoredEvent { unit: persons.of(&event.unit).into(), ..event.clone() };
+    let events: Vec<_> = events.iter().map(of_person).collect();
     let events: BTreeMap<_, _> = events.iter().map(|event| (event.message_id.clone(), event)).collect();
     let events: Vec<_> = events.into_values().collect();
     for event in &events {
@@ -266,6 +300,7 @@ fn event() -> impl Strategy<Value = StoredEvent> {
                 ),
                 5 => ("Order Refunded", Some(order_id), None, r#""total": 7.00"#.to_owned()),
                 6 if order == 4 => ("Order Cancelled", Some(order_id), None, String::new()),
+                8 => (if id % 2 == 0 { "identify" } else { "alias" }, None, None, String::new()),
                 _ => ("Product Viewed", None, None, format!(r#""product_id": "p{order}""#)),
             };
             let sighting = sighting.map(|variant_idx| Sighting {
@@ -275,10 +310,14 @@ fn event() -> impl Strategy<Value = StoredEvent> {
                 version: None,
                 propensity: None,
             });
+            let is_known = kind == 8 || id % 2 == 0;
+            let other_id = if order == 3 { "u0".into() } else { format!("a{}", order % 3) };
             StoredEvent {
                 message_id: format!("m-{kind}-{unit}-{id}-{order}-{second}-{from_server}").into(),
                 name: name.into(),
-                unit: format!("u{unit}").into(),
+                unit: if is_known { format!("u{unit}").into() } else { format!("a{}", unit % 3).into() },
+                is_known,
+                other_id: (kind == 8).then(|| other_id.into()),
                 order_id,
                 trust: if from_server { Trust::Server } else { Trust::Publishable },
                 time: Timestamp::from_micros(second * 1_000_000),
@@ -321,6 +360,8 @@ fn a_flush_that_was_not_written_leaves_nothing_behind() {
         message_id: id.into(),
         name: "Experiment Viewed".into(),
         unit: unit.into(),
+        is_known: false,
+        other_id: None,
         order_id: None,
         trust: Trust::Server,
         time: Timestamp::from_micros(0),
@@ -335,7 +376,13 @@ fn a_flush_that_was_not_written_leaves_nothing_behind() {
     };
     let mut world = World::new();
     world.send(&[exposure("kept", "1")]);
-    let changes = world.projector.apply(&[Arc::new(exposure("lost", "2"))], &OrderBook::new(), &mut Engine);
+    let events = [Arc::new(exposure("lost", "2"))];
+    let changes = world.projector.apply(
+        (&events, &OrderBook::new()),
+        &Persons::default(),
+        TakenOut::default(),
+        &mut Engine,
+    );
     assert_eq!(world.projector.placements(&changes).count(), 1);
     world.projector.forget(&changes);
     world.send(&[exposure("lost", "2")]);
@@ -361,6 +408,8 @@ fn what_came_before_exposure_stands_beside_what_came_after_however_late_it_is_to
         message_id: id.into(),
         name: if cents == 0 { "Experiment Viewed" } else { "Order Completed" }.into(),
         unit: "u".into(),
+        is_known: false,
+        other_id: None,
         order_id: (cents != 0).then(|| id.into()),
         trust: Trust::Server,
         time: Timestamp::from_micros(second * 1_000_000),
@@ -395,6 +444,8 @@ fn figures_of_a_metric_that_is_away_stay_as_they_are_and_others_go_on() {
         message_id: id.into(),
         name: name.into(),
         unit: "u".into(),
+        is_known: false,
+        other_id: None,
         order_id: (name == "Order Completed").then(|| id.into()),
         trust: Trust::Server,
         time: Timestamp::from_micros(second * 1_000_000),
@@ -418,7 +469,12 @@ fn figures_of_a_metric_that_is_away_stay_as_they_are_and_others_go_on() {
         event("p", "Product Viewed", 3, r#""product_id": "p1""#),
     ]
     .map(Arc::new);
-    let changes = world.projector.apply(&later, &OrderBook::new(), &mut Half);
+    let changes = world.projector.apply(
+        (&later, &OrderBook::new()),
+        &Persons::default(),
+        TakenOut::default(),
+        &mut Half,
+    );
     changes.sums.iter().for_each(|(key, sums)| world.sums.entry(*key).or_default().merge(sums));
     let slots = by_slot(&world.sums);
     let (aov, distinct) = (slots[&("aov".to_owned(), 0)], slots[&("distinct".to_owned(), 0)]);

@@ -96,13 +96,28 @@ pub fn has_matured(bucket: Timestamp, window_s: i64, now: Timestamp) -> bool {
 
 impl Tracked {
     /// Where a unit stands in this experiment; `None` if it was neither assigned nor exposed.
-    pub(super) fn place(&self, unit: &str, seen: &[Seen]) -> Option<Placement> {
-        let assignment = self.assignment(seen);
-        let exposure = self.exposure(unit, seen);
+    ///
+    /// - `ids`: the person's own id, then the others.
+    pub(super) fn place<'a>(&self, ids: &dyn Fn(u16) -> Option<&'a str>, seen: &[Seen]) -> Option<Placement> {
+        let of_id = |id_idx: u16| self.assignment(seen.iter().filter(move |seen| seen.id_idx == id_idx));
+        let assignment = of_id(0).or_else(|| self.assignment(seen.iter()));
+        let exposure = self.exposure(ids, seen);
+        let mut others: Vec<u16> = seen.iter().map(|seen| seen.id_idx).filter(|idx| 0 < *idx).collect();
+        others.sort_unstable();
+        others.dedup();
+        let other = |id_idx: u16| {
+            let differs = |own: &Assignment| {
+                assignment.is_none_or(|of_person| of_person.variant_idx != own.variant_idx)
+            };
+            Some((ids(id_idx)?.into(), of_id(id_idx).filter(differs)?))
+        };
+        let mut others: Vec<(Box<str>, Assignment)> = others.into_iter().filter_map(other).collect();
+        others.sort_by(|(a, _), (b, _)| a.cmp(b));
         let is_placed = assignment.is_some() || exposure.is_some();
         is_placed.then(|| Placement {
             experiment: self.experiment,
             assignment,
+            others,
             exposure,
             metrics: Vec::new(),
         })
@@ -110,9 +125,9 @@ impl Tracked {
 
     /// The first assignment; a later one once its variant had been taken out by then. What a removal does to a unit
     /// depends on what is assigned after it and on nothing else, so that nobody has to be looked at when it happens.
-    fn assignment(&self, seen: &[Seen]) -> Option<Assignment> {
+    fn assignment<'a>(&self, seen: impl Iterator<Item = &'a Seen>) -> Option<Assignment> {
         let mut assigned: Vec<_> =
-            seen.iter().filter_map(|seen| seen.assigned.map(|first| (first, seen.variant_idx))).collect();
+            seen.filter_map(|seen| seen.assigned.map(|first| (first, seen.variant_idx))).collect();
         assigned.sort_by_key(|((at, version, _), variant_idx)| (*at, *version, *variant_idx));
         let ((_, version, propensity), variant_idx) = assigned.into_iter().reduce(|kept, next| {
             let ((at, _, _), _) = next;
@@ -121,15 +136,23 @@ impl Tracked {
         Some(Assignment { variant_idx, version, propensity })
     }
 
-    fn exposure(&self, unit: &str, seen: &[Seen]) -> Option<Exposure> {
+    fn exposure<'a>(&self, ids: &dyn Fn(u16) -> Option<&'a str>, seen: &[Seen]) -> Option<Exposure> {
         let shown = || seen.iter().filter_map(|seen| seen.exposed_at.map(|at| (at, seen)));
-        let (at, first) = shown().min_by_key(|(at, seen)| (*at, seen.variant_idx))?;
+        let (at, first) = shown().min_by_key(|(at, seen)| (*at, seen.variant_idx, ids(seen.id_idx)))?;
         let in_two = shown()
             .any(|(at, seen)| seen.variant_idx != first.variant_idx && !self.is_out(first.variant_idx, at));
+        // Of several ids that were shown the same, the one that was assigned first was drawn.
+        let same = || seen.iter().filter(|seen| seen.variant_idx == first.variant_idx);
+        let drawn = same().filter(|seen| seen.assigned.is_some());
+        let by_time = |seen: &&Seen| (seen.assigned.map(|(at, version, _)| (at, version)), ids(seen.id_idx));
+        let first = drawn.min_by_key(by_time).unwrap_or(first);
+        let unit = ids(first.id_idx).unwrap_or_default();
         let by_weights = self.adaptive && !self.uniform_slice.is_some_and(|slice| slice.contains(unit));
         let version = first.assigned.filter(|_| by_weights).map(|(_, version, _)| Stratum::Version(version));
         let ours = first.assigned.map(|(_, _, propensity)| propensity);
-        let imported = first.imported.map(|(_, propensity)| propensity);
+        let imported =
+            same().filter_map(|seen| seen.imported).min_by(|(a, p), (b, q)| a.cmp(b).then(p.total_cmp(q)));
+        let imported = imported.map(|(_, propensity)| propensity);
         Some(Exposure {
             variant_idx: (!in_two).then_some(first.variant_idx),
             at,
@@ -193,7 +216,8 @@ impl Tracked {
         sums: &mut Sums,
     ) {
         let Some(exposure) = placement.and_then(|placement| placement.exposure) else { return };
-        let primary_window_s = self.metrics.first().map_or(0, |metric| metric.window_s);
+        // Where nothing is measured nothing matures, and a day is fine enough.
+        let primary_window_s = self.metrics.first().map_or(i64::MAX, |metric| metric.window_s);
         let key = match exposure.variant_idx {
             Some(variant_idx) => self.key(exposure, MetricSlot::Exposures, primary_window_s, variant_idx),
             None => self.key(exposure, MetricSlot::Quarantine, primary_window_s, 0),
@@ -258,11 +282,16 @@ mod tests {
             absences: vec![Vec::new(); 2],
         };
         let at = Timestamp::from_micros(3 * 86_400_000_000);
-        let seen =
-            Seen { variant_idx: 1, exposed_at: Some(at), assigned: Some((at, 7, 0.5)), imported: None };
+        let seen = Seen {
+            variant_idx: 1,
+            id_idx: 0,
+            exposed_at: Some(at),
+            assigned: Some((at, 7, 0.5)),
+            imported: None,
+        };
         let mut n_inside = 0;
         for unit in (0..100).map(|unit_idx| format!("visitor-{unit_idx}")) {
-            let placement = tracked.place(&unit, &[seen]).unwrap();
+            let placement = tracked.place(&|_| Some(&*unit), &[seen]).unwrap();
             let is_inside = slice.contains(&unit);
             let expected = if is_inside { Stratum::Day(3) } else { Stratum::Version(7) };
             assert_eq!(placement.exposure.unwrap().stratum, expected, "{unit}");
@@ -277,6 +306,7 @@ mod tests {
         let at = Timestamp::from_micros;
         let seen = |variant_idx: u16, at_us: i64| Seen {
             variant_idx,
+            id_idx: 0,
             exposed_at: Some(at(at_us)),
             assigned: Some((at(at_us), 1, 0.5)),
             imported: None,
@@ -289,7 +319,7 @@ mod tests {
                 uniform_slice: None,
                 absences: vec![absences, Vec::new()],
             };
-            let placement = tracked.place("unit", all).unwrap();
+            let placement = tracked.place(&|_| Some("unit"), all).unwrap();
             (placement.assignment.unwrap().variant_idx, placement.exposure.unwrap().variant_idx)
         };
         let out = |until: Option<i64>| vec![Absence { from: at(10), until: until.map(at) }];

@@ -20,6 +20,8 @@ pub struct Placement {
     pub experiment: ExperimentId,
     /// Its first assignment by us, or the next one once that variant had been taken out; what `sticky` keeps.
     pub assignment: Option<Assignment>,
+    /// What other ids of the person were assigned before they were joined, where it is another variant: they keep it.
+    pub others: Vec<(Box<str>, Assignment)>,
     /// Its first exposure; it counts in the variant's sums from then on.
     pub exposure: Option<Exposure>,
     /// For each metric of the experiment, once it is exposed: the accumulators and what the metric makes of them.
@@ -106,6 +108,8 @@ impl Stratum {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Seen {
     pub(super) variant_idx: u16,
+    /// Under which of the person's ids: 0 is the person's own, the others begin at 1.
+    pub(super) id_idx: u16,
     pub(super) exposed_at: Option<Timestamp>,
     /// Time, version and propensity of the first assignment that we made.
     pub(super) assigned: Option<(Timestamp, u32, f64)>,
@@ -161,6 +165,8 @@ impl MetricRows {
 #[derive(Clone, Debug, Default)]
 pub(super) struct UnitState {
     pub(super) id: Arc<str>,
+    /// The other ids under which the person was seen in experiments.
+    pub(super) ids: Vec<Box<str>>,
     pub(super) seen: Vec<(ExperimentId, Vec<Seen>)>,
     rows: Vec<MetricRows>,
     /// Events that are grouped by a property of the unit's own.
@@ -177,15 +183,20 @@ impl UnitState {
         Self { id, ..Self::default() }
     }
 
-    pub(super) fn see(&mut self, sighting: &Sighting, time: Timestamp) {
+    pub(super) fn see(&mut self, id: &str, sighting: &Sighting, time: Timestamp) {
+        let id_idx = self.id_idx(id);
         let entry = match self.seen.iter_mut().find(|(experiment, _)| *experiment == sighting.experiment) {
             Some((_, variants)) => variants,
             None => &mut self.seen.push_mut((sighting.experiment, Vec::new())).1,
         };
-        let seen = match entry.iter_mut().find(|seen| seen.variant_idx == sighting.variant_idx) {
+        let seen = match entry
+            .iter_mut()
+            .find(|seen| (seen.variant_idx, seen.id_idx) == (sighting.variant_idx, id_idx))
+        {
             Some(seen) => seen,
             None => entry.push_mut(Seen {
                 variant_idx: sighting.variant_idx,
+                id_idx,
                 exposed_at: None,
                 assigned: None,
                 imported: None,
@@ -206,6 +217,26 @@ impl UnitState {
             }
             (None, None) => {}
         }
+    }
+
+    /// The id at a position: 0 is the person's own.
+    pub(super) fn id_of(&self, id_idx: u16) -> Option<&str> {
+        match usize::from(id_idx).checked_sub(1) {
+            None => Some(&*self.id),
+            Some(other_idx) => self.ids.get(other_idx).map(|id| &**id),
+        }
+    }
+
+    fn id_idx(&mut self, id: &str) -> u16 {
+        if *id == *self.id {
+            return 0;
+        }
+        let known = self.ids.iter().position(|other| **other == *id);
+        let idx = known.unwrap_or_else(|| {
+            self.ids.push(id.into());
+            self.ids.len() - 1
+        });
+        (idx + 1).min(usize::from(u16::MAX)) as u16
     }
 
     /// Adds an event to a group of the unit's own.

@@ -1,10 +1,11 @@
 //! One metric's variants against each other.
 
 use super::estimate::{Estimate, Method, Range};
+use super::figures::Interval;
 use super::input::MetricFigures;
 use crate::allocation::Allocator;
 use crate::experiment::Definition;
-use crate::metric::VariantSums;
+use crate::metric::{Direction, MetricKind, VariantSums};
 use crate::posterior::{NoPosteriors, Posterior, Posteriors};
 use crate::probability::Probability;
 
@@ -122,6 +123,22 @@ impl Compared {
             variant_idxs.iter().map(|&variant_idx| self.variants[variant_idx].capped).collect();
         Posteriors::from_sums(metric.kind, metric.direction, &sums)
     }
+}
+
+/// Where the true values of several groups are believed to be that nobody was assigned to by chance, each by itself.
+///
+/// - `sums`: of the units of each group whose window has passed. Nothing is cut off.
+/// - returns: an interval for each group; none for a group without units, and for all if the sums make no sense.
+pub fn intervals(kind: MetricKind, direction: Direction, sums: &[VariantSums]) -> Vec<Option<Interval>> {
+    let with_units: Vec<VariantSums> = sums.iter().copied().filter(|sums| 0 < sums.n).collect();
+    let posteriors = Posteriors::from_sums(kind, direction, &with_units).ok();
+    let mut posteriors = posteriors.iter().flat_map(Posteriors::as_slice);
+    let mass = Probability::rounded(1.0 - 2.0 * TAIL);
+    let interval = |sums: &VariantSums| {
+        let posterior = (0 < sums.n).then(|| posteriors.next()).flatten();
+        posterior.and_then(|posterior| credible(posterior, mass)).map(Interval::from)
+    };
+    sums.iter().map(interval).collect()
 }
 
 fn credible(posterior: &Posterior, mass: Probability) -> Option<Range> {

@@ -74,7 +74,7 @@ pub(super) struct Range {
 /// The numerator and denominator whose quotient is the figure of `kind`.
 ///
 /// Ratios divide by Σd; proportions and means by the units, whatever their metric says.
-pub(super) fn fraction(kind: MetricKind, sums: &VariantSums) -> (i128, i128) {
+pub fn fraction(kind: MetricKind, sums: &VariantSums) -> (i128, i128) {
     match kind {
         MetricKind::Proportion | MetricKind::Mean => (sums.y, i128::from(sums.n)),
         MetricKind::Ratio => (sums.y, sums.d),

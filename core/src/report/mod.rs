@@ -31,7 +31,8 @@ mod verdict;
 pub mod wording;
 
 pub use crate::quotient::quotient;
-pub use estimate::{LEVEL, Method};
+pub use compare::intervals;
+pub use estimate::{LEVEL, Method, fraction};
 pub use figures::{
     Gain, Health, Interval, Lift, MetricReport, Report, VariantReport, VariantSummary, Warning, WarningCode,
 };

@@ -21,7 +21,7 @@ pub(crate) async fn decide(
     http: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    allow(&app, &http, Scope::Publishable)?;
+    let scope = allow(&app, &http, Scope::Publishable)?;
     let body = request::body(payload).await?;
     let asked: DecideRequest<'_> = match serde_json::from_slice(&body) {
         Ok(asked) => asked,
@@ -29,9 +29,10 @@ pub(crate) async fn decide(
     };
     let units =
         asked.checked_units().map_err(|bad| Problem::field(Kind::InvalidField, bad.pointer, bad.detail))?;
-    let answer = app.decide(&asked, &units, clock::now(), |decisions, snapshot_version| {
+    let answer = app.decide(&asked, &units, (clock::now(), scope), |decisions, snapshot_version| {
         serde_json::to_vec(&Answer { decisions, snapshot_version })
     });
+    let answer = answer.await;
     let answer = answer.map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
     Ok(HttpResponse::Ok().content_type("application/json").body(answer))
 }

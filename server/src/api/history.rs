@@ -14,7 +14,7 @@ use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize)]
-struct EntryBody<'a> {
+pub(super) struct EntryBody<'a> {
     id: i64,
     at: Timestamp,
     actor: &'a str,

@@ -1,10 +1,12 @@
 //! Our API, one file per resource, and what all handlers share.
 
+pub(crate) mod audiences;
 pub(crate) mod channels;
 pub(crate) mod cross_origin;
 pub(crate) mod decide;
 pub(crate) mod events;
 mod events_page;
+pub(crate) mod experiences;
 pub(crate) mod experiments;
 pub(crate) mod history;
 pub(crate) mod keys;
@@ -15,6 +17,7 @@ pub(crate) mod operations;
 mod page;
 pub(crate) mod plan;
 pub(crate) mod plugins;
+pub(crate) mod profiles;
 pub(crate) mod rate;
 pub(crate) mod reports;
 mod request;
@@ -26,6 +29,7 @@ pub(crate) mod webhooks;
 use crate::app::App;
 use crate::app::history::Actor;
 use crate::auth::{self, Scope};
+use crate::ofrep;
 use crate::problem::{Kind, Problem};
 use crate::tracking_protocol;
 use actix_web::http::Method;
@@ -92,6 +96,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
                 .get(events::list)
                 .route(preflight()),
         )
+        .configure(ofrep::routes)
+        .service(resource("/api/v1/decide/{flag}", "GET").get(ofrep::email::decide))
         .configure(tracking_protocol::routes)
         .service(resource("/podium.js", "GET, HEAD").get(script::podium_js).head(script::podium_js))
         .service(resource("/livez", "GET").get(operations::livez))
@@ -110,12 +116,26 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/keys", "GET, POST").get(keys::list).post(keys::create))
         .service(resource("/api/v1/keys/{id}", "DELETE").delete(keys::revoke))
         .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics))
+        .service(resource("/api/v1/audiences", "GET, POST").get(audiences::list).post(audiences::create))
+        .service(resource("/api/v1/audiences/preview", "POST").post(audiences::preview))
+        .service(
+            resource("/api/v1/audiences/{key}", "GET, PUT, DELETE")
+                .get(audiences::read)
+                .put(audiences::put)
+                .delete(audiences::remove),
+        )
+        .service(resource("/api/v1/audiences/{key}/moves", "GET").get(audiences::moves))
+        .service(resource("/api/v1/audiences/{key}/explain", "POST").post(audiences::explain))
+        .service(resource("/api/v1/profiles/{id}", "GET").get(profiles::read))
+        .service(resource("/api/v1/profiles/{id}/aliases", "POST").post(profiles::join))
+        .service(resource("/api/v1/profiles/{id}/aliases/{other}", "DELETE").delete(profiles::part))
         .service(resource("/api/v1/plan", "POST").post(plan::plan))
         .service(resource("/api/v1/plugins", "GET").get(plugins::list))
         .service(resource("/api/v1/plugins/reload", "POST").post(plugins::reload))
         .service(resource("/api/v1/plugins/{id}/rollback", "POST").post(plugins::rollback))
         .service(resource("/api/v1/plugins/{id}/release", "POST").post(plugins::release));
     delivery(config);
+    always_on(config);
     config
         .service(
             resource("/api/v1/experiments", "GET, POST").get(experiments::list).post(experiments::create),
@@ -142,6 +162,28 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/webhooks", "GET, POST").get(webhooks::list).post(webhooks::create))
         .service(resource("/api/v1/webhooks/{id}", "DELETE").delete(webhooks::remove))
         .default_service(web::to(unknown_path));
+}
+
+/// The routes of experiences.
+fn always_on(config: &mut ServiceConfig) {
+    config
+        .service(
+            resource("/api/v1/experiences", "GET, POST").get(experiences::list).post(experiences::create),
+        )
+        .service(resource("/api/v1/experiences/conflicts", "GET").get(experiences::list_conflicts))
+        .service(
+            resource("/api/v1/experiences/{key}", "GET, PUT, DELETE")
+                .get(experiences::read)
+                .put(experiences::replace)
+                .delete(experiences::archive),
+        )
+        .service(resource("/api/v1/experiences/{key}/publish", "POST").post(experiences::publish))
+        .service(resource("/api/v1/experiences/{key}/pause", "POST").post(experiences::pause))
+        .service(resource("/api/v1/experiences/{key}/archive", "POST").post(experiences::archive))
+        .service(resource("/api/v1/experiences/{key}/report", "GET").get(experiences::report))
+        .service(resource("/api/v1/experiences/{key}/report.csv", "GET").get(experiences::report_csv))
+        .service(resource("/api/v1/experiences/{key}/history", "GET").get(experiences::list_history))
+        .service(resource("/api/v1/experiments/{key}/experience", "POST").post(experiences::promote));
 }
 
 /// The routes of messages, and of what they are sent on.

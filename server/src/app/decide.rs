@@ -1,24 +1,21 @@
 //! Deciding: memory in, answer out; what was decided goes to the queue behind the answer.
 
-use super::{App, Slots};
+use super::answer::{Answer, Asker, From};
+use super::choose::Behind;
+use super::{App, Slots, as_experiment};
+use crate::auth::Scope;
 use crate::ingest::event::{DEPTH_MAX, depth};
-use metrics::Counter;
-use podium_core::experiment::{ExposureSource, Stickiness};
-use podium_core::id::{ExperimentId, UNIT_LENGTH_MAX};
+use podium_core::experience::Violation;
+use podium_core::id::UNIT_LENGTH_MAX;
 use podium_core::metric::json::{Object, plain_text};
-use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
-use podium_core::snapshot::{Decision, Flag, Reason};
+use podium_core::projection::StoredEvent;
+use podium_core::snapshot::Reason;
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::LazyLock;
-use twox_hash::XxHash3_64;
 use uuid::Uuid;
-
-/// Found once: to look a counter up by its name takes longer than to decide.
-static DECISIONS: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("podium_decisions_total"));
 
 /// The most units in one call.
 pub(crate) const UNITS_MAX: usize = 1_000;
@@ -75,6 +72,22 @@ pub(crate) struct FlagWithDefault<'a> {
     default: Option<serde_json::Value>,
 }
 
+impl FlagAsked<'_> {
+    fn key(&self) -> &str {
+        match self {
+            Self::Key(key) => key,
+            Self::WithDefault(asked) => &asked.key,
+        }
+    }
+
+    fn default(&self) -> Option<&serde_json::Value> {
+        match self {
+            Self::Key(_) => None,
+            Self::WithDefault(asked) => asked.default.as_ref(),
+        }
+    }
+}
+
 /// One answer.
 #[derive(Debug, Serialize)]
 pub(crate) struct DecisionBody<'a> {
@@ -82,9 +95,15 @@ pub(crate) struct DecisionBody<'a> {
     unit: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     experiment: Option<&'a str>,
-    variant: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experience: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<&'a str>,
+    variant: Option<Cow<'a, str>>,
     value: Value<'a>,
     reason: Reason,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violation: Option<Violation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     propensity: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,6 +112,9 @@ pub(crate) struct DecisionBody<'a> {
     decision_id: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'static str>,
+    /// Whether what is known of the unit could not be had in time.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    degraded: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -155,98 +177,71 @@ impl DecideRequest<'_> {
     }
 }
 
-/// Names what a unit was assigned first in an experiment.
-pub(super) fn sticky_key(experiment: ExperimentId, unit: &str) -> u64 {
-    XxHash3_64::oneshot_with_seed(experiment.0 as u64, unit.as_bytes())
-}
-
 impl App {
     /// Decides every flag for every unit and hands the decisions to the log.
     ///
+    /// - `scope`: what the key of the caller may do.
     /// - `answer`: called with the decisions and the snapshot's version while the snapshot is held.
-    pub(crate) fn decide<T>(
+    pub(crate) async fn decide<T>(
         &self,
         request: &DecideRequest<'_>,
         units: &[&str],
-        now: Timestamp,
+        (now, scope): (Timestamp, Scope),
         answer: impl FnOnce(&[DecisionBody<'_>], u64) -> T,
     ) -> T {
-        let catalog = self.published.catalog.load();
+        let catalog = self.published.catalog.load_full();
         let snapshot = &catalog.snapshot;
-        let n_decisions = units.len() * request.flags.len();
+        let behind: Vec<_> = request.flags.iter().map(|asked| Behind::of(&catalog, asked.key())).collect();
+        let is_targeted = behind.iter().any(Behind::is_targeted);
+        let context = request.context.filter(|_| is_targeted);
+        let context =
+            context.and_then(|context| serde_json::from_str(context.get()).ok()).unwrap_or_default();
+        let mut askers: Vec<_> =
+            units.iter().map(|unit| Asker::new(unit, scope).with_context(&context)).collect();
+        self.acquaint(&mut askers, is_targeted).await;
         let shown =
             request.channel.as_deref().map(|channel| Shown::new(&catalog.slots, channel, request.context));
+        let n_decisions = units.len() * request.flags.len();
         let mut bodies = Vec::with_capacity(n_decisions);
         let mut logged = Vec::with_capacity(n_decisions);
-        for asked in &request.flags {
-            let (key, default) = match asked {
-                FlagAsked::Key(key) => (&**key, None),
-                FlagAsked::WithDefault(asked) => (&*asked.key, asked.default.as_ref()),
-            };
-            let flag = snapshot.flag(key);
-            for unit in units {
-                let Some(flag) = flag else {
+        for (asked, behind) in request.flags.iter().zip(&behind) {
+            let (key, default) = (asked.key(), asked.default());
+            for (unit, asker) in units.iter().zip(&askers) {
+                let Some(answer) = self.answer(behind, key, asker, now) else {
                     bodies.push(DecisionBody::unknown(key, unit, default));
                     continue;
                 };
-                let id = Uuid::now_v7();
-                let decision = self.decide_one(flag, unit, id);
-                let exposed = request.exposure && flag.exposure == ExposureSource::Decision;
-                logged.push(log_event(flag, (key, unit, id), &decision, (exposed, snapshot.version), now));
-                let rendered = shown.as_ref().and_then(|shown| shown.content(flag, &decision));
-                bodies.push(DecisionBody::known((key, unit, id), flag, &decision, rendered));
+                logged.extend(answer.events(request.exposure, snapshot.version, now));
+                let rendered = shown.as_ref().and_then(|shown| shown.content(&answer));
+                let degraded = behind.is_targeted() && asker.is_blind();
+                bodies.push(DecisionBody { degraded, ..DecisionBody::of(answer, rendered) });
             }
         }
-        DECISIONS.increment(n_decisions as u64);
-        if !logged.is_empty() {
-            let n_logged = logged.len() as u64;
-            if self.queue.decisions(logged).is_err() {
-                metrics::counter!("podium_decisions_unlogged_total").increment(n_logged);
-            }
-        }
+        self.log(logged);
         answer(&bodies, snapshot.version)
     }
 
     /// Decides what a message to a unit has as its content. The decision is not logged yet, and is no exposure: the
     /// message has to be sent first. `None`: there is no such flag.
-    pub(crate) fn decide_message(
+    pub(crate) async fn decide_message(
         &self,
         (flag_key, channel): (&str, &str),
         unit: &str,
         now: Timestamp,
     ) -> Option<Decided> {
-        let catalog = self.published.catalog.load();
-        let flag = catalog.snapshot.flag(flag_key)?;
-        let id = Uuid::now_v7();
-        let decision = self.decide_one(flag, unit, id);
-        let variant = flag.variants.get(decision.variant_idx)?;
-        let event = log_event(flag, (flag_key, unit, id), &decision, (false, catalog.snapshot.version), now);
-        DECISIONS.increment(1);
+        let catalog = self.published.catalog.load_full();
+        let behind = Behind::of(&catalog, flag_key);
+        let mut askers = [Asker::new(unit, Scope::Server)];
+        self.acquaint(&mut askers, behind.is_targeted()).await;
+        let [asker] = askers;
+        let answer = self.answer(&behind, flag_key, &asker, now)?;
         Some(Decided {
-            id,
-            experiment: flag.experiment_key.to_string(),
-            variant: variant.key.to_string(),
-            content: variant.content_on(channel).get().to_owned(),
-            event,
+            id: answer.id,
+            experiment: answer.owner().to_owned(),
+            variant: answer.variant()?.to_owned(),
+            content: answer.content_on(channel)?.get().to_owned(),
+            event: answer.events(false, catalog.snapshot.version, now).into_iter().next()?,
         })
-    }
-
-    fn decide_one(&self, flag: &Flag, unit: &str, id: Uuid) -> Decision {
-        if flag.stickiness == Stickiness::PerDecision {
-            let mut text = Uuid::encode_buffer();
-            return flag.decide(id.hyphenated().encode_lower(&mut text), None);
-        }
-        if !flag.remembers() {
-            return flag.decide(unit, None);
-        }
-        let key = sticky_key(flag.experiment, unit);
-        let sticky = self.sticky.pin();
-        let earlier = sticky.get(&key).copied();
-        let decision = flag.decide(unit, earlier);
-        if let Some(assignment) = decision.assignment.filter(|assignment| Some(*assignment) != earlier) {
-            sticky.insert(key, assignment);
-        }
-        decision
     }
 }
 
@@ -265,8 +260,11 @@ impl<'a> Shown<'a> {
         Self { slots, channel, values }
     }
 
-    fn content(&self, flag: &Flag, decision: &Decision) -> Option<Box<RawValue>> {
-        let variant = (flag.experiment, decision.variant_idx);
+    fn content(&self, answer: &Answer<'_>) -> Option<Box<RawValue>> {
+        let variant = match &answer.from {
+            From::Experiment { flag, decision, .. } => (flag.experiment, decision.variant_idx),
+            From::Experience(chosen) => (as_experiment(chosen.experience.id), chosen.content.variant_idx?),
+        };
         self.slots.content(self.channel, variant, |name| self.values.get(name).map(|value| &**value))
     }
 }
@@ -286,69 +284,38 @@ pub(crate) struct Decided {
     pub(crate) event: StoredEvent,
 }
 
-/// The decision as the log keeps it.
-fn log_event(
-    flag: &Flag,
-    (key, unit, id): (&str, &str, Uuid),
-    decision: &Decision,
-    (exposed, snapshot_version): (bool, u64),
-    now: Timestamp,
-) -> StoredEvent {
-    let reason = match decision.reason {
-        Reason::Split => "SPLIT",
-        Reason::Static => "STATIC",
-        _ => "DISABLED",
-    };
-    let (experiment, variant_idx, asked_version) = (flag.experiment.0, decision.variant_idx, flag.version());
-    let running = flag.is_running();
-    let body = format!(
-        r#"{{"flag":"{key}","experiment":{experiment},"variant":{variant_idx},"reason":"{reason}","running":{running},"version":{asked_version},"snapshot":{snapshot_version}}}"#
-    );
-    let sighting = decision.assignment.map(|assignment| Sighting {
-        experiment: flag.experiment,
-        variant_idx: assignment.variant_idx,
-        exposed,
-        version: Some(assignment.version),
-        propensity: Some(assignment.propensity),
-    });
-    // Where every decision is drawn anew the decision itself is the unit.
-    let unit: Box<str> =
-        if flag.stickiness == Stickiness::PerDecision { id.to_string().into() } else { unit.into() };
-    StoredEvent {
-        message_id: id.to_string().into(),
-        name: DECISION.into(),
-        unit,
-        order_id: None,
-        trust: Trust::Server,
-        time: now,
-        sighting,
-        body: body.into(),
-    }
-}
-
 impl<'a> DecisionBody<'a> {
-    fn known(
-        (key, unit, id): (&'a str, &'a str, Uuid),
-        flag: &'a Flag,
-        decision: &Decision,
-        rendered: Option<Box<RawValue>>,
-    ) -> Self {
-        let variant = flag.variants.get(decision.variant_idx);
-        let value = match rendered {
-            Some(rendered) => Value::Rendered(rendered),
-            None => variant.map_or(Value::Default(None), |variant| Value::Content(&variant.content)),
-        };
-        Self {
-            flag: key,
-            unit,
-            experiment: Some(&flag.experiment_key),
-            variant: variant.map(|variant| &*variant.key),
-            value,
-            reason: decision.reason,
-            propensity: decision.assignment.map(|assignment| assignment.propensity),
-            weights_version: decision.assignment.map(|assignment| assignment.version),
-            decision_id: Some(id),
-            error_code: None,
+    /// - `rendered`: the content as the channel has rendered it, if it has.
+    fn of(answer: Answer<'a>, rendered: Option<Box<RawValue>>) -> Self {
+        let Answer { flag_key, unit, id, from } = answer;
+        let nothing = Self::unknown(flag_key, unit, None);
+        let known = Self { decision_id: Some(id), error_code: None, ..nothing };
+        match from {
+            From::Experiment { flag, decision, .. } => {
+                let variant = flag.variants.get(decision.variant_idx);
+                let own = variant.map_or(Value::Default(None), |variant| Value::Content(&variant.content));
+                Self {
+                    experiment: Some(&flag.experiment_key),
+                    variant: variant.map(|variant| Cow::Borrowed(&*variant.key)),
+                    value: rendered.map_or(own, Value::Rendered),
+                    reason: decision.reason,
+                    propensity: decision.assignment.map(|assignment| assignment.propensity),
+                    weights_version: decision.assignment.map(|assignment| assignment.version),
+                    ..known
+                }
+            }
+            From::Experience(chosen) => Self {
+                experience: Some(&chosen.experience.key),
+                rules: chosen.rules.iter().map(|rule| &*rule.key).collect(),
+                variant: Some(chosen.content.variant),
+                value: match (rendered, chosen.content.value) {
+                    (Some(content), _) | (None, Cow::Owned(content)) => Value::Rendered(content),
+                    (None, Cow::Borrowed(content)) => Value::Content(content),
+                },
+                reason: chosen.reason,
+                violation: chosen.violation,
+                ..known
+            },
         }
     }
 
@@ -357,13 +324,17 @@ impl<'a> DecisionBody<'a> {
             flag: key,
             unit,
             experiment: None,
+            experience: None,
+            rules: Vec::new(),
             variant: None,
             value: Value::Default(default),
             reason: Reason::Default,
+            violation: None,
             propensity: None,
             weights_version: None,
             decision_id: None,
             error_code: Some("FLAG_NOT_FOUND"),
+            degraded: false,
         }
     }
 }

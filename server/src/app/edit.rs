@@ -310,6 +310,7 @@ fn breaking(before: &Definition, after: &Definition) -> Option<String> {
     let fixed = Definition {
         name: None,
         description: None,
+        server_only: after.server_only,
         traffic: 1.0,
         schedule: podium_core::experiment::Schedule::default(),
         automation: podium_core::experiment::Automation::default(),

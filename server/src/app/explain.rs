@@ -1,23 +1,30 @@
-//! Why a unit got what it got: a logged decision, computed again.
+//! Why a unit got what it got: a logged decision, of an experiment computed again.
 
 use super::App;
 use crate::store::{StoreError, experiments, log, weights};
 use podium_core::bucketing::Seed;
+use podium_core::experience::Violation;
 use podium_core::experiment::{Experiment, Status, Stickiness};
 use podium_core::id::ExperimentId;
-use podium_core::projection::DECISION;
+use podium_core::projection::{DECISION, StoredEvent};
 use podium_core::snapshot::{Flag, WeightsVersion};
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A logged decision with the same one computed again.
+/// A logged decision; of an experiment with the same one computed again.
 #[derive(Debug, Serialize)]
 pub(crate) struct Explanation {
     decision_id: String,
     decided_at: Timestamp,
     flag: String,
-    experiment: String,
-    experiment_version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experiment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experiment_version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experience: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rules: Vec<String>,
     unit: String,
     variant: Option<String>,
     reason: String,
@@ -25,9 +32,12 @@ pub(crate) struct Explanation {
     /// The version that the unit was assigned under.
     weights_version: Option<u32>,
     /// The version that was current when it was asked.
-    asked_under_version: u32,
-    recomputed: Recomputed,
-    agrees: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_under_version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recomputed: Option<Recomputed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agrees: Option<bool>,
     steps: Vec<String>,
 }
 
@@ -37,8 +47,26 @@ struct Recomputed {
     propensity: Option<f64>,
 }
 
+/// A decision as the log has it: whose it was shows in its members.
 #[derive(Deserialize)]
-struct Logged {
+#[serde(untagged)]
+enum Logged {
+    Experiment(OfExperiment),
+    Experience(OfExperience),
+}
+
+#[derive(Deserialize)]
+struct OfExperience {
+    flag: String,
+    experience: String,
+    rules: Vec<String>,
+    variant: String,
+    reason: String,
+    violation: Option<Violation>,
+}
+
+#[derive(Deserialize)]
+struct OfExperiment {
     flag: String,
     experiment: i64,
     variant: usize,
@@ -55,8 +83,11 @@ impl App {
         let found = log::find(db, decision_id).await?.filter(|(event, _)| &*event.name == DECISION);
         let Some((event, _)) = found else { return Ok(None) };
         let corrupt = |what: &str| StoreError::Corrupt(format!("decision {decision_id}: {what}"));
-        let logged: Logged =
-            serde_json::from_str(&event.body).map_err(|error| corrupt(&error.to_string()))?;
+        let logged = serde_json::from_str(&event.body).map_err(|error| corrupt(&error.to_string()))?;
+        let logged = match logged {
+            Logged::Experiment(logged) => logged,
+            Logged::Experience(logged) => return Ok(Some(logged.explained(decision_id, &event))),
+        };
         let experiment = experiments::by_id(db, ExperimentId(logged.experiment)).await?;
         let experiment = experiment.ok_or_else(|| corrupt("its experiment is gone"))?;
         let assigned_under = event.sighting.and_then(|sighting| sighting.version);
@@ -85,18 +116,53 @@ impl App {
             decision_id: decision_id.to_owned(),
             decided_at: event.time,
             flag: logged.flag,
-            experiment: experiment.key.to_string(),
-            experiment_version: experiment.version,
+            experiment: Some(experiment.key.to_string()),
+            experiment_version: Some(experiment.version),
+            experience: None,
+            rules: Vec::new(),
             unit: event.unit.to_string(),
             variant,
             reason: logged.reason,
             propensity,
             weights_version: assigned_under,
-            asked_under_version: logged.version,
-            recomputed,
-            agrees,
+            asked_under_version: Some(logged.version),
+            recomputed: Some(recomputed),
+            agrees: Some(agrees),
             steps,
         }))
+    }
+}
+
+impl OfExperience {
+    /// What the log says. What was known of the unit then is not kept, so that nothing is computed again.
+    fn explained(self, decision_id: &str, event: &StoredEvent) -> Explanation {
+        let Self { flag, experience, rules, variant, reason, violation } = self;
+        let why = match (violation, reason.as_str()) {
+            (Some(violation), _) => {
+                format!("rules of `{experience}` that hit broke its hit policy ({violation:?}): the fallback")
+            }
+            (None, "DISABLED") => format!("`{experience}` was not shown then: the fallback"),
+            (None, _) if rules.is_empty() => format!("no rule of `{experience}` hit: the fallback"),
+            (None, _) => format!("of `{experience}` these rules hit: {}", rules.join(", ")),
+        };
+        Explanation {
+            decision_id: decision_id.to_owned(),
+            decided_at: event.time,
+            flag,
+            experiment: None,
+            experiment_version: None,
+            experience: Some(experience),
+            rules,
+            unit: event.unit.to_string(),
+            variant: Some(variant),
+            reason,
+            propensity: None,
+            weights_version: None,
+            asked_under_version: None,
+            recomputed: None,
+            agrees: None,
+            steps: vec![why],
+        }
     }
 }
 
@@ -145,7 +211,7 @@ fn recompute(
 }
 
 /// Whether the unit was rightly left out, and why.
-fn why_not_in(logged: &Logged, weights: &WeightsVersion, unit: &str) -> (bool, String) {
+fn why_not_in(logged: &OfExperiment, weights: &WeightsVersion, unit: &str) -> (bool, String) {
     if logged.reason == "STATIC" {
         return (
             !logged.running,

@@ -4,7 +4,7 @@ use super::App;
 use crate::clock;
 use crate::store::{StoreError, history, webhooks};
 use crate::webhooks::Event;
-use podium_core::experiment::{Definition, Experiment, Status};
+use podium_core::experiment::{Experiment, Status};
 use podium_core::id::{ExperimentId, VariantKey};
 use podium_core::time::Timestamp;
 use sea_orm::ConnectionTrait;
@@ -210,7 +210,7 @@ impl Happening {
     }
 
     /// What changed in a definition; `None` if nothing did.
-    pub(super) fn edited(before: &Definition, after: &Definition) -> Option<Self> {
+    pub(super) fn edited<T: Serialize>(before: &T, after: &T) -> Option<Self> {
         let (before, after) = (serde_json::to_value(before).ok()?, serde_json::to_value(after).ok()?);
         let mut changes = BTreeMap::new();
         compare(&before, &after, String::new(), &mut changes);

@@ -1,29 +1,42 @@
 //! What handlers share, and the use cases they call. Nothing in here knows HTTP.
 
+mod answer;
+mod audiences;
+mod choose;
 mod conclude;
 mod decide;
 mod edit;
+mod evaluate;
+mod experiences;
 mod explain;
 pub(crate) mod history;
 mod intake;
+mod notices;
 mod plan;
 mod plugins;
+mod profiles;
 mod register;
 mod report;
 mod schedule;
 mod slots;
+mod sticky;
 pub(crate) mod track;
 mod undo;
 mod watch;
 
+pub(crate) use audiences::{AudienceError, Preview};
 pub(crate) use conclude::Wish;
 #[cfg(test)]
 pub(crate) use conclude::check_reason;
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError, Undo};
+pub(crate) use evaluate::Evaluation;
+pub(crate) use experiences::{ExperienceError, Promotion, RulesReport, as_experiment};
 pub(crate) use intake::{IntakeError, Taken};
+pub(crate) use notices::{Notice, Notices};
 pub(crate) use plan::{Plan, PlanRequest, three_days};
 pub(crate) use plugins::NotDone;
+pub(crate) use profiles::Person;
 pub(crate) use register::RegisterError;
 pub(crate) use report::ReportError;
 pub(crate) use slots::Slots;
@@ -41,13 +54,15 @@ use crate::ingest::touched::Touched;
 use crate::ingest::writer::Writer;
 use crate::limits::Limits;
 use crate::secrets::Secrets;
-use crate::store::{Store, StoreError, experiments, keys, stats, weights};
+use crate::shoppers::Shoppers;
+use crate::store::{Store, StoreError, experiments, identity, keys, stats, weights};
 use crate::webhooks::{self, Reach};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use history::Actor;
+use podium_core::audience::RfmCuts;
 use podium_core::experiment::{Experiment, MetricChoice, Status, Stickiness};
 use podium_core::id::ExperimentId;
-use podium_core::snapshot::{Assignment, WeightsVersion};
+use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
 use podium_plugin_host::{MetricInfo, Registry};
 use std::sync::Arc;
@@ -68,6 +83,8 @@ pub(crate) struct Published {
     pub(crate) registry: Arc<Registry>,
     /// Whose sums have changed.
     pub(crate) touched: Arc<Touched>,
+    /// What is known of shoppers.
+    pub(crate) shoppers: Arc<Shoppers>,
 }
 
 impl Published {
@@ -98,8 +115,6 @@ pub(crate) struct App {
     pub(crate) queue: Queue,
     pub(crate) published: Published,
     pub(crate) keys: ArcSwap<KeyRing>,
-    /// What each unit was assigned first, by experiment and unit.
-    sticky: papaya::HashMap<u64, Assignment>,
     /// How much each client may send.
     pub(crate) limits: Limits,
     /// One edit at a time, so that what is published is what was written last.
@@ -113,6 +128,11 @@ pub(crate) struct App {
     pub(crate) webhooks: Arc<webhooks::Sender>,
     /// When contents are to be rendered again that a plugin did not answer for, in microseconds.
     render_again_at: AtomicI64,
+    /// What pages are told that have asked before.
+    pub(crate) notices: Notices,
+    /// Where the fifths of all customers meet, and when they were cut, in microseconds.
+    rfm: ArcSwapOption<RfmCuts>,
+    cut_at: AtomicI64,
     draining: AtomicBool,
 }
 
@@ -128,7 +148,12 @@ impl App {
         let registry = Arc::new(registry);
         track::renew_stale(&store, &registry).await?;
         let (queue, jobs) = Queue::new();
-        let published = Published { catalog: Arc::default(), registry, touched: Arc::default() };
+        let published = Published {
+            catalog: Arc::default(),
+            registry,
+            touched: Arc::default(),
+            shoppers: Arc::default(),
+        };
         let writer = Writer::new(store.clone(), jobs, published.clone()).await?;
         tokio::spawn(writer.run());
         let webhooks = webhooks::Sender::new(store.clone(), secrets.clone(), reach);
@@ -140,7 +165,6 @@ impl App {
             queue,
             published,
             keys: ArcSwap::default(),
-            sticky: papaya::HashMap::new(),
             limits,
             edits: tokio::sync::Mutex::new(()),
             links,
@@ -148,16 +172,24 @@ impl App {
             sender: Arc::clone(&sender),
             webhooks: Arc::clone(&webhooks),
             render_again_at: AtomicI64::new(i64::MAX),
+            notices: Notices::default(),
+            rfm: ArcSwapOption::empty(),
+            cut_at: AtomicI64::new(0),
             draining: AtomicBool::new(false),
         });
         app.reload_keys().await?;
+        let shoppers = &app.published.shoppers;
+        identity::all(app.store.reader(), |(id, person)| shoppers.join(&id, person)).await?;
         for experiment in experiments::all(app.store.reader()).await? {
             app.load_assignments(&experiment).await?;
             if let Err(error) = app.track(&experiment).await {
                 tracing::error!(experiment.key = %experiment.key, %error, "no figures are kept for now");
             }
         }
+        app.track_all_rules().await?;
         app.publish().await?;
+        app.finish_renewal().await?;
+        app.notices.announce(&app.published.catalog.load(), now());
         tokio::spawn(sender.run());
         tokio::spawn(webhooks.run());
         Ok(app)
@@ -217,11 +249,14 @@ impl App {
             .map(|(experiment, _)| experiment)
             .filter(|experiment| experiment.status != Status::Archived)
             .collect();
-        let (slots, all_answered) = self.rendered(&live).await;
+        let always_on = self.experiences_shown().await?;
+        let (slots, all_answered) = self.rendered(&live, &always_on).await;
         let again_at = if all_answered { i64::MAX } else { now().plus_seconds(RENDER_AGAIN_S).as_micros() };
         self.render_again_at.store(again_at, Ordering::Relaxed);
         let version = self.published.catalog.load().snapshot.version + 1;
-        self.published.catalog.store(Arc::new(Catalog::new(version, all, slots)));
+        let placements = self.placements(&always_on).await?;
+        let book = self.rulebook(&all, &placements).await?;
+        self.published.catalog.store(Arc::new(Catalog::new(version, all, placements, slots, book)));
         Ok(())
     }
 
@@ -234,15 +269,11 @@ impl App {
     async fn load_assignments(&self, experiment: &Experiment) -> Result<(), StoreError> {
         let is_live = matches!(experiment.status, Status::Running | Status::Paused);
         if is_live && experiment.definition.stickiness == Stickiness::Sticky {
-            let mut pairs = Vec::new();
+            let shoppers = &self.published.shoppers;
             stats::assignments(self.store.reader(), experiment.id, |unit, assignment| {
-                pairs.push((decide::sticky_key(experiment.id, unit), assignment));
+                shoppers.assign(experiment.id, unit, assignment);
             })
             .await?;
-            let sticky = self.sticky.pin();
-            for (key, assignment) in pairs {
-                sticky.insert(key, assignment);
-            }
         }
         Ok(())
     }
@@ -267,9 +298,16 @@ impl App {
         {
             tracing::error!(%error, "contents were not rendered again");
         }
+        if let Err(error) = self.queue.due(now).await {
+            tracing::error!(%error, "audiences were not looked at");
+        }
+        if let Err(error) = self.cut_customers(now).await {
+            tracing::error!(%error, "customers were not cut into fifths");
+        }
         if let Err(error) = self.queue.allocate(now).await {
             tracing::error!(%error, "weights were not looked at");
         }
+        self.notices.announce(&self.published.catalog.load(), now);
     }
 }
 

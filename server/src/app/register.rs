@@ -7,8 +7,10 @@ use crate::engine::{MetricUnusable, instantiate};
 use crate::store::weights::StoredWeights;
 use crate::store::{StoreError, experiments, weights};
 use podium_core::experiment::{Definition, Experiment, Fault, METRICS_MAX, MetricChoice, Status, Variant};
-use podium_core::id::{ExperimentId, ExperimentKey};
+use podium_core::id::{ChannelKey, ExperimentId, ExperimentKey};
 use podium_core::money::Currency;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Why an experiment was not registered.
 #[derive(Debug, thiserror::Error)]
@@ -79,9 +81,24 @@ impl App {
     /// Checks a definition by itself and against the plugins.
     pub(super) async fn checked(&self, definition: Definition) -> Result<Definition, RegisterError> {
         let definition = definition.checked().map_err(RegisterError::Invalid)?;
+        self.check_when("", definition.when.as_ref())?;
         self.check_metrics(&definition).await?;
-        self.check_channels(&definition).await?;
+        self.check_channels(definition.variants.iter().map(|variant| &variant.channels)).await?;
         Ok(definition)
+    }
+
+    /// Checks a condition and that the audiences it names are there.
+    ///
+    /// - `owner`: where what has it in `when` stands.
+    pub(super) fn check_when(&self, owner: &str, when: Option<&Value>) -> Result<(), RegisterError> {
+        let checked = when.map_or(Ok(()), |when| self.checked_condition(when).map(drop));
+        checked.map_err(|faults| {
+            let fault = |fault: podium_core::audience::Fault| Fault {
+                pointer: format!("{owner}/when{}", fault.pointer),
+                detail: fault.detail,
+            };
+            RegisterError::Invalid(faults.into_iter().map(fault).collect())
+        })
     }
 
     /// The same for one that never ran: no variant of it was taken out.
@@ -164,16 +181,25 @@ impl App {
             .chain((0..definition.secondary_metrics.len()).map(secondary("secondary_metrics")))
             .chain((0..definition.guardrail_metrics.len()).map(secondary("guardrail_metrics")));
         for (choice, pointer) in definition.metrics().zip(pointers) {
-            if let Err(unusable) = self.check_metric(choice, definition.currency).await {
-                let member = match unusable {
-                    MetricUnusable::Create(podium_plugin_host::CreateError::UnknownMetric { .. }) => "metric",
-                    _ => "config",
-                };
-                let pointer = format!("{pointer}/{member}");
-                return Err(RegisterError::Metric(Fault { pointer, detail: unusable.to_string() }));
-            }
+            self.check_metric_at(&pointer, choice, definition.currency).await?;
         }
         Ok(())
+    }
+
+    /// Tries whether a plugin offers the metric that stands at `pointer`.
+    pub(super) async fn check_metric_at(
+        &self,
+        pointer: &str,
+        choice: &MetricChoice,
+        currency: Currency,
+    ) -> Result<(), RegisterError> {
+        let Err(unusable) = self.check_metric(choice, currency).await else { return Ok(()) };
+        let member = match unusable {
+            MetricUnusable::Create(podium_plugin_host::CreateError::UnknownMetric { .. }) => "metric",
+            _ => "config",
+        };
+        let pointer = format!("{pointer}/{member}");
+        Err(RegisterError::Metric(Fault { pointer, detail: unusable.to_string() }))
     }
 
     /// Tries whether a plugin offers the metric with these settings.
@@ -185,9 +211,14 @@ impl App {
     }
 
     /// Has every content that is meant for a channel rendered by it.
-    async fn check_channels(&self, definition: &Definition) -> Result<(), RegisterError> {
-        for (variant_idx, variant) in definition.variants.iter().enumerate() {
-            for (key, content) in variant.channels.iter().filter(|(_, content)| !content.is_null()) {
+    ///
+    /// - `variants`: the contents of each variant that are for channels.
+    pub(super) async fn check_channels(
+        &self,
+        variants: impl Iterator<Item = &BTreeMap<ChannelKey, Value>>,
+    ) -> Result<(), RegisterError> {
+        for (variant_idx, channels) in variants.enumerate() {
+            for (key, content) in channels.iter().filter(|(_, content)| !content.is_null()) {
                 let pointer = format!("/variants/{variant_idx}/channels/{key}");
                 let Some(channel) = self.channels.find(key.as_str()) else {
                     let detail = format!("no channel `{key}` is set up");

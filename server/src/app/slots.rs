@@ -1,12 +1,14 @@
 //! What pages are given: contents of variants as a channel rendered them when they were published. To decide asks no
 //! plugin.
 
-use super::App;
+use super::{App, as_experiment};
 use crate::delivery::{Configured, RenderError};
+use podium_core::experience::Experience;
 use podium_core::experiment::Experiment;
-use podium_core::id::ExperimentId;
+use podium_core::id::{ChannelKey, ExperimentId};
 use podium_plugin_host::{Escaping, Filled, Payload};
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,6 +16,9 @@ use std::sync::Arc;
 /// Rendered contents, by channel, experiment and position of the variant.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slots(Arc<HashMap<Box<str>, OfChannel>>);
+
+/// The content of a variant, and those that are for channels, by whose it is and the position.
+type Contents<'a> = ((ExperimentId, usize), (&'a Value, &'a BTreeMap<ChannelKey, Value>));
 
 /// Rendered contents by experiment and position of the variant.
 type OfChannel = HashMap<(ExperimentId, usize), Slot>;
@@ -73,39 +78,50 @@ fn content<'v>(payload: &Payload, value: impl Fn(&str) -> Option<&'v str>) -> Bo
 }
 
 impl App {
-    /// Has the contents of experiments rendered by every channel that pages ask, and says whether all of them
-    /// answered. One that does not answer is not asked again this time: nobody waits for a plugin twice.
-    pub(super) async fn rendered(&self, experiments: &[&Experiment]) -> (Slots, bool) {
+    /// Has contents rendered by every channel that pages ask, and says whether all of them answered. One that does not
+    /// answer is not asked again this time: nobody waits for a plugin twice.
+    pub(super) async fn rendered(
+        &self,
+        experiments: &[&Experiment],
+        experiences: &[Experience],
+    ) -> (Slots, bool) {
+        let of_experiments = experiments.iter().flat_map(|experiment| {
+            let variants = experiment.definition.variants.iter().enumerate();
+            variants.map(|(idx, variant)| ((experiment.id, idx), (&variant.content, &variant.channels)))
+        });
+        let of_experiences = experiences.iter().flat_map(|experience| {
+            let (id, variants) = (as_experiment(experience.id), experience.definition.variants.iter());
+            variants.enumerate().map(move |(idx, variant)| ((id, idx), (&variant.content, &variant.channels)))
+        });
+        let contents: Vec<_> = of_experiments.chain(of_experiences).collect();
         let channels = self.channels.all();
         let is_pulled = |channel: &&Arc<Configured>| channel.info.is_some() && !channel.is_push();
         let (mut slots, mut all_answered) = (HashMap::new(), true);
         for channel in channels.values().filter(is_pulled) {
-            let (of_channel, answered) = self.rendered_by(channel, experiments).await;
+            let (of_channel, answered) = self.rendered_by(channel, &contents).await;
             slots.insert(channel.stored.key.as_str().into(), of_channel);
             all_answered &= answered;
         }
         (Slots(Arc::new(slots)), all_answered)
     }
 
-    async fn rendered_by(&self, channel: &Arc<Configured>, experiments: &[&Experiment]) -> (OfChannel, bool) {
+    async fn rendered_by(&self, channel: &Arc<Configured>, contents: &[Contents<'_>]) -> (OfChannel, bool) {
         let key = channel.stored.key.as_str();
         let (mut slots, mut answers) = (OfChannel::new(), true);
-        for experiment in experiments {
-            for (variant_idx, variant) in experiment.definition.variants.iter().enumerate() {
-                let content_on = variant.content_on(key);
-                if content_on.is_null() {
-                    continue;
-                }
-                let rendered = if answers {
-                    self.channels.render(channel, &content_on.to_string()).await
-                } else {
-                    Err(RenderError::Away("it did not answer before".to_owned()))
-                };
-                answers &= !matches!(rendered, Err(RenderError::Away(_)));
-                let is_meant = variant.channels.keys().any(|named| named.as_str() == key);
-                if let Some(slot) = slot(rendered, is_meant) {
-                    slots.insert((experiment.id, variant_idx), slot);
-                }
+        for (variant, (content, channels)) in contents {
+            let own = channels.iter().find(|(named, _)| named.as_str() == key).map(|(_, own)| own);
+            let content_on = own.unwrap_or(content);
+            if content_on.is_null() {
+                continue;
+            }
+            let rendered = if answers {
+                self.channels.render(channel, &content_on.to_string()).await
+            } else {
+                Err(RenderError::Away("it did not answer before".to_owned()))
+            };
+            answers &= !matches!(rendered, Err(RenderError::Away(_)));
+            if let Some(slot) = slot(rendered, own.is_some()) {
+                slots.insert(*variant, slot);
             }
         }
         if !answers {

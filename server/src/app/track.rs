@@ -4,11 +4,13 @@ use super::window_s;
 use crate::engine;
 use crate::ingest::queue::NewMetric;
 use crate::ingest::rebuild;
+use crate::store::experiences::RuleFigures;
 use crate::store::metrics::{MetricUse, STALE};
-use crate::store::{Store, StoreError, bookmark, experiments, log, metrics, stats};
+use crate::store::{Store, StoreError, bookmark, experiences, experiments, log, metrics, stats};
 use podium_core::experiment::{Experiment, MetricChoice, Variant};
 use podium_core::id::{ExperimentId, MetricId};
 use podium_core::metric::MetricKind;
+use podium_core::money::Currency;
 use podium_core::projection::{Tracked, TrackedMetric};
 use podium_plugin_host::{MetricInfo, Registry};
 use std::collections::HashSet;
@@ -25,7 +27,7 @@ pub(super) async fn tracked(
     let mut loaded = Vec::new();
     for choice in definition.metrics() {
         let info = registry.find(&choice.metric);
-        let used = metric_use(experiment, choice);
+        let used = metric_use(definition.currency, choice);
         let revision = info.map_or(STALE, |info| i64::from(info.revision));
         let id = metrics::find_or_insert(store.writer(), &used, revision).await?;
         let kind = info.map_or(MetricKind::Mean, engine::kind);
@@ -35,7 +37,7 @@ pub(super) async fn tracked(
             history_s: history_s(choice, kind),
             has_tail: cap_quantile(choice, info) < 1.0,
         });
-        loaded.extend(instance(registry, id, &used, experiment).await);
+        loaded.extend(instance(registry, id, &used, definition.currency).await);
     }
     let tracked = Tracked {
         experiment: experiment.id,
@@ -47,7 +49,33 @@ pub(super) async fn tracked(
     Ok((tracked, loaded))
 }
 
-/// Every experiment as projection sees it.
+/// The units of a rule as projection sees them: an experiment of one variant that is measured by the goal.
+pub(super) async fn tracked_rule(
+    store: &Store,
+    registry: &Arc<Registry>,
+    figures: &RuleFigures,
+) -> Result<(Tracked, Vec<NewMetric>), StoreError> {
+    let (mut tracked, mut loaded) = (Vec::new(), Vec::new());
+    if let Some(goal) = &figures.goal {
+        let info = registry.find(&goal.metric);
+        let used = metric_use(figures.currency, goal);
+        let revision = info.map_or(STALE, |info| i64::from(info.revision));
+        let metric = metrics::find_or_insert(store.writer(), &used, revision).await?;
+        let window_s = window_s(goal, info);
+        tracked.push(TrackedMetric { metric, window_s, history_s: 0, has_tail: false });
+        loaded.extend(instance(registry, metric, &used, figures.currency).await);
+    }
+    let tracked = Tracked {
+        experiment: figures.id,
+        metrics: tracked,
+        adaptive: false,
+        uniform_slice: None,
+        absences: vec![Vec::new()],
+    };
+    Ok((tracked, loaded))
+}
+
+/// Every experiment, and every rule of experiences, as projection sees them.
 pub(crate) async fn tracked_metrics(
     store: &Store,
     registry: &Arc<Registry>,
@@ -55,6 +83,9 @@ pub(crate) async fn tracked_metrics(
     let mut all = Vec::new();
     for experiment in experiments::all(store.reader()).await? {
         all.push(tracked(store, registry, &experiment).await?);
+    }
+    for figures in experiences::all_figures(store.reader()).await? {
+        all.push(tracked_rule(store, registry, &figures).await?);
     }
     Ok(all)
 }
@@ -125,24 +156,22 @@ pub(super) fn cap_quantile(choice: &MetricChoice, info: Option<&MetricInfo>) -> 
 }
 
 /// What makes two uses of a metric the same.
-pub(super) fn metric_use(experiment: &Experiment, choice: &MetricChoice) -> MetricUse {
+pub(super) fn metric_use(currency: Currency, choice: &MetricChoice) -> MetricUse {
     let config = serde_json::Value::Object(choice.config.clone()).to_string();
-    let currency = experiment.definition.currency.code().to_owned();
-    MetricUse { metric: choice.metric.clone(), config, currency }
+    MetricUse { metric: choice.metric.clone(), config, currency: currency.code().to_owned() }
 }
 
 async fn instance(
     registry: &Arc<Registry>,
     id: MetricId,
     used: &MetricUse,
-    experiment: &Experiment,
+    currency: Currency,
 ) -> Option<NewMetric> {
-    let currency = experiment.definition.currency;
     match engine::instantiate(registry, &used.metric, &used.config, currency).await {
         Ok((instance, spec)) => Some(NewMetric { id, name: used.metric.clone(), instance, spec }),
         Err(error) => {
             let metric = &used.metric;
-            tracing::error!(experiment.key = %experiment.key, metric, %error, "metric is not available");
+            tracing::error!(metric, %error, "metric is not available");
             None
         }
     }

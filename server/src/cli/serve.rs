@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::clock;
 use crate::delivery::tokens::Links;
 use crate::limits::{LimitArgs, Limits};
+use crate::ofrep::{self, Gate};
 use crate::telemetry::{self, LogFormat};
 use crate::webhooks::Reach;
 use actix_web::dev::ServerHandle;
@@ -43,6 +44,8 @@ pub(crate) struct Serve {
     /// Let webhooks post to any address: also to this machine, and inside its network.
     #[arg(long, env = "PODIUM_ALLOW_PRIVATE_WEBHOOKS", value_parser = BoolishValueParser::new())]
     pub(crate) allow_private_webhooks: bool,
+    #[command(flatten)]
+    pub(crate) limits: ofrep::Limits,
     #[command(flatten)]
     pub(crate) event_limits: LimitArgs,
     /// How log lines are written to standard error.
@@ -91,9 +94,11 @@ impl Serve {
         let app = App::start(store, plugins, links, (self.place.secrets(), reach), limits).await;
         let app = app.map_err(CliError::from_display)?;
         let shared = web::Data::from(Arc::clone(&app));
+        let gate = web::Data::new(Gate::new(self.limits.clone()));
         let server = HttpServer::new(move || {
             actix_web::App::new()
                 .app_data(shared.clone())
+                .app_data(gate.clone())
                 .wrap(from_fn(api::measure::duration))
                 .configure(api::routes)
         })
@@ -137,6 +142,7 @@ impl Running {
 
     /// Finishes what was accepted, and stops.
     pub(crate) async fn stop(self) -> Result<(), CliError> {
+        self.app.notices.close();
         self.app.begin_drain();
         self.handle.stop(true).await;
         self.app.drain().await;

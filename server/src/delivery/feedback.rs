@@ -100,6 +100,8 @@ fn event_with(
         message_id: id.into(),
         name: event.name().into(),
         unit: exposure.map_or(message.unit.as_str(), |exposure| &exposure.unit).into(),
+        is_known: false,
+        other_id: None,
         order_id: None,
         trust: Trust::Server,
         time,

@@ -29,7 +29,7 @@ const AMOUNTS: [&str; 7] = ["revenue", "total", "subtotal", "shipping", "tax", "
 const TYPES: [&str; 6] = [TRACK, "identify", "page", "screen", "group", ALIAS];
 /// What an event is that does not say what it is.
 pub(crate) const TRACK: &str = "track";
-pub(super) const ALIAS: &str = "alias";
+pub(super) use podium_core::identity::ALIAS;
 /// What some types say beside their properties.
 const KEPT_BESIDE: [&str; 3] = ["name", "category", "groupId"];
 
@@ -113,7 +113,9 @@ impl<'a> Reading<'a> {
         Ok(StoredEvent {
             message_id: message_id.into(),
             name: name.into(),
+            other_id: whose.other_id.filter(|other| *other != whose.unit),
             unit: whose.unit,
+            is_known: whose.is_known,
             order_id,
             trust: self.trust,
             time,

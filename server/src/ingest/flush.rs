@@ -1,16 +1,22 @@
 //! One flush: what is new is appended, folded and committed together, or not at all.
 
+use super::joining::{Everybody, Joining};
+use super::people::{Making, People};
 use super::queue::Receipt;
 use super::touched::Touched;
 use crate::engine::Engine;
+use crate::rulebook::Rulebook;
+use crate::shoppers::Shoppers;
+use crate::store::identity::Member;
 use crate::store::metrics::{self, STALE};
 use crate::store::outbox::Effects;
 use crate::store::rejected::RejectedEvent;
-use crate::store::{Store, StoreError, bookmark, log, rejected, stats, tail};
-use podium_core::id::MetricId;
+use crate::store::{Store, StoreError, bookmark, identity, log, rejected, stats, tail};
+use podium_core::id::{ExperimentId, MetricId};
+use podium_core::identity::Persons;
 use podium_core::metric::VariantSums;
 use podium_core::projection::{
-    Changes, DECISION, Placement, Projector, StatKey, StoredEvent, TailKey, TailRow,
+    Changes, DECISION, OrderBook, Placement, Projector, StatKey, StoredEvent, TailKey, TailRow, TakenOut,
 };
 use podium_core::time::Timestamp;
 use sea_orm::DatabaseConnection;
@@ -29,6 +35,10 @@ pub(super) struct Fold {
     pub(super) stale: bool,
     /// Told of every commit that changed sums.
     pub(super) touched: Arc<Touched>,
+    /// What decisions know of shoppers.
+    pub(super) shoppers: Arc<Shoppers>,
+    /// Everybody's ids, where the whole log is folded; else they are looked up.
+    pub(super) everybody: Option<Arc<Everybody>>,
 }
 
 /// Events that are written together.
@@ -61,10 +71,15 @@ impl Fold {
         &mut self,
         store: &Store,
         flush: &Flush,
-        now: Timestamp,
+        (book, now): (&Rulebook, Timestamp),
     ) -> Result<Vec<Receipt>, StoreError> {
         let (fresh, receipts) = fresh(store, flush).await?;
-        let mut changes = self.fold(store.writer(), &fresh, log::END).await?;
+        let (mut changes, mut joining, orders) = self.fold(store.writer(), &fresh, (log::END, now)).await?;
+        let shoppers = Arc::clone(&self.shoppers);
+        let making = Making { db: store.writer(), shoppers: &shoppers, book, now };
+        let people = making.fold(&fresh, &orders, &joining).await?;
+        let mut rejected = flush.rejected.clone();
+        rejected.append(&mut joining.refused);
         let mut tail = std::mem::take(&mut changes.tail);
         tail.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let totals = self.totals_after(&changes);
@@ -76,6 +91,9 @@ impl Fold {
         let fatal = self.engine.take_found();
         let written = Written {
             fresh: &fresh,
+            joined: &joining.written,
+            people: &people,
+            gone: &changes.gone,
             placements: &placements,
             totals: &totals,
             tail: &tail,
@@ -84,9 +102,11 @@ impl Fold {
             fatal: &fatal,
             effects: &flush.effects,
         };
-        match commit(store, &written, (&flush.rejected, now)).await {
+        match commit(store, &written, (&rejected, now)).await {
             Ok(()) => {
                 let touched: BTreeSet<_> = totals.iter().map(|(key, _)| key.experiment).collect();
+                self.tell(&joining, &placements);
+                people.tell(&shoppers);
                 self.totals.extend(totals);
                 for experiment in touched {
                     self.touched.touch(experiment);
@@ -103,26 +123,79 @@ impl Fold {
         }
     }
 
+    /// Tells those who decide whose ids are whose from now on, and what such persons keep.
+    fn tell(&self, joining: &Joining, placements: &[(&str, &Placement)]) {
+        let moved = placements.iter().filter(|(unit, _)| joining.moved.contains(*unit));
+        for (unit, placement) in moved {
+            if let Some(assignment) = placement.assignment {
+                self.shoppers.assign_if_new(placement.experiment, unit, assignment);
+            }
+        }
+        for (id, person) in &joining.written.members {
+            self.shoppers.join(id, Arc::clone(person));
+        }
+        for id in &joining.written.own {
+            self.shoppers.part(id);
+        }
+    }
+
     /// Folds events in, reading what that needs from the log up to `until`, where `fresh` are not.
     pub(super) async fn fold(
         &mut self,
         db: &DatabaseConnection,
         fresh: &[Arc<StoredEvent>],
-        until: i64,
-    ) -> Result<Changes, StoreError> {
+        (until, now): (i64, Timestamp),
+    ) -> Result<(Changes, Joining, OrderBook), StoreError> {
         let relevant: Vec<_> = fresh.iter().filter(|event| self.is_relevant(event)).map(Arc::clone).collect();
-        if relevant.is_empty() {
-            return Ok(Changes::default());
-        }
         let orders =
             log::orders(db, relevant.iter().filter_map(|event| event.order_id.as_deref()), until).await?;
-        let missing = self.projector.missing_units(&relevant, &orders);
-        let histories = log::histories(db, missing.iter().map(|unit| &**unit), until).await?;
+        let everybody = self.everybody.clone();
+        let earlier: Vec<&str> = orders.values().flatten().map(|event| &*event.unit).collect();
+        let joining = match everybody {
+            Some(_) => Joining::default(),
+            None => Joining::of(db, fresh, earlier, now).await?,
+        };
+        let mut taken = TakenOut::default();
+        if !joining.moved.is_empty() {
+            let moved = || joining.moved.iter().map(|person| &**person);
+            let missing = self.projector.not_in_memory(moved());
+            let members = joining.members(db, &missing, true).await?;
+            self.load(db, &missing, members, until).await?;
+            taken = self.projector.take_out(moved());
+            let missing = self.projector.not_in_memory(moved());
+            let members = joining.members(db, &missing, false).await?;
+            self.load(db, &missing, members, until).await?;
+        }
+        let persons = everybody.as_ref().map_or(&joining.persons, |everybody| everybody.persons());
+        let missing = self.projector.missing_units(&relevant, &orders, persons);
+        let members = match &everybody {
+            Some(everybody) => everybody.members(&missing),
+            None => joining.members(db, &missing, false).await?,
+        };
+        self.load(db, &missing, members, until).await?;
+        let changes = self.projector.apply((&relevant, &orders), persons, taken, &mut self.engine);
+        Ok((changes, joining, orders))
+    }
+
+    /// Brings units into memory.
+    ///
+    /// - `members`: all of their ids.
+    async fn load(
+        &mut self,
+        db: &DatabaseConnection,
+        units: &[Box<str>],
+        members: Vec<Member>,
+        until: i64,
+    ) -> Result<(), StoreError> {
+        if units.is_empty() {
+            return Ok(());
+        }
+        let histories = log::histories(db, members.iter().map(|(id, _)| &**id), until).await?;
         let order_ids: HashSet<&str> =
             histories.iter().filter_map(|event| event.order_id.as_deref()).collect();
-        let orders_of_histories = log::orders(db, order_ids.into_iter(), until).await?;
-        self.projector.load(&missing, &histories, &orders_of_histories, &mut self.engine);
-        Ok(self.projector.apply(&relevant, &orders, &mut self.engine))
+        let orders = log::orders(db, order_ids.into_iter(), until).await?;
+        self.projector.load(units, (&histories, &orders), &Persons::new(members), &mut self.engine);
+        Ok(())
     }
 
     pub(super) fn is_relevant(&self, event: &StoredEvent) -> bool {
@@ -179,6 +252,12 @@ async fn fresh(store: &Store, flush: &Flush) -> Result<(Vec<Arc<StoredEvent>>, V
 /// What a flush writes.
 struct Written<'a> {
     fresh: &'a [Arc<StoredEvent>],
+    /// What they say of ids.
+    joined: &'a identity::Written,
+    /// What they make of persons.
+    people: &'a People,
+    /// Placements that are no more.
+    gone: &'a [(ExperimentId, Box<str>)],
     placements: &'a [(&'a str, &'a Placement)],
     totals: &'a [(StatKey, VariantSums)],
     tail: &'a [(TailKey, Option<TailRow>)],
@@ -201,7 +280,9 @@ async fn commit(
     }
     let transaction = store.begin().await?;
     log::append(&transaction, written.fresh, now).await?;
-    stats::place(&transaction, written.placements).await?;
+    written.joined.write(&transaction).await?;
+    written.people.write(&transaction).await?;
+    stats::place(&transaction, written.gone, written.placements).await?;
     stats::put_sums(&transaction, written.totals).await?;
     tail::put(&transaction, written.tail).await?;
     bookmark::put_newest(&transaction, written.newest).await?;

@@ -1,11 +1,13 @@
 //! Folding the log anew, a page at a time: the same state must come out.
 
 use super::flush::Fold;
+use super::joining::Everybody;
 use super::queue::NewMetric;
-use crate::store::{Store, StoreError, bookmark, log, metrics, stats, tail};
+use crate::store::{Store, StoreError, bookmark, identity, log, metrics, stats, tail};
 use podium_core::id::MetricId;
 use podium_core::metric::VariantSums;
 use podium_core::projection::{StatKey, TailKey, TailRow, Tracked};
+use podium_core::time::Timestamp;
 use sea_orm::DatabaseTransaction;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +59,12 @@ pub(crate) async fn replay(
     into: Option<&DatabaseTransaction>,
     mut progress: impl FnMut(u64),
 ) -> Result<State, StoreError> {
-    let mut fold = Fold::default();
+    let (everybody, joined) = Everybody::of_log(store.reader()).await?;
+    let mut fold = Fold { everybody: Some(Arc::new(everybody)), ..Fold::default() };
+    if let Some(transaction) = into {
+        identity::clear(transaction).await?;
+        joined.write(transaction).await?;
+    }
     fold.engine.skip(match into {
         Some(transaction) => metrics::unreadable(transaction).await?,
         None => metrics::unreadable(store.reader()).await?,
@@ -76,11 +83,11 @@ pub(crate) async fn replay(
         let until = std::mem::replace(&mut seq, *last);
         n_events += page.len() as u64;
         let events: Vec<_> = page.into_iter().map(|(_, event)| Arc::new(event)).collect();
-        let changes = fold.fold(store.reader(), &events, until).await?;
+        let (changes, ..) = fold.fold(store.reader(), &events, (until, Timestamp::default())).await?;
         let totals = fold.totals_after(&changes);
         let placements: Vec<_> = fold.projector.placements(&changes).collect();
         if let Some(transaction) = into {
-            stats::place(transaction, &placements).await?;
+            stats::place(transaction, &changes.gone, &placements).await?;
             stats::put_sums(transaction, &totals).await?;
             tail::put(transaction, &changes.tail).await?;
             bookmark::put_newest(transaction, &fold.newer(&changes)).await?;
@@ -93,8 +100,12 @@ pub(crate) async fn replay(
                 None => state.tail.remove(key),
             };
         }
+        for (experiment, id) in &changes.gone {
+            state.units.remove(&(experiment.0, id.clone()));
+        }
         for (unit, placement) in placements {
-            state.units.insert((placement.experiment.0, unit.into()), stats::fingerprint(placement));
+            let rows = stats::fingerprints_of(unit, placement);
+            state.units.extend(rows.map(|(id, row)| ((placement.experiment.0, id.into()), row)));
         }
         progress(n_events);
     }

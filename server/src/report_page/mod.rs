@@ -9,6 +9,7 @@ mod interval_chart;
 mod metric_view;
 mod moment;
 mod pages;
+mod rules_table;
 mod scale;
 mod shares_chart;
 mod table;
@@ -18,6 +19,7 @@ mod tests;
 
 pub(crate) use events::{EventLine, EventsView, events};
 pub(crate) use pages::{Extras, IndexRow, Links, error, html, index, unsubscribe};
+pub(crate) use rules_table::rules_csv;
 pub(crate) use shares_chart::SharesAt;
 pub(crate) use table::csv;
 

@@ -235,7 +235,7 @@ fn lift(lift: Option<&Lift>) -> [String; 8] {
 }
 
 /// Puts a quote before text that a spreadsheet would run; leading blanks don't hide it.
-fn guarded(text: &str) -> String {
+pub(super) fn guarded(text: &str) -> String {
     let begins = |letter: char| {
         matches!(letter, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠')
     };
@@ -246,7 +246,7 @@ fn guarded(text: &str) -> String {
     }
 }
 
-fn optional(number: Option<f64>) -> String {
+pub(super) fn optional(number: Option<f64>) -> String {
     number.map(digits).unwrap_or_default()
 }
 
@@ -259,7 +259,7 @@ fn method(method: Option<Method>) -> String {
 }
 
 /// The word that JSON has for a value without fields.
-fn word(value: &impl Serialize) -> String {
+pub(super) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),

@@ -103,6 +103,18 @@ impl Insert<'_> {
     }
 }
 
+/// The rows of a table of the project in parameter `$1` whose column is in the JSON list of texts in parameter `$2`; a
+/// text twice, and they come twice.
+pub(crate) fn among(backend: DbBackend, table: &str, column: &str) -> String {
+    match backend {
+        DbBackend::Postgres => format!(
+            "{table} WHERE project_id = $1 AND {column} = ANY(ARRAY(SELECT jsonb_array_elements_text($2::jsonb)))"
+        ),
+        // In the order of the list, one by one: for `IN` it would sort the list first.
+        _ => format!("jsonb_each($2) CROSS JOIN {table} WHERE project_id = $1 AND {column} = value"),
+    }
+}
+
 /// Rows as JSON lists, none much longer than a statement should be.
 ///
 /// - `rows`: each serializes as a list of its columns' values. A number that neither `i64` nor `f64` holds is to be

@@ -1,15 +1,18 @@
 //! The event log: appended to, and read by message id, unit and order.
 
-use super::bulk::{Insert, lists};
+use super::bulk::{Insert, among, lists};
 use super::{PROJECT, StoreError};
 use podium_core::projection::{OrderBook, StoredEvent, Trust};
 use podium_core::time::Timestamp;
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, QueryResult, Statement};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-const COLUMNS: &str = "message_id, name, unit, order_id, trust, event_time, sighting, body";
+const COLUMNS: &str =
+    "message_id, name, unit, order_id, trust, event_time, sighting, body, is_known, other_id";
+/// How many they are.
+const N_COLUMNS: usize = 10;
 
 const APPEND: Insert<'static> = Insert {
     table: "event_log",
@@ -24,6 +27,8 @@ const APPEND: Insert<'static> = Insert {
         ("received_at", "bigint"),
         ("sighting", "text"),
         ("body", "text"),
+        ("is_known", "smallint"),
+        ("other_id", "text"),
     ],
     key: &[],
 };
@@ -47,6 +52,8 @@ pub(crate) async fn append(
             received_at.as_micros(),
             sighting,
             &event.body,
+            i16::from(event.is_known),
+            &event.other_id,
         )
     });
     APPEND.rows(db, lists(rows)?).await
@@ -62,7 +69,7 @@ pub(crate) async fn known<'a>(
     if list == "[]" {
         return Ok(HashMap::new());
     }
-    let named = named_in_list(backend, "message_id");
+    let named = among(backend, "event_log", "message_id");
     let sql = format!("SELECT message_id, name, unit, body FROM {named}");
     let rows =
         db.query_all_raw(Statement::from_sql_and_values(backend, sql, [PROJECT.into(), list.into()])).await?;
@@ -78,6 +85,33 @@ pub(crate) fn digest(said: [&str; 3]) -> u64 {
     let mut hasher = DefaultHasher::new();
     said.hash(&mut hasher);
     hasher.finish()
+}
+
+/// Those of some ids under which a known user sent an event up to `until`.
+pub(crate) async fn users<'a>(
+    db: &impl ConnectionTrait,
+    ids: impl Iterator<Item = &'a str>,
+    until: i64,
+) -> Result<HashSet<Box<str>>, StoreError> {
+    let list = json_list(ids);
+    if list == "[]" {
+        return Ok(HashSet::new());
+    }
+    let backend = db.get_database_backend();
+    let named = among(backend, "event_log", "unit");
+    let sql = format!("SELECT DISTINCT unit FROM {named} AND is_known = 1 AND seq <= $3");
+    let values = [PROJECT.into(), list.into(), until.into()];
+    let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    rows.iter().map(|row| Ok(row.try_get_by_index::<String>(0)?.into())).collect()
+}
+
+/// Everything in the log that says something of two ids, in the order in which it came.
+pub(crate) async fn of_two_ids(db: &impl ConnectionTrait) -> Result<Vec<StoredEvent>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM event_log WHERE project_id = $1 AND other_id IS NOT NULL ORDER BY seq"
+    );
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [PROJECT.into()]);
+    db.query_all_raw(statement).await?.iter().map(from_row).collect()
 }
 
 /// A position behind every event there will be.
@@ -116,7 +150,7 @@ pub(crate) async fn after(
     let sql = format!("SELECT {COLUMNS}, seq FROM event_log WHERE seq > $1 ORDER BY seq LIMIT {limit}");
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [seq.into()]);
     let rows = db.query_all_raw(statement).await?;
-    rows.iter().map(|row| Ok((row.try_get_by_index(8)?, from_row(row)?))).collect()
+    rows.iter().map(|row| Ok((row.try_get_by_index(N_COLUMNS)?, from_row(row)?))).collect()
 }
 
 /// One event by its message id, with the time it was received.
@@ -132,7 +166,7 @@ pub(crate) async fn find(
     let values = [PROJECT.into(), message_id.into()];
     let row =
         db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
-    row.map(|row| Ok((from_row(&row)?, Timestamp::from_micros(row.try_get_by_index(8)?)))).transpose()
+    row.map(|row| Ok((from_row(&row)?, Timestamp::from_micros(row.try_get_by_index(N_COLUMNS)?)))).transpose()
 }
 
 /// The number of events in the log.
@@ -154,7 +188,7 @@ async fn select<'a>(
     if list == "[]" {
         return Ok(Vec::new());
     }
-    let named = named_in_list(backend, column);
+    let named = among(backend, "event_log", column);
     let sql = format!("SELECT {COLUMNS} FROM {named} AND seq <= $3");
     let values = [PROJECT.into(), list.into(), until.into()];
     let rows = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
@@ -180,20 +214,10 @@ fn from_row(row: &QueryResult) -> Result<StoredEvent, StoreError> {
         sighting: sighting
             .map_err(|error| StoreError::Corrupt(format!("sighting of {message_id}: {error}")))?,
         body: row.try_get_by_index::<String>(7)?.into(),
+        is_known: row.try_get_by_index::<i16>(8)? != 0,
+        other_id: row.try_get_by_index::<Option<String>>(9)?.map(Into::into),
         message_id: message_id.into(),
     })
-}
-
-/// The rows of the log that the JSON list of texts in parameter `$2` names; a text twice, and they come twice.
-fn named_in_list(backend: DbBackend, column: &str) -> String {
-    match backend {
-        DbBackend::Postgres => format!(
-            "event_log WHERE project_id = $1 \
-             AND {column} = ANY(ARRAY(SELECT jsonb_array_elements_text($2::jsonb)))"
-        ),
-        // In the order of the list, one by one: for `IN` it would sort the list first.
-        _ => format!("jsonb_each($2) CROSS JOIN event_log WHERE project_id = $1 AND {column} = value"),
-    }
 }
 
 /// A JSON list of texts.

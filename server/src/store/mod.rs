@@ -3,18 +3,22 @@
 //! Rows stay in here; what goes in and out are domain types. Tables that every event touches are written with
 //! statements of our own ([`log`], [`stats`]), many rows at a time; the rest goes through sea-orm entities.
 
+pub(crate) mod audiences;
 pub(crate) mod bookmark;
 pub(crate) mod bulk;
 pub(crate) mod channels;
 mod entity;
+pub(crate) mod experiences;
 pub(crate) mod experiments;
 pub(crate) mod history;
+pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod open;
 pub(crate) mod outbox;
+pub(crate) mod profiles;
 pub(crate) mod rejected;
 pub(crate) mod sent;
 pub(crate) mod stats;

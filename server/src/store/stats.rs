@@ -50,12 +50,18 @@ const SUM: Insert<'static> = Insert {
 };
 
 /// Writes placements, each with its unit, replacing earlier ones.
+///
+/// - `gone`: those that are no more, by experiment and id.
 pub(crate) async fn place(
     db: &impl ConnectionTrait,
+    gone: &[(ExperimentId, Box<str>)],
     placements: &[(&str, &Placement)],
 ) -> Result<(), StoreError> {
-    let rows = placements.iter().map(|(unit, placement)| {
-        let row = PlacementRow::from(*placement);
+    PLACE.remove(db, lists(gone.iter().map(|(experiment, id)| (experiment.0, id)))?).await?;
+    let of_all = placements.iter().flat_map(|(unit, placement)| {
+        placement_rows(unit, placement).map(move |(id, row)| (placement, id, row))
+    });
+    let rows = of_all.map(|(placement, unit, row)| {
         (
             placement.experiment.0,
             unit,
@@ -70,6 +76,24 @@ pub(crate) async fn place(
         )
     });
     PLACE.rows(db, lists(rows)?).await
+}
+
+/// The rows of a placement, by id: the unit's, and those of other ids that keep another variant.
+fn placement_rows<'a>(
+    unit: &'a str,
+    placement: &'a Placement,
+) -> impl Iterator<Item = (&'a str, PlacementRow)> {
+    let others = placement.others.iter().map(|(id, assignment)| {
+        let alone = Placement {
+            experiment: placement.experiment,
+            assignment: Some(*assignment),
+            others: Vec::new(),
+            exposure: None,
+            metrics: Vec::new(),
+        };
+        (&**id, PlacementRow::from(&alone))
+    });
+    std::iter::once((unit, PlacementRow::from(placement))).chain(others)
 }
 
 /// A placement as its row has it.
@@ -107,9 +131,12 @@ impl PlacementRow {
     }
 }
 
-/// A number that is other for every other placement.
-pub(crate) fn fingerprint(placement: &Placement) -> u64 {
-    PlacementRow::from(placement).fingerprint()
+/// For each id that a placement has a row of, a number that is other for every other row.
+pub(crate) fn fingerprints_of<'a>(
+    unit: &'a str,
+    placement: &'a Placement,
+) -> impl Iterator<Item = (&'a str, u64)> {
+    placement_rows(unit, placement).map(|(id, row)| (id, row.fingerprint()))
 }
 
 /// The fingerprints of all placements, by experiment and unit.

@@ -3,6 +3,7 @@
 mod channels;
 mod deciding;
 mod events;
+mod experiences;
 mod experiments;
 mod history;
 mod messages;
@@ -16,6 +17,7 @@ use utoipa::openapi::path::{HttpMethod, Parameter};
 pub(super) const DECIDING: &str = "Deciding";
 pub(super) const EVENTS: &str = "Events";
 pub(super) const EXPERIMENTS: &str = "Experiments";
+pub(super) const EXPERIENCES: &str = "Experiences";
 pub(super) const REPORTS: &str = "Reports";
 pub(super) const MESSAGES: &str = "Messages";
 pub(super) const CHANNELS: &str = "Channels";
@@ -34,6 +36,10 @@ pub(super) fn all() -> Vec<Endpoint> {
         experiments::lifecycle(),
         experiments::variants(),
         history::history(),
+        experiences::experiences(),
+        experiences::one_experience(),
+        experiences::lifecycle(),
+        experiences::told(),
         reports::reports(),
         reports::linked(),
         messages::messages(),

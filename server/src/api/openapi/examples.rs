@@ -21,6 +21,8 @@ pub(super) fn new_experiment() -> Named {
                 "name": "Hero image on the front page",
                 "description": "Which picture brings more revenue per visitor?",
                 "flag_key": "hero",
+                "value_type": "string",
+                "server_only": false,
                 "variants": [
                     {"key": "control", "name": "The bag", "control": true, "content": "bag.jpg"},
                     {"key": "shoes", "name": "The shoes", "content": "shoes.jpg"},
@@ -38,6 +40,62 @@ pub(super) fn new_experiment() -> Named {
                 "currency": "EUR",
                 "schedule": {"start_at": "2026-11-27T00:00:00Z", "end_at": "2026-12-24T00:00:00Z"},
                 "min_run_s": 1_209_600
+            }),
+        ),
+    ]
+}
+
+pub(super) fn new_experience() -> Named {
+    vec![
+        (
+            "smallest",
+            json!({
+                "key": "returns-banner",
+                "variants": [{"key": "banner", "content": {"text": "Free returns"}}],
+                "fallback": "banner"
+            }),
+        ),
+        (
+            "rules",
+            json!({
+                "key": "cart-ctas",
+                "name": "What the cart says",
+                "flag_key": "cart.cta",
+                "value_type": "string",
+                "variants": [
+                    {"key": "plain", "content": "To the checkout"},
+                    {"key": "free-shipping", "name": "Free shipping", "content": "Your shipping is free"}
+                ],
+                "rules": [
+                    {
+                        "key": "large-cart",
+                        "name": "A cart from 100 on",
+                        "when": {"cart": {"field": "value", "op": "gte", "value": "100"}},
+                        "serve": "free-shipping"
+                    }
+                ],
+                "fallback": "plain",
+                "hit_policy": "first",
+                "priority": 10,
+                "starts_at": "2026-11-27T00:00:00Z",
+                "ends_at": "2026-12-24T00:00:00Z",
+                "dismiss_days": 7,
+                "currency": "EUR",
+                "server_only": false
+            }),
+        ),
+    ]
+}
+
+pub(super) fn promotion() -> Named {
+    vec![
+        ("everyone", json!({})),
+        (
+            "some",
+            json!({
+                "key": "returns-for-customers",
+                "priority": 5,
+                "when": {"profile": {"fact": "orders", "op": "gte", "value": 1}}
             }),
         ),
     ]

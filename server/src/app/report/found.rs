@@ -49,7 +49,7 @@ impl Found {
         let stored = metrics::all(&snapshot).await?;
         let newest = bookmark::newest(&snapshot).await?;
         for (metric_idx, choice) in (0..).zip(experiment.definition.metrics()) {
-            let used = metric_use(experiment, choice);
+            let used = metric_use(experiment.definition.currency, choice);
             let id = stored.iter().find(|stored| stored.used == used).map(|StoredMetric { id, .. }| id);
             found.newest.push(id.and_then(|id| newest.get(id)).copied());
             let info = app.published.registry.find(&choice.metric);

@@ -192,7 +192,8 @@ async fn strata_stand_in_the_order_of_time_with_shares_sums_and_histories_of_mat
 async fn a_metric_says_when_it_last_read_something() {
     let world = World::open(&[json!("m")], hour(-1), &[0.5]).await;
     let db = world.app.store.writer();
-    let used = crate::app::track::metric_use(&world.experiment, &world.experiment.definition.primary_metric);
+    let definition = &world.experiment.definition;
+    let used = crate::app::track::metric_use(definition.currency, &definition.primary_metric);
     let id = metrics::find_or_insert(db, &used, 1).await.unwrap();
     let at = |found: &Found| found.newest[0];
     assert_eq!(at(&Found::read(&world.app, &world.experiment).await.unwrap()), None);

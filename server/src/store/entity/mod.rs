@@ -3,6 +3,8 @@
 pub(super) mod api_key;
 pub(super) mod attempt;
 pub(super) mod channel;
+pub(super) mod experience;
+pub(super) mod experience_rule;
 pub(super) mod experiment;
 pub(super) mod history;
 pub(super) mod message;

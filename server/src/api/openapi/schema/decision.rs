@@ -58,14 +58,18 @@ pub(in crate::api::openapi) struct DecideRequest;
 
 by_hand!(DecideRequest, closed(object_of::<DecideFields>()).into(), DecideFields::schemas);
 
-/// Why a unit gets what it gets. `SPLIT`: it is in a running experiment. `STATIC`: everyone gets this. `DISABLED`: the
-/// control, because the experiment does not run or the unit is outside. `DEFAULT`: there is no such flag.
+/// Why a unit gets what it gets. `SPLIT`: it is in a running experiment. `STATIC`: everyone gets this.
+/// `TARGETING_MATCH`: a condition of an experience holds. `DISABLED`: the control or the fallback, because what is asked
+/// for is not on or the unit is outside. `UNKNOWN`: the fallback, because rules that hit break their hit policy.
+/// `DEFAULT`: there is no such flag.
 #[derive(ToSchema)]
 #[schema(rename_all = "SCREAMING_SNAKE_CASE")]
 enum Reason {
     Split,
     Static,
+    TargetingMatch,
     Disabled,
+    Unknown,
     Default,
 }
 
@@ -74,6 +78,14 @@ enum Reason {
 #[schema(rename_all = "SCREAMING_SNAKE_CASE")]
 enum ErrorCode {
     FlagNotFound,
+}
+
+/// How rules that hit break the hit policy: several where one may, or different contents where they must be the same.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum Violation {
+    SeveralHits,
+    DifferentOutputs,
 }
 
 /// What one unit gets for one flag.
@@ -86,14 +98,23 @@ struct Decision {
     /// The experiment behind the flag; absent if there is none.
     #[schema(nullable = false)]
     experiment: Option<Key>,
-    /// The variant; null if there is no such flag.
-    #[schema(required = true)]
-    variant: Option<Key>,
-    /// The content of the variant, or the caller's default: any JSON.
+    /// The experience that answers; absent if an experiment does, or nothing.
+    #[schema(nullable = false)]
+    experience: Option<Key>,
+    /// The rules of the experience that the value is of; absent if it is the fallback.
+    #[schema(nullable = false)]
+    rules: Option<Vec<Key>>,
+    /// The variant, or the variants that the value is made of with `+` between them; null if there is no such flag.
+    #[schema(required = true, examples("banner"))]
+    variant: Option<String>,
+    /// The content of the variant, what is made of several, or the caller's default: any JSON.
     #[schema(required = true)]
     value: Value,
     /// Why.
     reason: Reason,
+    /// What is wrong with the rules that hit; absent if nothing is.
+    #[schema(nullable = false)]
+    violation: Option<Violation>,
     /// The probability at which the unit was assigned its variant; only where it was assigned.
     #[schema(nullable = false, exclusive_minimum = 0, maximum = 1)]
     propensity: Option<f64>,
@@ -128,7 +149,7 @@ struct Recomputed {
     propensity: Option<Share>,
 }
 
-/// A logged decision with the same one computed again.
+/// A logged decision; of an experiment with the same one computed again.
 #[derive(ToSchema)]
 pub(in crate::api::openapi) struct Explanation {
     /// What the log calls it.
@@ -137,16 +158,23 @@ pub(in crate::api::openapi) struct Explanation {
     decided_at: Time,
     /// The flag that was asked for.
     flag: String,
-    /// The experiment behind it.
-    experiment: Key,
+    /// The experiment behind it; absent if an experience answered.
+    #[schema(nullable = false)]
+    experiment: Option<Key>,
     /// The version of the experiment.
-    #[schema(minimum = 1)]
-    experiment_version: u32,
+    #[schema(nullable = false, minimum = 1)]
+    experiment_version: Option<u32>,
+    /// The experience that answered; absent if an experiment did.
+    #[schema(nullable = false)]
+    experience: Option<Key>,
+    /// The rules of the experience that hit.
+    #[schema(nullable = false)]
+    rules: Option<Vec<Key>>,
     /// The unit; where every decision is drawn anew, the decision's own id.
     unit: String,
-    /// The variant it got.
+    /// The variant it got, or several with `+` between them.
     #[schema(required = true)]
-    variant: Option<Key>,
+    variant: Option<String>,
     /// Why.
     reason: Reason,
     /// The probability at which it was assigned; none if it was not.
@@ -156,11 +184,14 @@ pub(in crate::api::openapi) struct Explanation {
     #[schema(required = true)]
     weights_version: Option<u32>,
     /// The weights version that was in force when it was asked.
-    asked_under_version: u32,
-    /// What it comes to when it is computed again.
-    recomputed: Recomputed,
-    /// Whether both are the same.
-    agrees: bool,
+    #[schema(nullable = false)]
+    asked_under_version: Option<u32>,
+    /// What it comes to when it is computed again; only of an experiment.
+    #[schema(nullable = false)]
+    recomputed: Option<Recomputed>,
+    /// Whether both are the same; only of an experiment.
+    #[schema(nullable = false)]
+    agrees: Option<bool>,
     /// How it comes to that, for people.
     steps: Vec<String>,
 }

@@ -153,6 +153,18 @@ pub(super) struct Schedule;
 
 by_hand!(Schedule, closed(object_of::<ScheduleFields>()).into(), ScheduleFields::schemas);
 
+/// What sort of value every content of a flag is. An integer lies within ±2^53; a float is always written with its point,
+/// such as `8.0`; an object may be a list.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum ValueType {
+    Boolean,
+    String,
+    Integer,
+    Float,
+    Object,
+}
+
 /// What a person registers.
 #[derive(ToSchema)]
 pub(super) struct Definition {
@@ -164,6 +176,11 @@ pub(super) struct Definition {
     description: Option<String>,
     /// The name a client asks for; the experiment's key if absent.
     flag_key: Option<Key>,
+    /// What sort of value every content is, for typed clients; that of the control's content if absent.
+    value_type: Option<ValueType>,
+    /// Whether only a key of scope server is told of it, and no page.
+    #[schema(required = false, default = false)]
+    server_only: bool,
     /// Whom we randomize.
     #[schema(required = false, default = "user")]
     unit: UnitKind,
@@ -290,7 +307,7 @@ struct Absence {
 
 /// A metric with what this experiment wants of it.
 #[derive(ToSchema)]
-struct MetricChoice {
+pub(super) struct MetricChoice {
     /// The id a plugin gave it.
     metric: String,
     /// Its settings, by the metric's own schema.
@@ -347,6 +364,11 @@ pub(in crate::api::openapi) struct Experiment {
     /// Why it is run.
     #[schema(nullable = false)]
     description: Option<String>,
+    /// What sort of value every content is; that of the control's content if absent.
+    #[schema(nullable = false)]
+    value_type: Option<ValueType>,
+    /// Whether only a key of scope server is told of it, and no page.
+    server_only: bool,
     /// Whom we randomize.
     unit: UnitKind,
     /// The arms, also those that were taken out.

@@ -8,7 +8,9 @@ mod allocator;
 mod automation;
 mod channel;
 mod decision;
+mod evaluation;
 mod event;
+mod experience;
 mod experiment;
 mod history;
 mod inferred;
@@ -23,7 +25,12 @@ mod weights;
 
 pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
+pub(super) use evaluation::{Evaluation, EvaluationError};
 pub(super) use event::{EventsBody, EventsPage, Receipt};
+pub(super) use experience::{
+    Conflicts, Experience, ExperienceDefinition, ExperienceStatus, Experiences, NewExperience, Promotion,
+    RulesReport,
+};
 pub(super) use experiment::{Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status};
 pub(super) use history::{HistoryPage, Undoing};
 pub(super) use message::{MessagePage, MessageState, MessageWithHistory, Messages, NewMessages};

@@ -120,7 +120,7 @@ struct VariantSummary {
 
 /// An interval in the metric's unit.
 #[derive(ToSchema)]
-struct Interval {
+pub(super) struct Interval {
     /// The lower end.
     low: f64,
     /// The upper end.

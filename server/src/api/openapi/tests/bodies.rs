@@ -7,11 +7,12 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 /// What needs a plugin to succeed; the answers with a body have the schema of those that read an experiment.
-const NEED_A_PLUGIN: [&str; 8] = [
+const NEED_A_PLUGIN: [&str; 9] = [
     "addVariant",
     "createExperiment",
     "createVersion",
     "editExperiment",
+    "promoteConclusion",
     "putChannel",
     "receiveWebhook",
     "releasePlugin",
@@ -27,6 +28,7 @@ async fn answers_are_what_their_schemas_say() {
     let reloaded = server.try_out(Some("admin"), "POST /api/v1/plugins/reload", None).await;
     assert_eq!(reloaded.status, 200, "{}", reloaded.body);
     decide(&server).await;
+    decide_by_address(&server).await;
     follow_links(&server).await;
     make_and_revoke_a_key(&server).await;
     plan(&server).await;
@@ -35,6 +37,7 @@ async fn answers_are_what_their_schemas_say() {
     delivery::channels(&server).await;
     webhooks(&server).await;
     live(&server).await;
+    experiences(&server).await;
     let all = server.operations().values().map(|operation| operation["operationId"].as_str().unwrap());
     let succeeded = server.succeeded.borrow();
     let untried: BTreeSet<_> = all.filter(|id| !succeeded.contains(*id)).collect();
@@ -100,6 +103,18 @@ async fn decide(server: &Server<'_>) {
     }
 }
 
+async fn decide_by_address(server: &Server<'_>) {
+    for (asked, status) in [
+        ("GET /api/v1/decide/search?targetingKey=u-1&shop.country=NL", 200),
+        ("GET /api/v1/decide/hero?targetingKey=u-1&exposure=false", 200),
+        ("GET /api/v1/decide/hero", 400),
+        ("GET /api/v1/decide/nothing?targetingKey=u-1", 404),
+    ] {
+        let answer = server.try_out(Some("publishable"), asked, None).await;
+        assert_eq!(answer.status, status, "{asked}: {}", answer.body);
+    }
+}
+
 async fn follow_links(server: &Server<'_>) {
     let made = server.try_out(Some("admin"), "POST /api/v1/experiments/banner/report-links", None).await;
     let link = made.body["url"].as_str().unwrap().strip_prefix("https://shop.example").unwrap();
@@ -158,6 +173,50 @@ async fn live(server: &Server<'_>) {
     assert_eq!(kinds.concat(), ["archived", "concluded", "undone", "concluded", "started", "paused"]);
 }
 
+async fn experiences(server: &Server<'_>) {
+    for (name, body) in examples::new_experience() {
+        let made = server.try_out(Some("admin"), "POST /api/v1/experiences", Some(body.clone())).await;
+        assert_eq!(made.status, 201, "{name}: {}", made.body);
+        let mut twin = body.clone();
+        twin["flag_key"] = made.body["flag_key"].clone();
+        twin["key"] = json!(format!("{}-2", body["key"].as_str().unwrap()));
+        let twin = server.try_out(Some("admin"), "POST /api/v1/experiences", Some(twin)).await;
+        let path = format!("/api/v1/experiences/{}", body["key"].as_str().unwrap());
+        let twin = format!("POST /api/v1/experiences/{}/publish", twin.body["key"].as_str().unwrap());
+        server.try_out(Some("admin"), &twin, None).await;
+        for (asked, sent, status) in [
+            (format!("PUT {path}"), Some(body.clone()), "draft"),
+            (format!("POST {path}/publish"), None, "live"),
+            (format!("GET {path}"), None, "live"),
+        ] {
+            let answer = server.try_out(Some("admin"), &asked, sent).await;
+            assert_eq!(answer.body["status"], status, "{asked}: {}", answer.body);
+        }
+        let conflicts = server.try_out(Some("server"), "GET /api/v1/experiences/conflicts", None).await;
+        assert!(conflicts.body["data"][0]["rules"].is_array(), "{}", conflicts.body);
+        let flag = made.body["flag_key"].as_str().unwrap();
+        let asked = json!({"unit": "u-1", "flags": [flag]});
+        let decided = server.try_out(Some("publishable"), "POST /api/v1/decide", Some(asked)).await;
+        assert_eq!(decided.body["decisions"][0]["experience"], body["key"], "{}", decided.body);
+        let id = decided.body["decisions"][0]["decision_id"].as_str().unwrap();
+        let explain = format!("GET /api/v1/decisions/{id}/explain");
+        let explained = server.try_out(Some("server"), &explain, None).await;
+        assert_eq!(explained.body["experience"], body["key"], "{}", explained.body);
+        for asked in ["report", "report.csv", "history", "history?limit=1"] {
+            let answer = server.try_out(Some("server"), &format!("GET {path}/{asked}"), None).await;
+            assert_eq!(answer.status, 200, "{asked}: {}", answer.body);
+        }
+        server.try_out(Some("admin"), &format!("POST {path}/pause"), None).await;
+        let archive = if name == "rules" { format!("DELETE {path}") } else { format!("POST {path}/archive") };
+        let archived = server.try_out(Some("admin"), &archive, None).await;
+        assert_eq!(archived.body["status"], "archived", "{}", archived.body);
+    }
+    for query in ["", "?limit=1", "?cursor=1&status=archived"] {
+        let listed = server.try_out(Some("server"), &format!("GET /api/v1/experiences{query}"), None).await;
+        assert_eq!(listed.status, 200, "{query}: {}", listed.body);
+    }
+}
+
 async fn webhooks(server: &Server<'_>) {
     let (_, mut webhook) = examples::new_webhook().remove(0);
     // Nothing is posted there before it is gone.
@@ -190,6 +249,8 @@ async fn problems_are_what_the_document_says() {
         let id = operation["operationId"].as_str().unwrap();
         let answers_anything = [
             "listChannels",
+            "listConflicts",
+            "listExperiences",
             "listExperiments",
             "listKeys",
             "listMessages",
@@ -228,6 +289,11 @@ async fn each_request_that_fails_says_why_as_documented() {
         ("GET /api/v1/experiments/banner/history?cursor=0", None, 400),
         ("DELETE /api/v1/experiments/hero/variants/control", None, 400),
         ("DELETE /api/v1/experiments/hero/variants/nope", None, 404),
+        ("POST /api/v1/experiments/hero/experience", None, 409),
+        ("POST /api/v1/experiences", Some(json!({"key": "x"})), 400),
+        ("POST /api/v1/experiences", Some(measured()), 422),
+        ("GET /api/v1/experiences?limit=501", None, 400),
+        ("GET /api/v1/experiences?status=lost", None, 400),
         ("POST /api/v1/plan", Some(json!({"baseline": 0.02})), 400),
         ("GET /api/v1/experiments?limit=many", None, 400),
         ("GET /api/v1/experiments?limit=501", None, 400),
@@ -243,4 +309,9 @@ async fn each_request_that_fails_says_why_as_documented() {
         let answer = server.try_out(Some("admin"), asked, body).await;
         assert_eq!(answer.status, status, "{asked}: {}", answer.body);
     }
+}
+
+/// An experience whose goal no plugin offers here.
+fn measured() -> serde_json::Value {
+    json!({"key": "x", "variants": [{"key": "a", "content": 1}], "fallback": "a", "goal": "conversion"})
 }

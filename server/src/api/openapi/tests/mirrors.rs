@@ -5,6 +5,7 @@ use super::check::faults;
 use super::{document, schema};
 use crate::api::channels::{NewChannel, Offered};
 use crate::api::events::{EventsQuery, Outcome};
+use crate::api::experiences;
 use crate::api::experiments::{ActQuery, Conclusion, HistoryQuery, ListQuery, VersionQuery};
 use crate::api::history::{self, UndoBody};
 use crate::api::messages::MessagesQuery;
@@ -12,13 +13,14 @@ use crate::api::suppressions::{self, LiftQuery, NewSuppression};
 use crate::api::webhooks::NewWebhook;
 use crate::app::history::tests::each;
 use crate::app::history::{Entry, Happening, message};
-use crate::app::{DecideRequest, PlanRequest};
+use crate::app::{DecideRequest, PlanRequest, Promotion};
 use crate::auth::Scope;
 use crate::delivery::SendRequest;
 use crate::delivery::message::MessageState;
 use crate::store::suppressions::SuppressionScope;
 use crate::webhooks::Event;
 use podium_core::allocation::{AllocatorConfig, Phase};
+use podium_core::experience;
 use podium_core::experiment::{
     Automation, Definition, ExclusionGroup, Experiment, ExposureSource, MetricChoice, OnHarm, OnWinner,
     Schedule, Status, Stickiness, UnitKind, Variant,
@@ -27,6 +29,7 @@ use podium_core::metric::{Direction, MetricKind, ValueUnit};
 use podium_core::report::{Method, Report, Role, State, WarningCode, Withheld};
 use podium_core::snapshot::Reason;
 use podium_core::time::Timestamp;
+use podium_core::value_type::ValueType;
 use podium_plugin_host::{ChannelInfo, ProviderClass};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -73,6 +76,11 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<NewChannel>(named("NewChannel"));
     check::<Conclusion>(named("Conclusion"));
     check::<UndoBody>(named("Undoing"));
+    check::<experience::Variant>(named("ExperienceVariant"));
+    check::<experience::Rule>(named("Rule"));
+    check::<experience::Definition>(&without_member(named("NewExperience"), "key"));
+    check::<experience::Definition>(&without_member(named("ExperienceDefinition"), "key"));
+    check::<Promotion>(named("Promotion"));
     check::<NewWebhook>(named("NewWebhook"));
     let of_recipient = expected_by::<SendRequest>(r#"{"to": {"?": 0}}"#);
     assert_eq!(members(named("Recipient")), of_recipient);
@@ -112,6 +120,8 @@ fn query_parameters_are_those_that_are_read() {
     check("/api/v1/experiments/{key}/history", expected_by::<history::ListQuery>(r#"{"?": 0}"#));
     let act = expected_by::<ActQuery>(r#"{"?": 0}"#);
     check_method("/api/v1/experiments/{key}/conclude", "post", act);
+    check("/api/v1/experiences", expected_by::<experiences::ListQuery>(r#"{"?": 0}"#));
+    check("/api/v1/experiences/{key}/history", expected_by::<experiences::HistoryQuery>(r#"{"?": 0}"#));
     check("/api/v1/events", expected_by::<EventsQuery>(r#"{"?": 0}"#));
     check("/api/v1/messages", expected_by::<MessagesQuery>(r#"{"?": 0}"#));
     check("/api/v1/suppressions", expected_by::<suppressions::ListQuery>(r#"{"?": 0}"#));
@@ -129,6 +139,11 @@ fn words_that_are_read_are_those_that_are_declared() {
     let document = document();
     check::<Status>(&document, "Status");
     check::<UnitKind>(&document, "UnitKind");
+    check::<experience::Status>(&document, "ExperienceStatus");
+    check::<experience::HitPolicy>(&document, "HitPolicy");
+    check::<experience::Aggregator>(&document, "Aggregator");
+    check::<experience::Violation>(&document, "Violation");
+    check::<ValueType>(&document, "ValueType");
     check::<Stickiness>(&document, "Stickiness");
     check::<ExposureSource>(&document, "ExposureSource");
     check::<OnWinner>(&document, "OnWinner");
@@ -252,8 +267,12 @@ fn defaults_are_what_serde_fills_in() {
         }
         n_checked
     };
-    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 7);
+    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 8);
     assert_eq!(check(schema(&document, "NewVariant"), &filled["variants"][0]), 2);
+    let smallest = json!({"variants": [{"key": "a", "content": 1}], "fallback": "a"});
+    let filled: experience::Definition = serde_json::from_value(smallest).unwrap();
+    let filled = serde_json::to_value(filled).unwrap();
+    assert_eq!(check(schema(&document, "NewExperience"), &filled), 4);
     for allocator in schema(&document, "Allocator")["oneOf"].as_array().unwrap() {
         let name = &allocator["properties"]["type"]["enum"][0];
         let filled: AllocatorConfig = serde_json::from_value(json!({ "type": name })).unwrap();

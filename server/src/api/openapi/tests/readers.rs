@@ -8,13 +8,14 @@ use crate::api::experiments::Conclusion;
 use crate::api::history::UndoBody;
 use crate::api::suppressions::NewSuppression;
 use crate::api::webhooks::NewWebhook;
-use crate::app::{DecideRequest, PlanRequest, check_reason};
+use crate::app::{DecideRequest, PlanRequest, Promotion, check_reason};
 use crate::catalog::Catalog;
 use crate::delivery::SendRequest;
 use crate::ingest::body;
 use crate::ingest::event::Reading;
+use podium_core::experience;
 use podium_core::experiment::{Definition, Variant};
-use podium_core::id::ExperimentKey;
+use podium_core::id::{ExperienceKey, ExperimentKey};
 use podium_core::projection::Trust;
 use podium_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -99,7 +100,8 @@ fn check_members(name: &str, body: &Value, at: &str, reads: fn(&Value) -> Result
 #[test]
 fn an_experiment_is_read_as_its_schema_says() {
     let body = json!({
-        "key": "k", "name": "n", "description": "d", "flag_key": "f", "unit": "user",
+        "key": "k", "name": "n", "description": "d", "flag_key": "f", "value_type": null,
+        "server_only": true, "unit": "user",
         "variants": [
             {"key": "a", "name": "n", "control": true, "weight": 1.0, "content": null}, {"key": "b"}, {"key": "c"}
         ],
@@ -148,6 +150,52 @@ fn a_variant_is_read_as_its_schema_says() {
     };
     let body = json!({"key": "a", "name": "n", "control": false, "weight": 1.0, "content": [1]});
     check_members("NewVariant", &body, "", reads);
+}
+
+/// Reads a new experience as the server does, but for what only plugins and the database know. That a variant is one
+/// of those that are there, and that contents are of one type, are rules between fields, which a schema cannot say.
+fn reads_experience(body: &Value) -> Result<(), String> {
+    const BETWEEN_FIELDS: [&str; 5] =
+        ["/fallback", "/rules/0/serve", "/aggregator", "/variants/0/content", "/variants/1/content"];
+    let mut members = body.as_object().ok_or("no object")?.clone();
+    let key = members.remove("key").ok_or("no key")?;
+    ExperienceKey::new(key.as_str().ok_or("no text")?).map_err(|error| error.to_string())?;
+    let definition: experience::Definition =
+        serde_json::from_value(Value::Object(members)).map_err(|error| error.to_string())?;
+    if definition.variants.iter().any(|variant| variant.content.is_null()) {
+        return Err("a content is null".to_owned());
+    }
+    let mut faults = definition.checked().err().unwrap_or_default();
+    faults.retain(|fault| !BETWEEN_FIELDS.contains(&fault.pointer.as_str()));
+    if faults.is_empty() { Ok(()) } else { Err(format!("{faults:?}")) }
+}
+
+#[test]
+fn an_experience_is_read_as_its_schema_says() {
+    let body = json!({
+        "key": "k", "name": "n", "flag_key": "f", "value_type": "integer",
+        "variants": [{"key": "a", "name": "n", "content": 1}, {"key": "b", "content": 2}],
+        "rules": [{"key": "r", "name": "n", "when": {"all": []}, "serve": "b"}],
+        "fallback": "a", "hit_policy": "collect", "aggregator": "sum", "priority": 1,
+        "starts_at": "2026-11-01T00:00:00Z", "ends_at": "2126-12-01T00:00:00Z", "dismiss_days": 7,
+        "goal": {"metric": "m", "config": {}, "direction": "increase", "window_s": 9},
+        "currency": "EUR", "server_only": true
+    });
+    for at in ["", "/variants/0", "/rules/0", "/goal"] {
+        check_members("NewExperience", &body, at, reads_experience);
+    }
+    let promotion = json!({"key": "k", "priority": 1, "when": {}});
+    check_members("Promotion", &promotion, "", |body| {
+        serde_json::from_value::<Promotion>(body.clone()).map_err(|error| error.to_string()).and_then(
+            |read| {
+                let is_object = read.when.is_none_or(|when| when.is_object());
+                if is_object { Ok(()) } else { Err("no object".to_owned()) }
+            },
+        )
+    });
+    for (name, example) in examples::new_experience() {
+        assert_eq!(reads_experience(&example), Ok(()), "{name}");
+    }
 }
 
 #[test]

@@ -1,0 +1,357 @@
+//! What a unit gets for a flag, whoever asks and by whatever protocol.
+
+use super::App;
+use super::choose::{Behind, Chosen, FromExperience};
+use super::sticky::{self, Claims};
+use crate::auth::Scope;
+use crate::rulebook::Rulebook;
+use crate::shoppers::Known;
+use metrics::Counter;
+use podium_core::experience::{CompiledRule, Visitor};
+use podium_core::experiment::{ExposureSource, Stickiness};
+use podium_core::id::ExperimentId;
+use podium_core::profile::Profile;
+use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
+use podium_core::snapshot::{Assignment, Decision, Flag, Reason};
+use podium_core::time::Timestamp;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use std::sync::{Arc, LazyLock};
+use uuid::Uuid;
+
+/// Found once: to look a counter up by its name takes longer than to decide.
+static DECISIONS: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("podium_decisions_total"));
+
+/// For whom flags are asked, and by whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker<'a> {
+    unit: &'a str,
+    scope: Scope,
+    claims: Claims,
+    context: &'a Value,
+    known: Option<Arc<Known>>,
+    /// What is known was asked for and could not be had in time.
+    is_blind: bool,
+}
+
+/// What is known of somebody of whom nothing is.
+static NOTHING: LazyLock<Profile> = LazyLock::new(Profile::default);
+
+impl<'a> Asker<'a> {
+    /// Gathers what decisions depend on.
+    pub(crate) fn new(unit: &'a str, scope: Scope) -> Self {
+        let (claims, context) = (Claims::default(), &Value::Null);
+        Self { unit, scope, claims, context, known: None, is_blind: false }
+    }
+
+    /// The same with what the client knows of the unit: an object.
+    pub(crate) fn with_context(self, context: &'a Value) -> Self {
+        Self { claims: context.as_object().map(Claims::of).unwrap_or_default(), context, ..self }
+    }
+
+    /// The unit.
+    pub(super) fn unit(&self) -> &'a str {
+        self.unit
+    }
+
+    /// The same with what the server knows of the person; `None` if that could not be had in time.
+    pub(super) fn with_known(self, known: Option<Arc<Known>>) -> Self {
+        Self { is_blind: known.is_none(), known, ..self }
+    }
+
+    /// Whether decisions for it go on without what should be known.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.is_blind
+    }
+
+    fn profile(&self) -> &Profile {
+        self.known.as_ref().map_or(&NOTHING, |known| &known.profile)
+    }
+}
+
+/// Who asks, with the conditions that may be asked of them.
+struct Asking<'a, 'b> {
+    asker: &'b Asker<'a>,
+    book: &'b Rulebook,
+    now: Timestamp,
+}
+
+impl Asking<'_, '_> {
+    fn meets_condition(&self, id: ExperimentId) -> bool {
+        let shopper = self.book.shopper(self.asker.profile(), self.asker.context);
+        self.book.meets(id, &shopper, self.now)
+    }
+}
+
+impl Visitor for Asking<'_, '_> {
+    fn is_server(&self) -> bool {
+        Scope::Server <= self.asker.scope
+    }
+
+    fn dismissed_at(&self, experience: &str) -> Option<Timestamp> {
+        self.asker.profile().dismissed.get(experience).copied()
+    }
+
+    fn meets(&mut self, rule: &CompiledRule) -> bool {
+        rule.when.is_none() || self.meets_condition(rule.figures)
+    }
+}
+
+/// What a unit gets for a flag.
+#[derive(Debug)]
+pub(crate) struct Answer<'a> {
+    /// The flag as it was asked for.
+    pub(crate) flag_key: &'a str,
+    /// The unit as it was asked for.
+    pub(crate) unit: &'a str,
+    /// What the log calls it.
+    pub(crate) id: Uuid,
+    /// Whose it is.
+    pub(crate) from: From<'a>,
+}
+
+/// Whose an answer is.
+#[derive(Debug)]
+pub(crate) enum From<'a> {
+    /// The experiment behind the flag.
+    Experiment {
+        /// The flag.
+        flag: &'a Flag,
+        /// What was decided.
+        decision: Decision,
+        /// For whom.
+        drawn: Drawn<'a>,
+        /// Whether it is another assignment than was known.
+        is_new: bool,
+    },
+    /// An experience.
+    Experience(FromExperience<'a>),
+}
+
+/// For whom a decision was drawn.
+#[derive(Debug)]
+pub(crate) enum Drawn<'u> {
+    /// The unit that was asked for.
+    Unit(&'u str),
+    /// The person that the unit is another id of.
+    Person(Arc<str>),
+}
+
+impl Drawn<'_> {
+    pub(super) fn id(&self) -> &str {
+        match self {
+            Self::Unit(unit) => unit,
+            Self::Person(person) => person,
+        }
+    }
+}
+
+impl App {
+    /// Decides one flag; `None` if there is no such flag for who asks.
+    pub(crate) fn answer<'a>(
+        &self,
+        behind: &Behind<'a>,
+        flag_key: &'a str,
+        asker: &Asker<'a>,
+        now: Timestamp,
+    ) -> Option<Answer<'a>> {
+        let id = Uuid::now_v7();
+        let mut asking = Asking { asker, book: behind.book(), now };
+        let from = match behind.choose(now, &mut asking)? {
+            Chosen::Experiment(flag) if flag.is_running() && !asking.meets_condition(flag.experiment) => {
+                // What could not be asked is no reason to say that the unit is outside.
+                let reason = if asker.is_blind { Reason::Unknown } else { Reason::Disabled };
+                let decision = Decision { reason, ..flag.outside() };
+                From::Experiment { flag, decision, drawn: Drawn::Unit(asker.unit), is_new: false }
+            }
+            Chosen::Experiment(flag) => {
+                let (drawn, earlier) = self.drawn(flag, asker);
+                let decision = self.draw(flag, (&drawn, earlier), asker, id);
+                let is_new = decision.assignment.is_some() && decision.assignment != earlier;
+                From::Experiment { flag, decision, drawn, is_new }
+            }
+            Chosen::Experience(mut chosen) => {
+                let is_general = chosen.rules.iter().all(|rule| rule.when.is_none());
+                if asker.is_blind && is_general && chosen.reason != Reason::Disabled {
+                    chosen.reason = Reason::Unknown;
+                }
+                From::Experience(chosen)
+            }
+        };
+        DECISIONS.increment(1);
+        Some(Answer { flag_key, unit: asker.unit, id, from })
+    }
+
+    /// For whom a decision is drawn, and what they were assigned before: the person, unless the unit was assigned
+    /// something of its own before it was known to be theirs.
+    fn drawn<'a>(&self, flag: &Flag, asker: &Asker<'a>) -> (Drawn<'a>, Option<Assignment>) {
+        let (shoppers, unit) = (&self.published.shoppers, asker.unit);
+        if flag.stickiness == Stickiness::PerDecision {
+            return (Drawn::Unit(unit), None);
+        }
+        let of_unit = shoppers.assigned(flag.experiment, unit);
+        match shoppers.person_of(unit).filter(|_| of_unit.is_none()) {
+            None => (Drawn::Unit(unit), of_unit),
+            Some(person) => {
+                let of_person = shoppers.assigned(flag.experiment, &person);
+                (Drawn::Person(person), of_person)
+            }
+        }
+    }
+
+    fn draw(
+        &self,
+        flag: &Flag,
+        (drawn, earlier): (&Drawn<'_>, Option<Assignment>),
+        asker: &Asker<'_>,
+        id: Uuid,
+    ) -> Decision {
+        if flag.stickiness == Stickiness::PerDecision {
+            let mut text = Uuid::encode_buffer();
+            return flag.decide(id.hyphenated().encode_lower(&mut text), None);
+        }
+        if !flag.remembers() {
+            return flag.decide(drawn.id(), None);
+        }
+        // What the client can prove that the unit was assigned, should nothing be known of it here.
+        let claimed = || asker.claims.assignment(&self.links.secret, asker.unit, flag.experiment);
+        let decision = flag.decide(drawn.id(), earlier.or_else(claimed));
+        if let Some(assignment) = decision.assignment.filter(|assignment| Some(*assignment) != earlier) {
+            self.published.shoppers.assign(flag.experiment, drawn.id(), assignment);
+        }
+        decision
+    }
+
+    /// Proves to another node what the unit was assigned, where that is kept.
+    pub(crate) fn sticky_token(&self, answer: &Answer<'_>) -> Option<String> {
+        let From::Experiment { flag, decision, .. } = &answer.from else { return None };
+        let kept = decision.assignment.filter(|_| flag.remembers())?;
+        Some(sticky::token(&self.links.secret, answer.unit, flag.experiment, kept))
+    }
+
+    /// Hands decisions to the log; says whether it took them.
+    pub(super) fn log(&self, events: Vec<StoredEvent>) -> bool {
+        let n_events = events.len() as u64;
+        let is_logged = events.is_empty() || self.queue.decisions(events).is_ok();
+        if !is_logged {
+            metrics::counter!("podium_decisions_unlogged_total").increment(n_events);
+        }
+        is_logged
+    }
+}
+
+impl<'a> Answer<'a> {
+    /// The key of the variant; of several, their keys with `+` between them.
+    pub(crate) fn variant(&self) -> Option<&str> {
+        match &self.from {
+            From::Experiment { flag, decision, .. } => Some(&flag.variants.get(decision.variant_idx)?.key),
+            From::Experience(chosen) => Some(&chosen.content.variant),
+        }
+    }
+
+    /// The content, as JSON.
+    pub(crate) fn value(&self) -> Option<&RawValue> {
+        match &self.from {
+            From::Experiment { flag, decision, .. } => {
+                Some(&flag.variants.get(decision.variant_idx)?.content)
+            }
+            From::Experience(chosen) => Some(&chosen.content.value),
+        }
+    }
+
+    /// The content on a channel; of several variants, what they come to.
+    pub(super) fn content_on(&self, channel: &str) -> Option<&RawValue> {
+        match &self.from {
+            From::Experiment { flag, decision, .. } => {
+                Some(flag.variants.get(decision.variant_idx)?.content_on(channel))
+            }
+            From::Experience(chosen) => {
+                let of_one = chosen.content.variant_idx.and_then(|idx| chosen.experience.variants.get(idx));
+                Some(of_one.map_or(&chosen.content.value, |variant| variant.content_on(channel)))
+            }
+        }
+    }
+
+    /// The key of the experiment or experience.
+    pub(super) fn owner(&self) -> &'a str {
+        match &self.from {
+            From::Experiment { flag, .. } => &flag.experiment_key,
+            From::Experience(chosen) => &chosen.experience.key,
+        }
+    }
+
+    /// Why.
+    pub(crate) fn reason(&self) -> Reason {
+        match &self.from {
+            From::Experiment { decision, .. } => decision.reason,
+            From::Experience(chosen) => chosen.reason,
+        }
+    }
+
+    /// The experiment that the unit is in, and how it came into it.
+    pub(crate) fn assignment(&self) -> Option<(&'a Flag, Assignment)> {
+        match &self.from {
+            From::Experiment { flag, decision, .. } => Some((flag, decision.assignment?)),
+            From::Experience(_) => None,
+        }
+    }
+
+    /// The decision as the log keeps it.
+    ///
+    /// - `exposure`: whether it is an exposure, where decisions count as such.
+    pub(crate) fn events(&self, exposure: bool, snapshot_version: u64, now: Timestamp) -> Vec<StoredEvent> {
+        match &self.from {
+            From::Experience(chosen) => {
+                chosen.log_events((self.flag_key, self.unit, self.id), (exposure, snapshot_version), now)
+            }
+            From::Experiment { flag, decision, drawn, .. } => {
+                let exposed = exposure && flag.exposure == ExposureSource::Decision;
+                let about = (self.flag_key, drawn.id(), self.id);
+                vec![log_event(flag, about, decision, (exposed, snapshot_version), now)]
+            }
+        }
+    }
+}
+
+/// The decision as the log keeps it.
+fn log_event(
+    flag: &Flag,
+    (key, unit, id): (&str, &str, Uuid),
+    decision: &Decision,
+    (exposed, snapshot_version): (bool, u64),
+    now: Timestamp,
+) -> StoredEvent {
+    let reason = match decision.reason {
+        Reason::Split => "SPLIT",
+        Reason::Static => "STATIC",
+        Reason::Unknown => "UNKNOWN",
+        _ => "DISABLED",
+    };
+    let (experiment, variant_idx, asked_version) = (flag.experiment.0, decision.variant_idx, flag.version());
+    let running = flag.is_running();
+    let body = format!(
+        r#"{{"flag":"{key}","experiment":{experiment},"variant":{variant_idx},"reason":"{reason}","running":{running},"version":{asked_version},"snapshot":{snapshot_version}}}"#
+    );
+    let sighting = decision.assignment.map(|assignment| Sighting {
+        experiment: flag.experiment,
+        variant_idx: assignment.variant_idx,
+        exposed,
+        version: Some(assignment.version),
+        propensity: Some(assignment.propensity),
+    });
+    // Where every decision is drawn anew the decision itself is the unit.
+    let unit: Box<str> =
+        if flag.stickiness == Stickiness::PerDecision { id.to_string().into() } else { unit.into() };
+    StoredEvent {
+        message_id: id.to_string().into(),
+        name: DECISION.into(),
+        unit,
+        is_known: false,
+        other_id: None,
+        order_id: None,
+        trust: Trust::Server,
+        time: now,
+        sighting,
+        body: body.into(),
+    }
+}

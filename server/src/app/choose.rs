@@ -1,0 +1,162 @@
+//! What answers on a flag: one of its experiences, or the experiment behind it.
+
+use crate::catalog::Catalog;
+use crate::rulebook::Rulebook;
+use podium_core::experience::{
+    AtExperiment, Choice, Compiled, CompiledRule, Content, Placement, Violation, Visitor, WhyFallback,
+};
+use podium_core::id::ExperimentId;
+use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
+use podium_core::snapshot::{Flag, Reason};
+use podium_core::time::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+/// What answers.
+#[derive(Debug)]
+pub(crate) enum Chosen<'a> {
+    /// The experiment, which goes on to decide.
+    Experiment(&'a Flag),
+    /// An experience.
+    Experience(FromExperience<'a>),
+}
+
+/// What an experience gives.
+#[derive(Debug)]
+pub(crate) struct FromExperience<'a> {
+    /// Whose it is.
+    pub(crate) experience: &'a Compiled,
+    /// What the client gets.
+    pub(crate) content: Content<'a>,
+    /// Why.
+    pub(crate) reason: Reason,
+    /// The rules that it is of; none for the fallback.
+    pub(crate) rules: Vec<&'a CompiledRule>,
+    /// How the rules that hit break the hit policy, if they do.
+    pub(crate) violation: Option<Violation>,
+}
+
+/// What may answer on a flag, found once for all who ask.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Behind<'a> {
+    book: &'a Rulebook,
+    flag: Option<&'a Flag>,
+    is_targeted: bool,
+    placement: Option<&'a Placement>,
+}
+
+impl<'a> Behind<'a> {
+    /// What stands behind a flag.
+    pub(crate) fn of(catalog: &'a Catalog, flag_key: &str) -> Self {
+        let (flag, placement) = (catalog.snapshot.flag(flag_key), catalog.placement(flag_key));
+        Self { book: &catalog.book, flag, placement, is_targeted: catalog.is_targeted(flag_key) }
+    }
+
+    /// The conditions that may be asked.
+    pub(super) fn book(&self) -> &'a Rulebook {
+        self.book
+    }
+
+    /// Whether the answer depends on what is known of who asks.
+    pub(super) fn is_targeted(&self) -> bool {
+        self.is_targeted
+    }
+
+    /// Chooses what answers; `None` if nothing does.
+    pub(crate) fn choose(self, now: Timestamp, visitor: &mut impl Visitor) -> Option<Chosen<'a>> {
+        let flag = self.flag.filter(|flag| !flag.server_only || visitor.is_server());
+        let Some(placement) = self.placement else { return flag.map(Chosen::Experiment) };
+        let experiment = match flag {
+            None => AtExperiment::None,
+            Some(flag) if flag.is_running() => AtExperiment::Running,
+            Some(_) => AtExperiment::Resting,
+        };
+        match placement.choose(experiment, now, visitor) {
+            Choice::Nothing => None,
+            Choice::Experiment => flag.map(Chosen::Experiment),
+            Choice::Rules { experience, rules } => {
+                let content = experience.content(&rules)?;
+                let rules: Vec<_> =
+                    rules.into_iter().filter_map(|rule_idx| experience.rules.get(rule_idx)).collect();
+                let is_targeted = rules.iter().any(|rule| rule.when.is_some());
+                let reason = if is_targeted { Reason::TargetingMatch } else { Reason::Static };
+                Some(Chosen::Experience(FromExperience {
+                    experience,
+                    content,
+                    reason,
+                    rules,
+                    violation: None,
+                }))
+            }
+            Choice::Fallback { experience, why } => {
+                let content = experience.fallback()?;
+                let (reason, violation) = match why {
+                    WhyFallback::NoHit => (Reason::Static, None),
+                    WhyFallback::Off => (Reason::Disabled, None),
+                    WhyFallback::Violated(violation) => {
+                        metrics::counter!("podium_hit_policy_violations_total").increment(1);
+                        (Reason::Unknown, Some(violation))
+                    }
+                };
+                let rules = Vec::new();
+                Some(Chosen::Experience(FromExperience { experience, content, reason, rules, violation }))
+            }
+        }
+    }
+}
+
+impl FromExperience<'_> {
+    /// What the unit is counted under: each of the rules that it got something of, or the fallback; nothing while the
+    /// experience is off.
+    fn counted(&self) -> Vec<ExperimentId> {
+        match (self.rules.is_empty(), self.reason) {
+            (false, _) => self.rules.iter().map(|rule| rule.figures).collect(),
+            (true, Reason::Disabled) => Vec::new(),
+            (true, _) => vec![self.experience.figures],
+        }
+    }
+
+    /// The decision as the log keeps it: an event says of one rule that a unit met it, so that further rules have
+    /// further events.
+    pub(crate) fn log_events(
+        &self,
+        (flag_key, unit, id): (&str, &str, Uuid),
+        (exposed, snapshot_version): (bool, u64),
+        now: Timestamp,
+    ) -> Vec<StoredEvent> {
+        let rules: Vec<&str> = self.rules.iter().map(|rule| &*rule.key).collect();
+        let body = json!({
+            "flag": flag_key,
+            "experience": &*self.experience.key,
+            "rules": rules,
+            "variant": &*self.content.variant,
+            "reason": self.reason,
+            "violation": self.violation,
+            "snapshot": snapshot_version,
+        });
+        let body = body.to_string();
+        let event = |(idx, figures): (usize, Option<ExperimentId>)| StoredEvent {
+            message_id: if idx == 0 { id } else { Uuid::now_v7() }.to_string().into(),
+            name: DECISION.into(),
+            unit: unit.into(),
+            is_known: false,
+            other_id: None,
+            order_id: None,
+            trust: Trust::Server,
+            time: now,
+            sighting: figures.map(|experiment| Sighting {
+                experiment,
+                variant_idx: 0,
+                exposed,
+                version: None,
+                propensity: None,
+            }),
+            body: body.as_str().into(),
+        };
+        let counted = self.counted();
+        if counted.is_empty() {
+            return vec![event((0, None))];
+        }
+        counted.into_iter().map(Some).enumerate().map(event).collect()
+    }
+}

@@ -1,0 +1,586 @@
+//! What is always on: registering, publishing, schedules, figures of rules, and what becomes of a conclusion.
+
+use crate::harness::events::{now, order, rfc3339};
+use crate::harness::{Answer, Book, Engine, Faults, Shop, any, at, experiment, named, of_kind, soon};
+use serde_json::{Value, json};
+use std::path::Path;
+
+const LIST: &str = "/api/v1/experiences";
+const PATH: &str = "/api/v1/experiences/hero";
+
+pub(crate) fn promises(book: &mut Book) {
+    book.both(named!(what_was_registered_as_an_experience_is_read_back));
+    book.both(named!(an_experience_is_live_in_the_call_after_it_was_published));
+    book.both(named!(an_experience_is_shown_from_its_start_to_its_end_also_over_a_restart));
+    book.both(named!(an_experience_is_edited_by_who_saw_how_it_stands));
+    book.both(named!(an_experience_goes_one_way_but_for_the_pause));
+    book.both(named!(rules_are_served_as_the_hit_policy_says));
+    book.both(named!(the_higher_priority_answers_and_equal_ones_are_told));
+    book.both(named!(an_experiment_runs_over_what_everyone_gets));
+    book.both(named!(every_rule_has_figures_of_its_own));
+    book.both(named!(another_goal_has_other_figures));
+    book.both(named!(what_a_conclusion_serves_goes_on_in_one_call));
+    book.both(named!(pages_are_not_told_of_what_is_for_servers_only));
+    book.both(named!(what_happened_to_an_experience_is_written_down));
+    book.both(named!(experiences_are_listed_page_by_page));
+    book.both(named!(a_wrong_experience_is_a_problem_that_names_the_field));
+    book.both(named!(a_wrong_question_about_experiences_is_a_problem));
+    book.both(named!(the_requests_to_copy_do_what_they_say));
+}
+
+/// An experience that shows `b` to everyone.
+fn hero() -> Value {
+    json!({
+        "key": "hero",
+        "variants": [{"key": "a", "content": "A"}, {"key": "b", "content": "B"}],
+        "rules": [{"key": "all", "serve": "b"}],
+        "fallback": "a",
+    })
+}
+
+#[track_caller]
+fn register(shop: &Shop, experience: &Value) -> Value {
+    shop.admin.post(LIST, experience).expect(201)
+}
+
+#[track_caller]
+fn act(shop: &Shop, key: &str, action: &str) -> Answer {
+    shop.admin.edit("POST", &format!("{LIST}/{key}/{action}"), "*", None)
+}
+
+/// Registers and publishes an experience.
+#[track_caller]
+fn publish(shop: &Shop, experience: &Value) {
+    register(shop, experience);
+    act(shop, experience["key"].as_str().unwrap(), "publish").expect(200);
+}
+
+/// Asks for one decision as it is written.
+#[track_caller]
+fn decide(shop: &Shop, unit: &str, flag: &str) -> Value {
+    let body = json!({"unit": unit, "flags": [flag]});
+    shop.admin.post("/api/v1/decide", &body).expect(200)["decisions"][0].take()
+}
+
+/// Checks what a unit gets: variant and reason.
+#[track_caller]
+fn check(shop: &Shop, flag: &str, expected: (&str, &str)) {
+    let decision = decide(shop, "ann", flag);
+    assert_eq!(
+        (&decision["variant"], &decision["reason"]),
+        (&json!(expected.0), &json!(expected.1)),
+        "{decision}"
+    );
+}
+
+/// With other members.
+fn with(mut experience: Value, members: &Value) -> Value {
+    for (name, value) in members.as_object().unwrap() {
+        experience[name] = value.clone();
+    }
+    experience
+}
+
+pub(crate) fn what_was_registered_as_an_experience_is_read_back(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    let definition = json!({
+        "key": "hero", "name": "Hero", "flag_key": "home.hero", "value_type": "float",
+        "variants": [{"key": "a", "name": "A", "content": 8}, {"key": "b", "content": 8.5}],
+        "rules": [{"key": "gold", "name": "Gold", "when": {"profile": {"trait": "plan"}}, "serve": "b"}],
+        "fallback": "a", "hit_policy": "collect", "aggregator": "sum", "priority": -3,
+        "starts_at": "2026-01-01T00:00:00Z", "ends_at": "2999-01-01T00:00:00Z", "dismiss_days": 7,
+        "goal": {"metric": "conversion", "config": {}, "window_s": 3_600}, "currency": "EUR", "server_only": true,
+    });
+    let answer = shop.admin.post(LIST, &definition);
+    let registered = answer.expect(201);
+    assert_eq!(answer.header("location"), Some(PATH), "where it is found");
+    for (name, value) in definition.as_object().unwrap().iter().filter(|(name, _)| *name != "variants") {
+        assert_eq!(registered[name], *value, "{name}");
+    }
+    assert_eq!((&registered["status"], &registered["published_at"]), (&json!("draft"), &json!(null)));
+    let text = String::from_utf8(shop.admin.get(PATH).body).unwrap();
+    assert!(text.contains(r#""content":8.0"#), "a float is written as one: {text}");
+    shop.restart();
+    let read = shop.admin.get(PATH);
+    assert_eq!(read.expect(200), registered, "nothing changed by a restart");
+    assert_eq!(read.etag(), answer.etag());
+    assert_eq!(shop.admin.post(LIST, &definition).problem(409).slug, "experience-key-taken");
+}
+
+pub(crate) fn an_experience_is_live_in_the_call_after_it_was_published(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    assert_eq!(decide(&shop, "ann", "hero")["reason"], "DEFAULT");
+    register(&shop, &hero());
+    check(&shop, "hero", ("a", "DISABLED"));
+    act(&shop, "hero", "publish").expect(200);
+    check(&shop, "hero", ("b", "STATIC"));
+    let decision = decide(&shop, "ann", "hero");
+    assert_eq!((&decision["experience"], &decision["rules"]), (&json!("hero"), &json!(["all"])));
+    assert_eq!(decision["value"], "B");
+    shop.restart();
+    check(&shop, "hero", ("b", "STATIC"));
+    let swapped = with(hero(), &json!({"rules": []}));
+    shop.admin.edit("PUT", PATH, "*", Some(&swapped)).expect(200);
+    check(&shop, "hero", ("a", "STATIC"));
+    act(&shop, "hero", "pause").expect(200);
+    check(&shop, "hero", ("a", "DISABLED"));
+    act(&shop, "hero", "publish").expect(200);
+    check(&shop, "hero", ("a", "STATIC"));
+    act(&shop, "hero", "pause").expect(200);
+    assert_eq!(shop.admin.edit("DELETE", PATH, "*", None).expect(200)["status"], "archived");
+    assert_eq!(decide(&shop, "ann", "hero")["error_code"], "FLAG_NOT_FOUND");
+}
+
+pub(crate) fn an_experience_is_shown_from_its_start_to_its_end_also_over_a_restart(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    let (start, end) = (now() + 2_000, now() + 6_000);
+    let times = json!({"starts_at": rfc3339(start), "ends_at": rfc3339(end)});
+    publish(&shop, &with(hero(), &times));
+    check(&shop, "hero", ("a", "DISABLED"));
+    shop.podium.kill9();
+    shop.restart();
+    let is = |reason: &str| (decide(&shop, "ann", "hero")["reason"] == reason).then(now);
+    assert!(start <= soon("it has begun", || is("STATIC")), "not before its start");
+    assert!(end <= soon("it has ended", || is("DISABLED")), "not before its end");
+}
+
+pub(crate) fn an_experience_is_edited_by_who_saw_how_it_stands(engine: Engine) {
+    let shop = Shop::open(engine);
+    register(&shop, &hero());
+    let first = shop.admin.get(PATH).etag();
+    let edited = shop.admin.edit("PUT", PATH, &first, Some(&with(hero(), &json!({"name": "Hero"}))));
+    assert_eq!(edited.expect(200)["name"], "Hero");
+    let second = edited.etag();
+    assert_ne!(first, second);
+    assert_eq!(shop.admin.get(PATH).etag(), second);
+    let body = hero().to_string();
+    for (method, path, body) in [
+        ("PUT", PATH.to_owned(), Some(body.as_bytes())),
+        ("DELETE", PATH.to_owned(), None),
+        ("POST", format!("{PATH}/publish"), None),
+        ("POST", format!("{PATH}/pause"), None),
+        ("POST", format!("{PATH}/archive"), None),
+    ] {
+        let missing = shop.admin.call(method, &path, &[], body);
+        assert_eq!(missing.problem(428).slug, "if-match-missing", "{method} {path}");
+        let stale = shop.admin.call(method, &path, &[("If-Match", &first)], body);
+        assert_eq!(stale.problem(412).slug, "edit-conflict", "{method} {path}");
+        assert_eq!(stale.etag(), second, "{method} {path}: the current tag, to read again and retry");
+    }
+    assert_eq!(shop.admin.get(PATH).expect(200)["name"], "Hero", "a refusal changes nothing");
+    let without_key = json!({"variants": hero()["variants"], "fallback": "b"});
+    shop.admin.edit("PUT", PATH, &second, Some(&without_key)).expect(200);
+    let moved = with(hero(), &json!({"key": "other"}));
+    assert_eq!(shop.admin.edit("PUT", PATH, "*", Some(&moved)).problem(400).pointers, ["/key"]);
+}
+
+pub(crate) fn an_experience_goes_one_way_but_for_the_pause(engine: Engine) {
+    let shop = Shop::open(engine);
+    register(&shop, &hero());
+    for (action, leads_to) in [
+        ("pause", None),
+        ("publish", Some("live")),
+        ("publish", None),
+        ("archive", None),
+        ("pause", Some("paused")),
+        ("pause", None),
+        ("publish", Some("live")),
+        ("pause", Some("paused")),
+        ("archive", Some("archived")),
+        ("publish", None),
+        ("pause", None),
+        ("archive", None),
+    ] {
+        let before = shop.admin.get(PATH).expect(200);
+        let answer = act(&shop, "hero", action);
+        if let Some(status) = leads_to {
+            assert_eq!(answer.expect(200)["status"], status, "{action}");
+        } else {
+            assert_eq!(answer.problem(409).slug, "illegal-transition", "{action}");
+            assert_eq!(shop.admin.get(PATH).expect(200), before, "a refusal changes nothing");
+        }
+    }
+    assert_eq!(shop.admin.edit("PUT", PATH, "*", Some(&hero())).problem(409).slug, "illegal-transition");
+}
+
+pub(crate) fn rules_are_served_as_the_hit_policy_says(engine: Engine) {
+    let shop = Shop::open(engine);
+    // A condition of which nothing is known of the unit does not hold.
+    let table = json!({
+        "variants": [{"key": "one", "content": 1}, {"key": "two", "content": 2}, {"key": "twice", "content": 2}],
+        "rules": [
+            {"key": "never", "when": {"profile": {"trait": "plan", "op": "eq", "value": "gold"}}, "serve": "one"},
+            {"key": "x", "serve": "two"},
+            {"key": "y", "serve": "twice"},
+        ],
+        "fallback": "one",
+    });
+    let collect = |aggregator: &str| json!({"hit_policy": "collect", "aggregator": aggregator});
+    let cases = [
+        (json!({"hit_policy": "first"}), json!("two"), json!(2), "STATIC"),
+        (json!({"hit_policy": "any"}), json!("two"), json!(2), "STATIC"),
+        (json!({"hit_policy": "unique"}), json!("one"), json!(1), "UNKNOWN"),
+        (json!({"hit_policy": "rule_order"}), json!("two+twice"), json!([2, 2]), "STATIC"),
+        (json!({"hit_policy": "collect"}), json!("two+twice"), json!([2, 2]), "STATIC"),
+        (collect("sum"), json!("two+twice"), json!(4), "STATIC"),
+        (collect("min"), json!("two+twice"), json!(2), "STATIC"),
+        (collect("max"), json!("two+twice"), json!(2), "STATIC"),
+        (collect("count"), json!("two+twice"), json!(2), "STATIC"),
+    ];
+    for (idx, (policy, variant, value, reason)) in cases.into_iter().enumerate() {
+        let key = format!("table-{idx}");
+        publish(&shop, &with(with(table.clone(), &json!({"key": key})), &policy));
+        let decision = decide(&shop, "ann", &key);
+        let found = (&decision["variant"], &decision["value"], &decision["reason"]);
+        assert_eq!(found, (&variant, &value, &json!(reason)), "{policy}");
+        assert_eq!(decision["violation"] == "several_hits", reason == "UNKNOWN", "{decision}");
+    }
+    let violations = String::from_utf8(shop.admin.get("/metrics").body).unwrap();
+    assert!(violations.contains("podium_hit_policy_violations_total 1"), "one table was broken, once");
+}
+
+pub(crate) fn the_higher_priority_answers_and_equal_ones_are_told(engine: Engine) {
+    let shop = Shop::open(engine);
+    let on_flag = |key: &str, priority: i32| {
+        let own = json!({
+            "key": key, "flag_key": "home", "priority": priority,
+            "variants": [{"key": key, "content": key}], "rules": [{"key": "all", "serve": key}], "fallback": key,
+        });
+        publish(&shop, &own);
+    };
+    on_flag("older", 0);
+    on_flag("newer", 0);
+    check(&shop, "home", ("older", "STATIC"));
+    let told = shop.admin.get(&format!("{LIST}/conflicts")).expect(200);
+    let expected = json!([{
+        "flag_key": "home", "priority": 0, "experiences": ["older", "newer"], "rules": [["all", "all"]],
+    }]);
+    assert_eq!(told["data"], expected);
+    on_flag("higher", 1);
+    check(&shop, "home", ("higher", "STATIC"));
+    act(&shop, "newer", "pause").expect(200);
+    assert_eq!(shop.admin.get(&format!("{LIST}/conflicts")).expect(200)["data"], json!([]));
+    act(&shop, "higher", "pause").expect(200);
+    check(&shop, "home", ("older", "STATIC"));
+    let other_type = json!({
+        "key": "other", "flag_key": "home", "variants": [{"key": "a", "content": 1}], "fallback": "a",
+    });
+    assert_eq!(
+        shop.admin.post(LIST, &other_type).problem(400).pointers,
+        ["/value_type"],
+        "one flag, one type"
+    );
+}
+
+pub(crate) fn an_experiment_runs_over_what_everyone_gets(engine: Engine) {
+    let shop = Shop::open(engine);
+    let base = json!({
+        "key": "base", "flag_key": "home", "variants": [{"key": "base", "content": {}}], "fallback": "base",
+    });
+    publish(&shop, &base);
+    check(&shop, "home", ("base", "STATIC"));
+    shop.run(&with(experiment("test", &["control", "b"]), &json!({"flag_key": "home"})));
+    assert_eq!(decide(&shop, "ann", "home")["reason"], "SPLIT");
+    shop.act("test", "pause").expect(200);
+    check(&shop, "home", ("base", "STATIC"));
+    shop.act("test", "start").expect(200);
+    let rule = with(base, &json!({"rules": [{"key": "all", "serve": "base"}]}));
+    shop.admin.edit("PUT", &format!("{LIST}/base"), "*", Some(&rule)).expect(200);
+    check(&shop, "home", ("base", "STATIC"));
+}
+
+/// The rows of a report that count: rule, units, conversions.
+#[track_caller]
+fn figures(shop: &Shop) -> Vec<(Option<String>, i64, i64)> {
+    let report = shop.admin.get(&format!("{PATH}/report")).expect(200);
+    let row = |row: &Value| {
+        let rule = row["rule"].as_str().map(str::to_owned);
+        (rule, row["units"].as_i64().unwrap(), row["conversions"].as_i64().unwrap())
+    };
+    report["rules"].as_array().unwrap().iter().map(row).collect()
+}
+
+#[track_caller]
+fn await_figures(shop: &Shop, expected: &[(Option<&str>, i64, i64)]) {
+    let expected: Vec<_> =
+        expected.iter().map(|(rule, units, won)| (rule.map(str::to_owned), *units, *won)).collect();
+    soon(&format!("the figures are {expected:?}"), || (figures(shop) == expected).then_some(()));
+}
+
+pub(crate) fn every_rule_has_figures_of_its_own(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    let members = json!({
+        "rules": [
+            {"key": "never", "when": {"profile": {"trait": "plan", "op": "eq", "value": "gold"}}, "serve": "b"},
+            {"key": "x", "serve": "b"},
+            {"key": "y", "serve": "a"},
+        ],
+        "hit_policy": "rule_order",
+        "goal": {"metric": "conversion", "window_s": 4},
+    });
+    publish(&shop, &with(hero(), &members));
+    let units: Vec<String> = (0..40).map(|unit| format!("unit-{unit}")).collect();
+    shop.decide_all(&units, "hero");
+    // A preview is no hit.
+    let preview = json!({"unit": "nobody", "flags": ["hero"], "exposure": false});
+    shop.admin.post("/api/v1/decide", &preview).expect(200);
+    let at = now() + 100;
+    let orders: Vec<_> =
+        units.iter().take(10).map(|unit| order(unit, &format!("of-{unit}"), 500, at)).collect();
+    shop.log(&orders);
+    await_figures(&shop, &[(Some("never"), 0, 0), (Some("x"), 40, 10), (Some("y"), 40, 10), (None, 0, 0)]);
+    // Who met the rules meets the fallback now, and is counted there too: what was bought before is no conversion.
+    soon("the orders lie behind", || (at < now()).then_some(()));
+    let fallback = with(hero(), &json!({"rules": [], "goal": members["goal"]}));
+    shop.admin.edit("PUT", PATH, "*", Some(&fallback)).expect(200);
+    shop.decide_all(&units, "hero");
+    await_figures(&shop, &[(None, 40, 0)]);
+    shop.admin.edit("PUT", PATH, "*", Some(&with(hero(), &members))).expect(200);
+    await_figures(&shop, &[(Some("never"), 0, 0), (Some("x"), 40, 10), (Some("y"), 40, 10), (None, 40, 0)]);
+    let report = soon("all have matured", || {
+        let report = shop.admin.get(&format!("{PATH}/report")).expect(200);
+        (report["rules"][1]["matured_units"] == 40 && report["rules"][3]["matured_units"] == 40)
+            .then_some(report)
+    });
+    let row = &report["rules"][1];
+    assert_eq!((&row["value"], &row["matured_value"]), (&json!(0.25), &json!(0.25)), "{row}");
+    // Of 40 units 10 bought: Beta(11, 31), whose tails of 2.5 % are by SciPy 1.17.1.
+    let end = |name: &str| row["interval"][name].as_f64().unwrap();
+    assert!((end("low") - 0.142_213).abs() < 1e-6 && (end("high") - 0.403_046).abs() < 1e-6, "{row}");
+    let csv = String::from_utf8(shop.admin.get(&format!("{PATH}/report.csv")).body).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines.len(), 5, "{csv}");
+    assert!(lines[2].contains(",x,,b,40,10,10,40,0.25,40,0.25,"), "{csv}");
+    shop.check_rebuild();
+    shop.restart();
+    await_figures(&shop, &[(Some("never"), 0, 0), (Some("x"), 40, 10), (Some("y"), 40, 10), (None, 40, 0)]);
+}
+
+pub(crate) fn another_goal_has_other_figures(engine: Engine) {
+    let shop = Shop::open(engine);
+    publish(&shop, &hero());
+    decide(&shop, "ann", "hero");
+    await_figures(&shop, &[(Some("all"), 1, 0), (None, 0, 0)]);
+    let counted = with(hero(), &json!({"goal": "conversion"}));
+    shop.admin.edit("PUT", PATH, "*", Some(&counted)).expect(200);
+    await_figures(&shop, &[(Some("all"), 0, 0), (None, 0, 0)]);
+    decide(&shop, "ann", "hero");
+    shop.log(&[order("ann", "o-1", 500, now() + 100)]);
+    await_figures(&shop, &[(Some("all"), 1, 1), (None, 0, 0)]);
+    shop.admin.edit("PUT", PATH, "*", Some(&hero())).expect(200);
+    await_figures(&shop, &[(Some("all"), 1, 0), (None, 0, 0)]);
+}
+
+pub(crate) fn what_a_conclusion_serves_goes_on_in_one_call(engine: Engine) {
+    let shop = Shop::open(engine);
+    shop.run(&with(experiment("test", &["control", "b"]), &json!({"flag_key": "home"})));
+    let promote = "/api/v1/experiments/test/experience";
+    assert_eq!(shop.admin.post(promote, &json!({})).problem(409).slug, "illegal-transition");
+    let body = json!({"serve": "b", "reason": "the shop wants it"});
+    shop.admin.edit("POST", "/api/v1/experiments/test/conclude", "*", Some(&body)).expect(200);
+    let wrong = shop.admin.post(promote, &json!({"when": "x"}));
+    assert_eq!(wrong.problem(400).pointers, ["/when"]);
+    assert_eq!(shop.admin.post(promote, &json!({"key": "a b"})).problem(400).pointers, ["/key"]);
+    let made = shop.admin.call("POST", promote, &[], None);
+    let experience = made.expect(201);
+    assert_eq!(made.header("location"), Some("/api/v1/experiences/test"));
+    assert_eq!((&experience["status"], &experience["flag_key"]), (&json!("live"), &json!("home")));
+    assert_eq!(experience["goal"]["metric"], "conversion");
+    let decision = decide(&shop, "ann", "home");
+    assert_eq!((&decision["experience"], &decision["variant"]), (&json!("test"), &json!("b")));
+    assert_eq!((&decision["reason"], &decision["value"]), (&json!("STATIC"), &json!({"title": "b"})));
+    assert_eq!(shop.admin.call("POST", promote, &[], None).problem(409).slug, "experience-key-taken");
+    act(&shop, "test", "pause").expect(200);
+    let some = json!({
+        "key": "some", "priority": 1, "when": {"profile": {"trait": "plan", "op": "eq", "value": "gold"}},
+    });
+    let some = shop.admin.post(promote, &some).expect(201);
+    assert_eq!((&some["rules"][0]["serve"], &some["fallback"]), (&json!("b"), &json!("control")));
+    check(&shop, "home", ("control", "STATIC"));
+    let nobody = shop.admin.post("/api/v1/experiments/nobody-knows/experience", &json!({}));
+    assert_eq!(nobody.problem(404).slug, "not-found");
+}
+
+pub(crate) fn pages_are_not_told_of_what_is_for_servers_only(engine: Engine) {
+    let shop = Shop::open(engine);
+    publish(&shop, &with(hero(), &json!({"server_only": true})));
+    check(&shop, "hero", ("b", "STATIC"));
+    let page = shop.podium.client("publishable");
+    let body = json!({"unit": "ann", "flags": ["hero"]});
+    let answer = page.post("/api/v1/decide", &body).expect(200);
+    let unknown = page.post("/api/v1/decide", &json!({"unit": "ann", "flags": ["nothing"]})).expect(200);
+    let without_name = |answer: &Value| with(answer["decisions"][0].clone(), &json!({"flag": ""}));
+    assert_eq!(without_name(&answer), without_name(&unknown), "as if it were not there");
+}
+
+pub(crate) fn what_happened_to_an_experience_is_written_down(engine: Engine) {
+    let shop = Shop::open(engine);
+    publish(&shop, &hero());
+    shop.admin.edit("PUT", PATH, "*", Some(&with(hero(), &json!({"priority": 3})))).expect(200);
+    act(&shop, "hero", "pause").expect(200);
+    act(&shop, "hero", "archive").expect(200);
+    let first = shop.admin.get(&format!("{PATH}/history?limit=2")).expect(200);
+    let cursor = first["next_cursor"].as_i64().unwrap();
+    let rest = shop.admin.get(&format!("{PATH}/history?limit=9&cursor={cursor}")).expect(200);
+    let entries = [&first["data"], &rest["data"]].map(|data| data.as_array().unwrap().clone()).concat();
+    let kinds: Vec<_> = entries.iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["archived", "paused", "edited", "started", "registered"]);
+    assert_eq!(entries[2]["detail"]["changes"], json!({"/priority": {"from": 0, "to": 3}}));
+    assert!(entries.iter().all(|entry| !entry["actor"].as_str().unwrap().is_empty()));
+}
+
+pub(crate) fn experiences_are_listed_page_by_page(engine: Engine) {
+    let shop = Shop::open(engine);
+    let keys: Vec<String> = (0..7).map(|number| format!("hero-{number}")).collect();
+    for key in &keys {
+        register(&shop, &with(hero(), &json!({"key": key})));
+    }
+    act(&shop, "hero-3", "publish").expect(200);
+    let (mut found, mut path) = (Vec::new(), format!("{LIST}?limit=3"));
+    for _ in 0..4 {
+        let page = shop.admin.get(&path).expect(200);
+        found.extend(
+            page["data"].as_array().unwrap().iter().map(|each| each["key"].as_str().unwrap().to_owned()),
+        );
+        let Some(cursor) = page["next_cursor"].as_i64() else { break };
+        path = format!("{LIST}?limit=3&cursor={cursor}");
+    }
+    assert_eq!(found, keys, "each once");
+    let live = shop.admin.get(&format!("{LIST}?status=live")).expect(200);
+    let live: Vec<&Value> = live["data"].as_array().unwrap().iter().map(|each| &each["key"]).collect();
+    assert_eq!(live, ["hero-3"]);
+}
+
+/// Members that cannot be, with the status and the place that must be named.
+fn wrong_members() -> Vec<(Value, u16, &'static str)> {
+    let variants = |second: &Value| json!({"variants": [{"key": "a", "content": "A"}, second]});
+    let rule = |rule: &Value| json!({"rules": [rule]});
+    vec![
+        (json!({"key": "a b"}), 400, "/key"),
+        (json!({"key": 7}), 400, "/key"),
+        (json!({"key": "conflicts"}), 400, "/key"),
+        (json!({"prioritee": 1}), 400, "/prioritee"),
+        (json!({"priority": "high"}), 400, "/priority"),
+        (json!({"priority": 3_000_000_000_i64}), 400, "/priority"),
+        (json!({"name": "x".repeat(2_001)}), 400, "/name"),
+        (json!({"flag_key": "a/b"}), 400, "/flag_key"),
+        (json!({"value_type": "money"}), 400, "/value_type"),
+        (json!({"value_type": "integer"}), 400, "/variants/0/content"),
+        (json!({"variants": []}), 400, "/variants"),
+        (json!({"variants": {}}), 400, "/variants"),
+        (variants(&json!({"key": "a", "content": "B"})), 400, "/variants/1/key"),
+        (variants(&json!({"key": "b"})), 400, "/variants/1/content"),
+        (variants(&json!({"key": "b", "content": null})), 400, "/variants/1/content"),
+        (variants(&json!({"key": "b", "content": 8})), 400, "/variants/1/content"),
+        (variants(&json!({"key": "b", "content": "B", "weight": 1})), 400, "/variants/1/weight"),
+        (
+            variants(&json!({"key": "b", "content": "B", "channels": {"pigeon": {}}})),
+            422,
+            "/variants/1/channels/pigeon",
+        ),
+        (json!({"fallback": "c"}), 400, "/fallback"),
+        (json!({"rules": {}}), 400, "/rules"),
+        (rule(&json!({"key": "r", "serve": "c"})), 400, "/rules/0/serve"),
+        (rule(&json!({"key": "r"})), 400, "/rules/0/serve"),
+        (rule(&json!({"key": "", "serve": "a"})), 400, "/rules/0/key"),
+        (rule(&json!({"key": "r", "serve": "a", "when": [1]})), 400, "/rules/0/when"),
+        (rule(&json!({"key": "r", "serve": "a", "if": {}})), 400, "/rules/0/if"),
+        (json!({"hit_policy": "priority"}), 400, "/hit_policy"),
+        (json!({"aggregator": "list"}), 400, "/aggregator"),
+        (json!({"hit_policy": "collect", "aggregator": "sum"}), 400, "/aggregator"),
+        (json!({"hit_policy": "collect", "aggregator": "mean"}), 400, "/aggregator"),
+        (json!({"starts_at": "soon"}), 400, "/starts_at"),
+        (json!({"starts_at": "2999-01-01T00:00:00Z", "ends_at": "2998-01-01T00:00:00Z"}), 400, "/ends_at"),
+        (json!({"dismiss_days": 0}), 400, "/dismiss_days"),
+        (json!({"dismiss_days": 366}), 400, "/dismiss_days"),
+        (json!({"dismiss_days": -1}), 400, "/dismiss_days"),
+        (json!({"goal": "happiness"}), 422, "/goal/metric"),
+        (json!({"goal": {"metric": "conversion", "config": {"x": 1}}}), 422, "/goal/config"),
+        (json!({"goal": {"metric": "conversion", "window_s": 0}}), 400, "/goal/window_s"),
+        (json!({"currency": "EURO"}), 400, "/currency"),
+        (json!({"server_only": "yes"}), 400, "/server_only"),
+    ]
+}
+
+pub(crate) fn a_wrong_experience_is_a_problem_that_names_the_field(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    let mut faults = Faults::default();
+    register(&shop, &with(hero(), &json!({"key": "good"})));
+    for (members, status, place) in wrong_members() {
+        let wrong = with(hero(), &members);
+        faults.check(&format!("POST {members}"), &shop.admin.post(LIST, &wrong), at(&[status], place));
+        if members.get("key").is_none() {
+            let wrong = with(wrong, &json!({"key": "good"}));
+            let answer = shop.admin.edit("PUT", &format!("{LIST}/good"), "*", Some(&wrong));
+            faults.check(&format!("PUT {members}"), &answer, at(&[status], place));
+        }
+    }
+    for missing in ["key", "variants", "fallback"] {
+        let mut wrong = hero();
+        wrong.as_object_mut().unwrap().remove(missing);
+        faults.check(missing, &shop.admin.post(LIST, &wrong), at(&[400], &format!("/{missing}")));
+    }
+    faults.report(&mut shop);
+}
+
+pub(crate) fn a_wrong_question_about_experiences_is_a_problem(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    let mut faults = Faults::default();
+    for query in ["limit=0", "limit=501", "cursor=-1", "cursor=x", "status=nonsense", "statsu=live"] {
+        faults.check(query, &shop.admin.get(&format!("{LIST}?{query}")), of_kind(&[400], "invalid-query"));
+    }
+    for body in ["", "[]", "{", "key=hero"] {
+        let answer = shop.admin.call("POST", LIST, &[], Some(body.as_bytes()));
+        faults.check(body, &answer, any(&[400]));
+    }
+    for (method, path) in [
+        ("GET", ""),
+        ("PUT", ""),
+        ("DELETE", ""),
+        ("POST", "/publish"),
+        ("POST", "/pause"),
+        ("POST", "/archive"),
+        ("GET", "/report"),
+        ("GET", "/report.csv"),
+        ("GET", "/history"),
+        ("POST", "/start"),
+    ] {
+        let path = format!("{LIST}/nobody-knows{path}");
+        let body =
+            (method == "PUT").then(|| json!({"variants": hero()["variants"], "fallback": "a"}).to_string());
+        let answer =
+            shop.admin.call(method, &path, &[("If-Match", "*")], body.as_ref().map(String::as_bytes));
+        faults.check(&format!("{method} {path}"), &answer, of_kind(&[404], "not-found"));
+    }
+    for scope in ["server", "publishable"] {
+        let answer = shop.podium.client(scope).post(LIST, &hero());
+        faults.check(scope, &answer, of_kind(&[403], "forbidden"));
+    }
+    faults.report(&mut shop);
+}
+
+/// A request to copy.
+#[track_caller]
+fn example(name: &str) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/requests");
+    let text = std::fs::read_to_string(folder.join(name)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+pub(crate) fn the_requests_to_copy_do_what_they_say(engine: Engine) {
+    let shop = Shop::open(engine);
+    for name in ["static-cta.json", "conditional-ctas.json", "loyalty-cta.json"] {
+        publish(&shop, &example(name));
+    }
+    check(&shop, "checkout.cta", ("free-returns", "STATIC"));
+    assert_eq!(decide(&shop, "ann", "checkout.cta")["value"]["link"], "/returns");
+    // Nobody knows ann, and her cart is empty.
+    check(&shop, "cart.cta", ("plain", "STATIC"));
+    check(&shop, "account.cta", ("nothing", "STATIC"));
+    let block = example("homepage-block.json");
+    publish(&shop, &block);
+    check(&shop, "home.block", ("nothing", "DISABLED"));
+    let launched = with(block, &json!({"starts_at": rfc3339(now() - 1_000)}));
+    shop.admin.edit("PUT", &format!("{LIST}/spring-launch"), "*", Some(&launched)).expect(200);
+    check(&shop, "home.block", ("spring", "STATIC"));
+}
