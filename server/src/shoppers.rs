@@ -95,6 +95,11 @@ impl Shoppers {
         known
     }
 
+    /// Forgets what is known of everybody, because it was made anew.
+    pub(crate) fn forget_known(&self) {
+        self.known.pin().clear();
+    }
+
     /// Forgets a person whose ids are another's now.
     pub(crate) fn forget_person(&self, person: &str) {
         self.known.pin().remove(&hash(person));

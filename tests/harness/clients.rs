@@ -21,6 +21,18 @@ impl Clients {
 
     /// Runs `tests/clients/{script}` with node, whose packages are the installed ones.
     pub(crate) fn node(&self, script: &str, arguments: &[&str]) -> String {
+        run(&mut self.by_node(script), script, arguments)
+    }
+
+    /// Runs a script with node that must fail, and returns what it says of that.
+    #[track_caller]
+    pub(crate) fn node_fails(&self, script: &str, arguments: &[&str]) -> String {
+        let done = self.by_node(script).args(arguments).output().unwrap();
+        assert!(!done.status.success(), "{script}: {}", String::from_utf8_lossy(&done.stdout));
+        String::from_utf8_lossy(&done.stderr).into_owned()
+    }
+
+    fn by_node(&self, script: &str) -> Command {
         // Node looks for packages beside the script.
         let copy = self.0.join(script);
         let text = std::fs::read(scripts().join(script)).unwrap();
@@ -31,7 +43,9 @@ impl Clients {
                 std::fs::write(&copy, text).unwrap();
             }
         }
-        run(Command::new("node").arg(copy), script, arguments)
+        let mut command = Command::new("node");
+        command.arg(copy);
+        command
     }
 
     /// Runs `tests/clients/{script}` with the Python that has the installed packages.

@@ -2,16 +2,17 @@
 
 use super::{App, now};
 use crate::ingest::people;
-use crate::ingest::queue::IngestError;
+use crate::ingest::queue::{IngestError, Queue};
 use crate::rulebook::{CURRENCY, Rulebook};
 use crate::store::audiences::{self, Audience};
-use crate::store::{StoreError, bookmark, profiles};
+use crate::store::{Store, StoreError, bookmark, profiles};
 use podium_core::audience::{Audiences, Condition, EventLeaf, Fault, RfmCuts, RfmPoint, Watched};
 use podium_core::experience::Placement;
 use podium_core::experiment::Experiment;
 use podium_core::id::{AudienceId, AudienceKey, ExperimentId, LeafId};
 use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
+use sea_orm::DatabaseConnection;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -23,6 +24,8 @@ const ASKING_MAX: Duration = Duration::from_secs(2);
 const CUT_EVERY_S: i64 = 3_600;
 /// Persons read at once.
 const PAGE: u32 = 500;
+/// Under which name it is noted where the fifths of all customers meet.
+const CUTS: &str = "rfm";
 /// Persons that are asked for a preview.
 const PREVIEWED_MAX: u64 = 100_000;
 /// Under which name it is noted that persons have to be made anew.
@@ -80,6 +83,7 @@ impl App {
         let at = now();
         let (id, revision) = (AudienceId(i64::MAX), 1);
         let mut audience = Audience { id, key, name, condition, revision, created_at: at, updated_at: at };
+        self.check_references(&audience)?;
         check_set(all.iter().chain([&audience]))?;
         audiences::insert(self.store.writer(), &mut audience).await?;
         self.publish().await?;
@@ -108,6 +112,7 @@ impl App {
         (audience.name, audience.condition, audience.revision, audience.updated_at) =
             (name, condition, revision + 1, now());
         let audience = audience.clone();
+        self.check_references(&audience)?;
         check_set(all.iter())?;
         audiences::update(self.store.writer(), &audience).await?;
         self.publish().await?;
@@ -157,6 +162,13 @@ impl App {
             all.find(|one| of(&one.rules)).map(|one| one.key.to_string())
         };
         audience.map(|other| other.key.to_string()).or_else(experiment).or_else(experience)
+    }
+
+    /// Whether the audiences that an audience names are there, and lead not back to it.
+    fn check_references(&self, audience: &Audience) -> Result<(), AudienceError> {
+        let known = &self.published.catalog.load().book.audiences;
+        let faults = known.reference_faults(&audience.key, &audience.condition);
+        if faults.is_empty() { Ok(()) } else { Err(AudienceError::Invalid(faults)) }
     }
 
     /// Reads a condition that somebody wrote and checks that the audiences it names are there.
@@ -254,7 +266,7 @@ impl App {
             watched: Arc::new(Watched::new(leaves.into_iter().map(|(leaf, id)| (id, leaf)))),
             audiences: Arc::new(set),
             conditions: Arc::new(compiled),
-            rfm: self.rfm.load_full(),
+            rfm: cuts(db).await?,
         })
     }
 
@@ -289,7 +301,8 @@ impl App {
             last = person.clone();
             customers.extend(page.iter().filter_map(|(_, known)| RfmPoint::of(&known.profile, CURRENCY)));
         }
-        self.rfm.store(RfmCuts::of(&customers, CURRENCY).map(Arc::new));
+        let cuts = RfmCuts::of(&customers, CURRENCY);
+        bookmark::put(self.store.writer(), CUTS, &serde_json::to_string(&cuts).unwrap_or_default()).await?;
         self.republish().await?;
         self.ask_everybody().await;
         Ok(())
@@ -297,7 +310,7 @@ impl App {
 }
 
 /// Has every person asked, a page at a time, so that nobody else waits for long.
-async fn ask_everybody(store: crate::store::Store, queue: crate::ingest::queue::Queue) {
+async fn ask_everybody(store: Store, queue: Queue) {
     let asked = async {
         let anew = bookmark::get(store.writer(), UNFINISHED).await?.is_some_and(|value| value == "1");
         let mut last: Option<Box<str>> = Some("".into());
@@ -312,6 +325,24 @@ async fn ask_everybody(store: crate::store::Store, queue: crate::ingest::queue::
     if let Err(error) = asked.await {
         tracing::error!(%error, "not everybody was asked; it goes on after the next change or start");
     }
+}
+
+/// Where the fifths of all customers met when they were cut last.
+async fn cuts(db: &DatabaseConnection) -> Result<Option<Arc<RfmCuts>>, StoreError> {
+    let text = bookmark::get(db, CUTS).await?.unwrap_or_default();
+    Ok(serde_json::from_str::<Option<RfmCuts>>(&text).ok().flatten().map(Arc::new))
+}
+
+/// What persons are asked between requests, as the database has it.
+pub(crate) async fn standing_book(store: &Store) -> Result<Rulebook, StoreError> {
+    let db = store.reader();
+    let leaves = audiences::leaves(db).await?;
+    let leaf_id = |leaf: &EventLeaf| leaves.get(leaf).copied();
+    let set = audiences::all(db).await?.into_iter().map(|one| (one.id, one.key, one.condition));
+    let set = Audiences::new(set, &leaf_id).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    let rfm = cuts(db).await?;
+    let watched = Arc::new(Watched::new(leaves.into_iter().map(|(leaf, id)| (id, leaf))));
+    Ok(Rulebook { watched, audiences: Arc::new(set), conditions: Arc::default(), rfm })
 }
 
 /// Whether audiences can be used together.

@@ -24,7 +24,7 @@ pub(crate) mod track;
 mod undo;
 mod watch;
 
-pub(crate) use audiences::{AudienceError, Preview};
+pub(crate) use audiences::{AudienceError, Preview, standing_book};
 pub(crate) use conclude::Wish;
 #[cfg(test)]
 pub(crate) use conclude::check_reason;
@@ -57,9 +57,8 @@ use crate::secrets::Secrets;
 use crate::shoppers::Shoppers;
 use crate::store::{Store, StoreError, experiments, identity, keys, stats, weights};
 use crate::webhooks::{self, Reach};
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use history::Actor;
-use podium_core::audience::RfmCuts;
 use podium_core::experiment::{Experiment, MetricChoice, Status, Stickiness};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::WeightsVersion;
@@ -130,8 +129,7 @@ pub(crate) struct App {
     render_again_at: AtomicI64,
     /// What pages are told that have asked before.
     pub(crate) notices: Notices,
-    /// Where the fifths of all customers meet, and when they were cut, in microseconds.
-    rfm: ArcSwapOption<RfmCuts>,
+    /// When customers were cut into fifths, in microseconds.
     cut_at: AtomicI64,
     draining: AtomicBool,
 }
@@ -173,7 +171,6 @@ impl App {
             webhooks: Arc::clone(&webhooks),
             render_again_at: AtomicI64::new(i64::MAX),
             notices: Notices::default(),
-            rfm: ArcSwapOption::empty(),
             cut_at: AtomicI64::new(0),
             draining: AtomicBool::new(false),
         });

@@ -1,6 +1,8 @@
 //! Which figures are kept of an experiment, and with which revision of a metric they were made.
 
+use super::audiences::standing_book;
 use super::window_s;
+use crate::clock;
 use crate::engine;
 use crate::ingest::queue::NewMetric;
 use crate::ingest::rebuild;
@@ -109,6 +111,7 @@ pub(crate) async fn renew_stale(store: &Store, registry: &Arc<Registry>) -> Resu
             tracing::info!(metrics, is_current, "figures are of another revision; folding the log anew");
         }
         let tracked = tracked_metrics(store, registry).await?;
+        let book = standing_book(store).await?;
         let transaction = store.begin().await?;
         stats::clear(&transaction, &missing(&tracked)).await?;
         for (stored, revision) in &stale {
@@ -117,7 +120,8 @@ pub(crate) async fn renew_stale(store: &Store, registry: &Arc<Registry>) -> Resu
                 metrics::forget_unreadable(&transaction, stored.id).await?;
             }
         }
-        let state = rebuild::replay(store, tracked, Some(&transaction), |_| {}).await?;
+        let state =
+            rebuild::replay(store, tracked, (&book, clock::now()), Some(&transaction), |_| {}).await?;
         if !state.missed.is_empty() {
             tracing::error!("a metric went away in the middle; the figures stay as they were");
             return Ok(false);

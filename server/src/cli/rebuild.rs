@@ -3,6 +3,7 @@
 use super::config::Place;
 use super::{CliError, say, say_error};
 use crate::app;
+use crate::clock;
 use crate::ingest::rebuild::{self, State};
 use crate::store::{StoreError, bookmark, log, stats};
 use crate::telemetry::{self, LogFormat};
@@ -37,16 +38,19 @@ impl Rebuild {
             bar.set_style(style);
         }
         let tracked = app::tracked_metrics(&store, &registry).await.map_err(failed)?;
+        let (book, now) = (app::standing_book(&store).await.map_err(failed)?, clock::now());
         let before = State::read(&store).await.map_err(failed)?;
         let progress = |done| bar.set_position(done);
         let after = if self.check {
-            let mut after = rebuild::replay(&store, tracked, None, &progress).await.map_err(failed)?;
+            let mut after =
+                rebuild::replay(&store, tracked, (&book, now), None, &progress).await.map_err(failed)?;
             for _ in 1..TRIES {
                 if after.missed.is_empty() {
                     break;
                 }
                 let tracked = app::tracked_metrics(&store, &registry).await.map_err(failed)?;
-                after = rebuild::replay(&store, tracked, None, &progress).await.map_err(failed)?;
+                after =
+                    rebuild::replay(&store, tracked, (&book, now), None, &progress).await.map_err(failed)?;
             }
             if !after.missed.is_empty() {
                 let n_missed = after.missed.len();
@@ -58,15 +62,16 @@ impl Rebuild {
         } else {
             let transaction = store.begin().await.map_err(failed)?;
             stats::clear(&transaction, &[]).await.map_err(failed)?;
-            let state =
-                rebuild::replay(&store, tracked, Some(&transaction), progress).await.map_err(failed)?;
+            let state = rebuild::replay(&store, tracked, (&book, now), Some(&transaction), progress)
+                .await
+                .map_err(failed)?;
             bookmark::note_current(&transaction).await.map_err(failed)?;
             transaction.commit().await.map_err(CliError::from_display)?;
             state
         };
         bar.finish_and_clear();
-        let (digest, n_units) = (after.digest(), after.units.len());
-        say(&format!("{n_events} events, {n_units} placements, digest {digest}"));
+        let (digest, n_units, n_persons) = (after.digest(), after.units.len(), after.persons.len());
+        say(&format!("{n_events} events, {n_units} placements, {n_persons} persons, digest {digest}"));
         if before == after {
             say("the state is what the log gives");
             return Ok(ExitCode::SUCCESS);

@@ -124,15 +124,17 @@ fn rejected(reading: &Reading<'_>, found: (usize, &str, &str), rejection: Reject
     let text = |name: &str| event.get(name).and_then(plain_text).map(|text| cut(&text));
     let message_id = text("messageId");
     let event_type = reading.event_type(&event).unwrap_or(TRACK);
-    let whose = Whose::read(&event, event_type).ok();
-    let (unit, other_id) = whose.map_or((None, None), |whose| (Some(whose.unit), whose.other_id));
+    // Where an id is missing, the other one is shown.
+    let known = || (text("userId").or_else(|| text("anonymousId")), None);
+    let (unit, other_id) = Whose::read(&event, event_type)
+        .map_or_else(|_| known(), |whose| (Some(whose.unit.into()), whose.other_id.map(Into::into)));
     let record = RejectedEvent {
         received_at: reading.received_at,
         message_id: message_id.clone(),
         event_type: text("type").unwrap_or_else(|| event_type.to_owned()),
         name: text("event"),
-        unit: unit.map(Into::into),
-        other_id: other_id.map(Into::into),
+        unit: unit.filter(|unit| !unit.is_empty()),
+        other_id,
         time: reading.time(&event).ok(),
         trust: reading.trust,
         reason: reason.to_owned(),

@@ -101,9 +101,11 @@ impl<'a> Reading<'a> {
             let detail = format!("it happened at {time}; what is older than {} is not kept", self.oldest);
             return reject("older_than_retention", "/timestamp", detail);
         }
-        let is_about_traits = matches!(event_type, "identify" | "group");
-        let properties = part(&event, if is_about_traits { "traits" } else { "properties" })?;
         let context = part(&event, "context")?;
+        let properties = match event_type {
+            "identify" | "group" => traits(&event, context)?,
+            _ => part(&event, "properties")?,
+        };
         let fields = Object::parse(properties);
         check_money(&name, &fields)?;
         let order_id = order_id(&name, &fields)?;
@@ -290,6 +292,15 @@ fn part<'a>(event: &Object<'a>, name: &'static str) -> Result<&'a str, Rejection
     }
 }
 
+/// What is said of somebody: by some clients in the context alone.
+fn traits<'a>(event: &Object<'a>, context: &'a str) -> Result<&'a str, Rejection> {
+    if event.get("traits").is_some() {
+        return part(event, "traits");
+    }
+    let in_context = Object::parse(context).get("traits").filter(|json| json.starts_with('{'));
+    Ok(in_context.unwrap_or("{}"))
+}
+
 fn check_money(name: &str, fields: &Object<'_>) -> Result<(), Rejection> {
     let currency = match fields.get("currency") {
         None => Currency::USD,
@@ -353,4 +364,40 @@ pub(crate) fn depth(json: &str) -> usize {
         }
     }
     deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<StoredEvent, &'static str> {
+        let catalog = Catalog::default();
+        let reading = Reading::new(&catalog, Trust::Server, Timestamp::from_micros(0));
+        reading.read(json).map_err(|rejection| rejection.pointer)
+    }
+
+    #[test]
+    fn what_is_said_of_somebody_is_found_where_clients_say_it() {
+        let said = |more: &str| {
+            let event = read(&format!(r#"{{"type": "identify", "userId": "u", {more}}}"#))?;
+            let body = Object::parse(&event.body).get("properties").map(str::to_owned);
+            Ok(body.unwrap())
+        };
+        let gold = r#"{"plan": "gold"}"#;
+        assert_eq!(said(&format!(r#""traits": {gold}"#)).as_deref(), Ok(gold));
+        assert_eq!(said(&format!(r#""context": {{"traits": {gold}}}"#)).as_deref(), Ok(gold));
+        let both = format!(r#""traits": {gold}, "context": {{"traits": {{"plan": "old"}}}}"#);
+        assert_eq!(said(&both).as_deref(), Ok(gold));
+        assert_eq!(said(r#""context": {"traits": 7}"#).as_deref(), Ok("{}"));
+        assert_eq!(said(r#""traits": 7"#).as_deref(), Err(&"/traits"));
+    }
+
+    #[test]
+    fn pages_and_groups_keep_what_they_are_called() {
+        let page = read(r#"{"type": "page", "userId": "u", "name": "Home", "category": null}"#).unwrap();
+        assert_eq!(&*page.body, r#"{"properties":{},"context":{},"name":"Home"}"#);
+        let group =
+            read(r#"{"type": "group", "userId": "u", "groupId": 7, "traits": {"seats": 3}}"#).unwrap();
+        assert_eq!(&*group.body, r#"{"properties":{"seats": 3},"context":{},"groupId":7}"#);
+    }
 }

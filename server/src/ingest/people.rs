@@ -1,20 +1,21 @@
 //! What events make of persons: what is known of them, and the audiences they enter and leave.
 
-use super::joining::Joining;
+use super::joining::{Everybody, Joining};
 use crate::rulebook::{CURRENCY, Rulebook};
 use crate::shoppers::{Known, Shoppers};
 use crate::store::audiences::Move;
 use crate::store::identity::Member;
-use crate::store::{StoreError, audiences, identity, log, profiles};
+use crate::store::{Store, StoreError, audiences, identity, log, profiles};
 use podium_core::id::AudienceId;
 use podium_core::identity::Persons;
 use podium_core::profile::{Outcome, Profile};
 use podium_core::projection::{OrderBook, StoredEvent};
 use podium_core::time::Timestamp;
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use twox_hash::XxHash3_64;
 
 /// Persons that are other than before.
 #[derive(Debug, Default)]
@@ -256,6 +257,76 @@ impl Making<'_> {
         };
         Ok(persons.iter().map(made).collect())
     }
+}
+
+/// Persons made at once when the whole log is folded.
+const PAGE: u32 = 500;
+
+/// For each person a number that is other where other things are known, or where they are in other audiences.
+pub(super) async fn fingerprints(store: &Store) -> Result<BTreeMap<Box<str>, u64>, StoreError> {
+    let (mut found, mut last) = (BTreeMap::new(), Box::from(""));
+    loop {
+        let page = profiles::page(store.reader(), &last, PAGE).await?;
+        let Some((person, _)) = page.last() else { return Ok(found) };
+        last = person.clone();
+        found.extend(page.into_iter().map(|(person, known)| (person, fingerprint(&known))));
+    }
+}
+
+fn fingerprint(known: &Known) -> u64 {
+    let audiences: Vec<_> = known.audiences.keys().collect();
+    let text = serde_json::to_string(&(&known.profile, audiences)).unwrap_or_default();
+    XxHash3_64::oneshot(text.as_bytes())
+}
+
+/// Folds everybody anew from the whole log, and returns their fingerprints.
+///
+/// - `into`: where to write them; nowhere if `None`. Then what has been due since is taken as it was written.
+pub(super) async fn replay(
+    store: &Store,
+    everybody: &Everybody,
+    (book, now): (&Rulebook, Timestamp),
+    into: Option<&DatabaseTransaction>,
+) -> Result<BTreeMap<Box<str>, u64>, StoreError> {
+    let db = store.reader();
+    let shoppers = Shoppers::default();
+    let making = Making { db, shoppers: &shoppers, book, now };
+    let (mut found, mut last) = (BTreeMap::new(), Box::from(""));
+    loop {
+        let units = log::units(db, &last, PAGE).await?;
+        let Some(unit) = units.last() else { break };
+        last = unit.clone();
+        let persons: BTreeSet<Box<str>> =
+            units.iter().map(|unit| Box::from(everybody.persons().of(unit))).collect();
+        let persons: Vec<Box<str>> =
+            persons.into_iter().filter(|person| !found.contains_key(person)).collect();
+        let named: Vec<&str> = persons.iter().map(|person| &**person).collect();
+        let stored: HashMap<Box<str>, Known> = profiles::find(db, &named).await?.into_iter().collect();
+        let made = making.made_anew(&persons, everybody.members(&persons), &[], log::END).await?;
+        let mut people = People::default();
+        for (person, profile) in made.into_iter().filter(|(_, profile)| profile.first_seen.is_some()) {
+            let was = stored.get(&person).cloned().unwrap_or_default();
+            let is_due = into.is_none() && was.due_at.is_some_and(|due_at| due_at <= now);
+            let known = Known { profile, ..was.clone() };
+            if is_due {
+                people.changed.insert(person, known);
+            } else {
+                people.settle(making, &person, known, &Which::All);
+            }
+        }
+        found.extend(people.changed.iter().map(|(person, known)| (person.clone(), fingerprint(known))));
+        if let Some(transaction) = into {
+            people.write(transaction).await?;
+        }
+    }
+    if into.is_some() {
+        let gone: Vec<Box<str>> =
+            fingerprints(store).await?.into_keys().filter(|person| !found.contains_key(person)).collect();
+        if let Some(transaction) = into {
+            profiles::remove(transaction, &gone).await?;
+        }
+    }
+    Ok(found)
 }
 
 /// Makes what is known of persons anew with all that a book wants to know, for a question.

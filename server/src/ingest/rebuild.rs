@@ -2,7 +2,9 @@
 
 use super::flush::Fold;
 use super::joining::Everybody;
+use super::people;
 use super::queue::NewMetric;
+use crate::rulebook::Rulebook;
 use crate::store::{Store, StoreError, bookmark, identity, log, metrics, stats, tail};
 use podium_core::id::MetricId;
 use podium_core::metric::VariantSums;
@@ -24,6 +26,8 @@ pub(crate) struct State {
     pub(crate) tail: BTreeMap<TailKey, TailRow>,
     /// By experiment and unit.
     pub(crate) units: BTreeMap<(i64, Box<str>), u64>,
+    /// What is known of persons, and the audiences they are in, by person; a fingerprint of it.
+    pub(crate) persons: BTreeMap<Box<str>, u64>,
     /// Metrics that could not be called for all of it.
     pub(crate) missed: BTreeSet<MetricId>,
 }
@@ -34,7 +38,8 @@ impl State {
         let sums = stats::sums(store.reader(), None).await?;
         let sums = sums.into_iter().filter(|(_, sums)| !sums.is_empty()).collect();
         let units = stats::fingerprints(store.reader()).await?;
-        Ok(Self { sums, tail: tail::all(store.reader()).await?, units, missed: BTreeSet::new() })
+        let (tail, persons) = (tail::all(store.reader()).await?, people::fingerprints(store).await?);
+        Ok(Self { sums, tail, units, persons, missed: BTreeSet::new() })
     }
 
     /// One line for all of it: equal states have equal digests.
@@ -43,6 +48,7 @@ impl State {
         self.sums.iter().for_each(|(key, sums)| hash.update(format!("{key:?}{sums:?}\n")));
         self.tail.iter().for_each(|(key, row)| hash.update(format!("{key:?}{row:?}\n")));
         self.units.iter().for_each(|(unit, fingerprint)| hash.update(format!("{unit:?}{fingerprint}\n")));
+        self.persons.iter().for_each(|(person, known)| hash.update(format!("{person:?}{known}\n")));
         crate::auth::hex(&hash.finalize())
     }
 }
@@ -50,17 +56,20 @@ impl State {
 /// Folds the whole log.
 ///
 /// - `tracked`: the experiments with their metrics.
+/// - `book`: what is asked of persons, and when.
 /// - `into`: where to write what is folded; nowhere if `None`. It may hold the only connection that writes, so the
 ///   log is read through the others.
 /// - `progress`: called with the number of events folded so far.
 pub(crate) async fn replay(
     store: &Store,
     tracked: Vec<(Tracked, Vec<NewMetric>)>,
+    (book, now): (&Rulebook, Timestamp),
     into: Option<&DatabaseTransaction>,
     mut progress: impl FnMut(u64),
 ) -> Result<State, StoreError> {
     let (everybody, joined) = Everybody::of_log(store.reader()).await?;
-    let mut fold = Fold { everybody: Some(Arc::new(everybody)), ..Fold::default() };
+    let everybody = Arc::new(everybody);
+    let mut fold = Fold { everybody: Some(Arc::clone(&everybody)), ..Fold::default() };
     if let Some(transaction) = into {
         identity::clear(transaction).await?;
         joined.write(transaction).await?;
@@ -75,7 +84,8 @@ pub(crate) async fn replay(
         }
         fold.projector.track(tracked);
     }
-    let mut state = State::default();
+    let mut state =
+        State { persons: people::replay(store, &everybody, (book, now), into).await?, ..State::default() };
     let (mut seq, mut n_events) = (0, 0);
     loop {
         let page = log::after(store.reader(), seq, PAGE).await?;

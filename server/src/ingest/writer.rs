@@ -245,6 +245,7 @@ impl Writer {
             self.fold.newest = bookmark::newest(self.store.reader()).await?;
             self.fold.engine.skip(stored_metrics::unreadable(self.store.reader()).await?);
             self.fold.projector.forget_all();
+            self.published.shoppers.forget_known();
             self.fold.touched.touch_all();
         }
         let waits = |metric: &StoredMetric| {

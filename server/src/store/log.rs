@@ -105,6 +105,21 @@ pub(crate) async fn users<'a>(
     rows.iter().map(|row| Ok(row.try_get_by_index::<String>(0)?.into())).collect()
 }
 
+/// The units after `after` in the order of their ids.
+pub(crate) async fn units(
+    db: &impl ConnectionTrait,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Box<str>>, StoreError> {
+    let sql = format!(
+        "SELECT DISTINCT unit FROM event_log WHERE project_id = $1 AND unit > $2 ORDER BY unit LIMIT {limit}"
+    );
+    let values = [PROJECT.into(), after.into()];
+    let rows =
+        db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+    rows.iter().map(|row| Ok(row.try_get_by_index::<String>(0)?.into())).collect()
+}
+
 /// Everything in the log that says something of two ids, in the order in which it came.
 pub(crate) async fn of_two_ids(db: &impl ConnectionTrait) -> Result<Vec<StoredEvent>, StoreError> {
     let sql = format!(

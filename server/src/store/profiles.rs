@@ -80,9 +80,3 @@ pub(crate) async fn put<'a>(
 pub(crate) async fn remove(db: &impl ConnectionTrait, persons: &[Box<str>]) -> Result<(), StoreError> {
     PROFILE.remove(db, lists(persons.iter().map(|person| (PROJECT, person)))?).await
 }
-
-/// Removes all of them, before they are made again.
-pub(crate) async fn clear(db: &impl ConnectionTrait) -> Result<(), StoreError> {
-    db.execute_unprepared("DELETE FROM profile").await?;
-    Ok(())
-}

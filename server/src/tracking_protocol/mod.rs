@@ -6,6 +6,8 @@ mod body;
 mod refusal;
 mod send;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use crate::api::cross_origin;
 use actix_web::http::Method;
