@@ -129,7 +129,7 @@ pub struct MetricId(pub i64);
 pub struct AudienceId(pub i64);
 
 /// A condition on past events that is watched for every person, as the store numbers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LeafId(pub i64);
 

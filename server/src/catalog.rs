@@ -2,7 +2,8 @@
 //! by name.
 
 use crate::app::Slots;
-use podium_core::experience::Placement;
+use crate::rulebook::Rulebook;
+use podium_core::experience::{Compiled, Placement};
 use podium_core::experiment::{Experiment, Status};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::{Flag, Snapshot, WeightsVersion};
@@ -18,6 +19,8 @@ pub(crate) struct Catalog {
     pub(crate) snapshot: Snapshot,
     /// What pages are given of each variant.
     pub(crate) slots: Slots,
+    /// Every condition.
+    pub(crate) book: Rulebook,
     placements: Arc<HashMap<Box<str>, Placement>>,
     by_key: HashMap<Box<str>, Arc<Experiment>>,
     by_id: HashMap<ExperimentId, Arc<Experiment>>,
@@ -34,9 +37,10 @@ impl Catalog {
         experiments: Vec<(Experiment, WeightsVersion)>,
         placements: HashMap<Box<str>, Placement>,
         slots: Slots,
+        book: Rulebook,
     ) -> Self {
         let mut flags: HashMap<Box<str>, (bool, Flag)> = HashMap::new();
-        let mut catalog = Self { slots, placements: Arc::new(placements), ..Self::default() };
+        let mut catalog = Self { slots, book, placements: Arc::new(placements), ..Self::default() };
         for (experiment, weights) in experiments {
             let is_draft = experiment.status == Status::Draft;
             if let Some(flag) = Flag::new(&experiment, &weights) {
@@ -80,6 +84,19 @@ impl Catalog {
     pub(crate) fn flag_keys(&self) -> BTreeSet<&str> {
         let of_experiments = self.snapshot.flags().map(|(key, _)| key);
         of_experiments.chain(self.placements.keys().map(|key| &**key)).collect()
+    }
+
+    /// Whether what answers on a flag depends on what is known of who asks.
+    pub(crate) fn is_targeted(&self, flag_key: &str) -> bool {
+        let flag = self.snapshot.flag(flag_key);
+        let experiences = self.placement(flag_key).map_or(&[][..], Placement::experiences);
+        flag.is_some_and(|flag| self.book.is_targeted(flag.experiment))
+            || experiences.iter().any(Compiled::is_targeted)
+    }
+
+    /// All experiences, by the flags they answer to.
+    pub(crate) fn placements(&self) -> impl Iterator<Item = &Placement> {
+        self.placements.values()
     }
 
     /// The experiences that answer to a flag, if there are any.

@@ -16,6 +16,7 @@ mod ofrep;
 mod problem;
 mod progress;
 mod report_page;
+mod rulebook;
 mod secrets;
 mod shoppers;
 mod store;

@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     MethodNotAllowed,
     ExperimentKeyTaken,
     ExperienceKeyTaken,
+    AudienceKeyTaken,
+    AudienceInUse,
     FlagKeyTaken,
     IllegalTransition,
     NothingToRollBack,
@@ -56,7 +58,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 32] = [
+    pub(crate) const ALL: [Self; 34] = [
         Self::BadJson,
         Self::InvalidField,
         Self::InvalidQuery,
@@ -66,6 +68,8 @@ impl Kind {
         Self::MethodNotAllowed,
         Self::ExperimentKeyTaken,
         Self::ExperienceKeyTaken,
+        Self::AudienceKeyTaken,
+        Self::AudienceInUse,
         Self::FlagKeyTaken,
         Self::IllegalTransition,
         Self::NothingToRollBack,
@@ -107,6 +111,8 @@ impl Kind {
             }
             Self::ExperimentKeyTaken => (StatusCode::CONFLICT, "experiment-key-taken", "The key is taken"),
             Self::ExperienceKeyTaken => (StatusCode::CONFLICT, "experience-key-taken", "The key is taken"),
+            Self::AudienceKeyTaken => (StatusCode::CONFLICT, "audience-key-taken", "The key is taken"),
+            Self::AudienceInUse => (StatusCode::CONFLICT, "audience-in-use", "Something asks for it"),
             Self::FlagKeyTaken => (StatusCode::CONFLICT, "flag-key-taken", "The flag is taken"),
             Self::IllegalTransition => (StatusCode::CONFLICT, "illegal-transition", "Not in this state"),
             Self::NothingToRollBack => (StatusCode::CONFLICT, "nothing-to-roll-back", "Nothing ran before"),

@@ -1,8 +1,14 @@
-//! What decisions know of shoppers without asking the database: whose ids are whose, and what each was assigned.
+//! What decisions know of shoppers without asking the database: whose ids are whose, what each was assigned, and what is
+//! known of those who come.
 
-use podium_core::id::ExperimentId;
+use podium_core::id::{AudienceId, ExperimentId};
+use podium_core::profile::Profile;
 use podium_core::snapshot::Assignment;
+use podium_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use twox_hash::XxHash3_64;
 
 /// Shared by everybody who decides, and by the writer that learns.
@@ -12,7 +18,33 @@ pub(crate) struct Shoppers {
     assigned: papaya::HashMap<u64, Assignment>,
     /// The ids that are not their person's own.
     persons: papaya::HashMap<u64, Arc<str>>,
+    /// What is known of those who came lately.
+    known: papaya::HashMap<u64, Arc<Remembered>>,
+    /// Counts look-ups: the age of what is remembered.
+    turn: AtomicU64,
 }
+
+/// What is known of a person.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Known {
+    /// What their events say.
+    pub(crate) profile: Profile,
+    /// The audiences they are in, each with since when.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) audiences: BTreeMap<AudienceId, Timestamp>,
+    /// When those may be others though nothing happens; it has a column of its own.
+    #[serde(skip)]
+    pub(crate) due_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    known: Arc<Known>,
+    used: AtomicU64,
+}
+
+/// Persons remembered; the half that was not asked for the longest goes when there are more.
+const KNOWN_MAX: usize = 200_000;
 
 fn hash(id: &str) -> u64 {
     XxHash3_64::oneshot(id.as_bytes())
@@ -39,6 +71,48 @@ impl Shoppers {
     /// Notes that an id is a person of its own.
     pub(crate) fn part(&self, id: &str) {
         self.persons.pin().remove(&hash(id));
+    }
+
+    /// What is known of a person, if that is in memory.
+    pub(crate) fn known(&self, person: &str) -> Option<Arc<Known>> {
+        let remembered = self.known.pin();
+        let found = remembered.get(&hash(person))?;
+        found.used.store(self.turn.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        Some(Arc::clone(&found.known))
+    }
+
+    /// Remembers what the writer has made of a person.
+    pub(crate) fn learn(&self, person: &str, known: Arc<Known>) {
+        self.known.pin().insert(hash(person), self.remembered(known));
+        self.forget_some();
+    }
+
+    /// Remembers what the database has of a person, unless the writer has made something newer of them meanwhile.
+    pub(crate) fn recall(&self, person: &str, known: Known) -> Arc<Known> {
+        let remembered = self.remembered(Arc::new(known));
+        let known = Arc::clone(&self.known.pin().get_or_insert(hash(person), remembered).known);
+        self.forget_some();
+        known
+    }
+
+    /// Forgets a person whose ids are another's now.
+    pub(crate) fn forget_person(&self, person: &str) {
+        self.known.pin().remove(&hash(person));
+    }
+
+    fn remembered(&self, known: Arc<Known>) -> Arc<Remembered> {
+        Arc::new(Remembered { known, used: AtomicU64::new(self.turn.fetch_add(1, Ordering::Relaxed)) })
+    }
+
+    fn forget_some(&self) {
+        let all = self.known.pin();
+        if all.len() <= KNOWN_MAX {
+            return;
+        }
+        let mut ages: Vec<u64> = all.values().map(|one| one.used.load(Ordering::Relaxed)).collect();
+        let middle = ages.len() / 2;
+        let median = *ages.select_nth_unstable(middle).1;
+        all.retain(|_, one| median < one.used.load(Ordering::Relaxed));
     }
 
     /// What a unit was assigned first.

@@ -20,10 +20,10 @@ mod receiver;
 mod report;
 mod shop;
 mod store_lock;
+mod stream;
 mod wait;
 
 pub(crate) use book::{Book, Named, Profile, named, profile};
-#[expect(unused_imports, reason = "its tests come next")]
 pub(crate) use clients::Clients;
 pub(crate) use engine::Engine;
 pub(crate) use faults::{Expected, Faults, any, at, of_kind};
@@ -38,4 +38,5 @@ pub(crate) use receiver::{Posted, Receiver, Reply};
 pub(crate) use report::Report;
 pub(crate) use shop::{Decision, Receipt, Shop, experiment};
 pub(crate) use store_lock::{StoreLock, tamper};
+pub(crate) use stream::Stream;
 pub(crate) use wait::{eventually, soon};

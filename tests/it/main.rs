@@ -14,9 +14,11 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod audiences;
 mod authors;
 mod automation;
 mod bandit;
+mod clients_ofrep;
 mod decisions;
 mod delivery;
 mod durability;
@@ -30,6 +32,9 @@ mod isolation;
 mod keys;
 mod messages;
 mod migrations;
+mod ofrep;
+mod ofrep_limits;
+mod ofrep_stream;
 mod operations;
 mod orders;
 mod overload;
@@ -51,9 +56,11 @@ mod wrong_suppressions;
 
 fn main() -> std::process::ExitCode {
     let mut book = harness::Book::default();
+    audiences::promises(&mut book);
     authors::promises(&mut book);
     automation::promises(&mut book);
     bandit::promises(&mut book);
+    clients_ofrep::promises(&mut book);
     decisions::promises(&mut book);
     delivery::promises(&mut book);
     durability::promises(&mut book);
@@ -67,6 +74,9 @@ fn main() -> std::process::ExitCode {
     keys::promises(&mut book);
     messages::promises(&mut book);
     migrations::promises(&mut book);
+    ofrep::promises(&mut book);
+    ofrep_limits::promises(&mut book);
+    ofrep_stream::promises(&mut book);
     operations::promises(&mut book);
     orders::promises(&mut book);
     overload::promises(&mut book);

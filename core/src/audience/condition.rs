@@ -12,9 +12,10 @@
 
 use super::fault::{Fault, Members, member_pointer};
 use super::leaf::EventLeaf;
+use super::op::Kind;
 use super::schedule::Schedule;
 use super::subject::{CART_MEMBERS, PROFILE_MEMBERS, Subject};
-use super::test::{Kind, Test};
+use super::test::Test;
 use crate::id::AudienceKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Value, json};
@@ -116,7 +117,9 @@ impl<E, A> Condition<E, A> {
         each(self);
         match self {
             Self::All(conditions) | Self::Any(conditions) => {
-                conditions.iter().for_each(|condition| condition.visit(each));
+                for condition in conditions {
+                    condition.visit(each);
+                }
             }
             Self::Not(condition) => condition.visit(each),
             Self::Is(..) | Self::Time(_) | Self::Event(_) | Self::Audience(_) => {}
@@ -186,13 +189,13 @@ impl Reader {
             }
             "time" => Schedule::read(inside, value, &mut self.faults).map(Condition::Time),
             "event" => EventLeaf::read(inside, value, &mut self.faults).map(Condition::Event),
-            "audience" => match value.as_str().map(AudienceKey::new) {
-                Some(Ok(key)) => Some(Condition::Audience(key)),
-                _ => {
+            "audience" => {
+                let key = value.as_str().and_then(|key| AudienceKey::new(key).ok());
+                if key.is_none() {
                     self.faults.push(Fault::new(inside, "the key of an audience"));
-                    None
                 }
-            },
+                key.map(Condition::Audience)
+            }
             _ => {
                 self.faults.push(Fault::new(inside, format!("one of {KINDS}")));
                 None

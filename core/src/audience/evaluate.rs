@@ -120,7 +120,7 @@ impl Audiences {
             Node::Time(schedule) => (schedule.words(), schedule.found(now), Vec::new()),
             Node::Event((leaf, id)) => (
                 leaf.words(),
-                leaf.found(shopper.profile.leaves.get(id), shopper.currency, now).words(),
+                leaf.found_words(shopper.profile.leaves.get(id), shopper.currency, now),
                 Vec::new(),
             ),
             Node::Audience((key, id)) => {

@@ -3,25 +3,22 @@
 
 use super::fault::{Fault, Members};
 use super::found::Found;
+use super::leaf_state::{Keep, LeafState};
+use super::op::Kind;
 use super::span::Span;
 use super::subject::currency;
-use super::test::{Kind, Test, is_within};
+use super::test::{Test, is_within};
 use crate::metric::extract::EventParts;
 use crate::money::Currency;
 use crate::time::Timestamp;
+use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// The most properties one leaf asks for.
 const TESTS_MAX: usize = 20;
 /// The largest count that is compared with: what is kept grows with it.
 const COUNT_MAX: u64 = 1_000;
-/// Events may be stamped this far ahead of our clock: whoever asks may be asking about a time that much before the
-/// newest event.
-const AHEAD_US: i64 = 300 * 1_000_000;
-/// The most times that are kept beyond what is asked, for events within [`AHEAD_US`] of the newest.
-const TIMES_MAX: usize = 4_096;
 /// How many edges are looked at for the next change; beyond them it is told too early.
 const EDGES_MAX: usize = 64;
 
@@ -56,39 +53,6 @@ pub enum Measure {
     Last(Test),
     /// That there was none.
     Never,
-}
-
-/// Which events have to be remembered.
-#[derive(Clone, Copy, Debug)]
-enum Keep {
-    /// The first so many.
-    Oldest(usize),
-    /// The last so many before those that may be ahead of the clock, and those.
-    Newest(usize),
-    /// All in a span, with their amounts.
-    Span(Span),
-    /// One sum of all but the newest.
-    Total,
-}
-
-/// What is kept of a person's events for one leaf. Exact for every `now` from five minutes before the newest event
-/// on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeafState {
-    /// Times in microseconds, ascending.
-    #[serde(rename = "t", default, skip_serializing_if = "Vec::is_empty")]
-    times: Vec<i64>,
-    /// The amount of each, where a sum is asked for.
-    #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
-    amounts: Vec<i64>,
-    /// What earlier ones add up to.
-    #[serde(rename = "s", default, skip_serializing_if = "is_zero")]
-    settled: i128,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_zero(sum: &i128) -> bool {
-    *sum == 0
 }
 
 impl EventLeaf {
@@ -189,17 +153,14 @@ impl EventLeaf {
         if parts.is_in(currency, default) { parts.amount(property, currency) } else { None }
     }
 
-    fn keep(&self) -> Keep {
+    pub(super) fn keep(&self) -> Keep {
         match &self.measure {
             Measure::Never => Keep::Oldest(1),
             Measure::Last(_) => Keep::Newest(1),
             Measure::Sum { within: Some(span), .. } => Keep::Span(*span),
             Measure::Sum { within: None, .. } => Keep::Total,
-            Measure::Count(test, within) => {
-                // More than what it is compared with need not be counted.
-                let enough = test.number().and_then(|number| number.to_usize()).unwrap_or(0) + 1;
-                if within.is_some() { Keep::Newest(enough) } else { Keep::Oldest(enough) }
-            }
+            Measure::Count(test, Some(_)) => Keep::Newest(enough(test)),
+            Measure::Count(test, None) => Keep::Oldest(enough(test)),
         }
     }
 
@@ -253,6 +214,22 @@ impl EventLeaf {
         }
     }
 
+    /// What is there, in words.
+    pub(crate) fn found_words(
+        &self,
+        state: Option<&LeafState>,
+        currency: Currency,
+        now: Timestamp,
+    ) -> String {
+        let found = self.found(state, currency, now);
+        match (&self.measure, found) {
+            (Measure::Count(test, _), Found::Number(count)) if Decimal::from(enough(test)) <= count => {
+                format!("{} or more", enough(test))
+            }
+            _ => found.words(),
+        }
+    }
+
     /// The earliest instant after `now` at which the answer is another if nothing happens.
     pub(crate) fn next_change(
         &self,
@@ -295,6 +272,11 @@ impl EventLeaf {
     }
 }
 
+/// How many events have to be counted: more than what their number is compared with makes no difference.
+fn enough(test: &Test) -> usize {
+    test.number().and_then(|number| number.to_usize()).unwrap_or(0) + 1
+}
+
 fn tests(members: &Members<'_>, faults: &mut Vec<Fault>) -> Vec<(Box<str>, Test)> {
     let Some(list) = members.get("where") else { return Vec::new() };
     let Some(list) = list.as_array().filter(|list| list.len() <= TESTS_MAX) else {
@@ -322,7 +304,7 @@ impl Measure {
             (Some(count), None, None) => {
                 let members = Members::read(members.at("count"), count, &["op", "value"], faults)?;
                 let test = Test::read(&members, Kind::Total, faults)?;
-                let is_count = |number: rust_decimal::Decimal| {
+                let is_count = |number: Decimal| {
                     number.is_integer() && number.to_u64().is_some_and(|count| count <= COUNT_MAX)
                 };
                 if !test.number().is_some_and(is_count) {
@@ -337,7 +319,7 @@ impl Measure {
                 let property = members.name("property", faults);
                 let currency = currency(&members, faults);
                 let test = Test::read(&members, Kind::Total, faults);
-                Some(Self::Sum { property: property?, currency: currency?, test: test?, within })
+                Some(Self::Sum { property: property?, currency, test: test?, within })
             }
             (None, None, Some(last)) => {
                 if within.is_some() {
@@ -359,44 +341,6 @@ impl Measure {
                 faults.push(Fault::new(members.pointer.clone(), "one of `count`, `sum` and `last`"));
                 None
             }
-        }
-    }
-}
-
-impl LeafState {
-    /// Takes an event in. The state is a function of the set of events: whatever is let go stays dispensable,
-    /// whatever comes later.
-    pub(crate) fn add(&mut self, leaf: &EventLeaf, time: Timestamp, amount: i64) {
-        let keep = leaf.keep();
-        let time = time.as_micros();
-        match keep {
-            Keep::Oldest(_) | Keep::Newest(_) => {
-                self.times.insert(self.times.partition_point(|other| *other <= time), time);
-            }
-            Keep::Span(_) | Keep::Total => {
-                let pairs = self.times.iter().zip(&self.amounts);
-                let place = pairs.take_while(|(other, sum)| (**other, **sum) <= (time, amount)).count();
-                self.times.insert(place, time);
-                self.amounts.insert(place, amount);
-            }
-        }
-        let horizon = self.times.last().map_or(time, |newest| newest.saturating_sub(AHEAD_US));
-        let n_times = self.times.len();
-        let n_settled = self.times.partition_point(|time| *time <= horizon);
-        let n_gone = match keep {
-            Keep::Oldest(n) => return self.times.truncate(n),
-            Keep::Newest(n) => n_settled.saturating_sub(n).max(n_times.saturating_sub(TIMES_MAX)),
-            Keep::Span(span) => {
-                let horizon = horizon.saturating_sub(span.micros());
-                self.times.partition_point(|time| *time <= horizon)
-            }
-            Keep::Total => n_settled.max(n_times.saturating_sub(TIMES_MAX)),
-        };
-        self.times.drain(..n_gone);
-        let gone = self.amounts.drain(..n_gone.min(self.amounts.len()));
-        let sum: i128 = gone.map(i128::from).sum();
-        if matches!(keep, Keep::Total) {
-            self.settled += sum;
         }
     }
 }

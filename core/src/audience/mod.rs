@@ -10,6 +10,8 @@ mod evaluate;
 mod fault;
 mod found;
 mod leaf;
+mod leaf_state;
+mod op;
 mod rfm;
 mod schedule;
 mod set;
@@ -19,18 +21,21 @@ mod test;
 mod watched;
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "a JSON literal is handed over where it stands")]
 mod tests;
 
 pub use condition::{Condition, DEPTH_MAX, NODES_MAX};
 pub use evaluate::{Clause, Shopper};
 pub use fault::Fault;
-pub use leaf::{EventLeaf, LeafState, Measure};
+pub use leaf::{EventLeaf, Measure};
+pub use leaf_state::LeafState;
+pub use op::Op;
 pub use rfm::{RfmCuts, RfmGroup, RfmPoint, RfmScores};
 pub use schedule::{Schedule, Weekly};
 pub use set::{Audiences, BadAudience, CompiledCondition};
 pub use span::Span;
 pub use subject::{Fact, Subject};
-pub use test::{Op, Test};
+pub use test::Test;
 pub use watched::Watched;
 
 pub(crate) use subject::find;

@@ -153,8 +153,18 @@ impl RfmGroup {
         Self::Hibernating,
     ];
 
+    /// Their names, in the same order.
+    pub(crate) const NAMES: [&str; 10] = {
+        let (mut names, mut idx) = ([""; 10], 0);
+        while idx < names.len() {
+            names[idx] = Self::ALL[idx].as_str();
+            idx += 1;
+        }
+        names
+    };
+
     /// The name that conditions use.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Champions => "champions",
             Self::Loyal => "loyal",

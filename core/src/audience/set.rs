@@ -27,6 +27,13 @@ impl CompiledCondition {
     pub fn needs_context(&self) -> bool {
         self.needs_context
     }
+
+    /// Whether it asks itself how a customer compares with all others.
+    pub fn asks_for_rfm(&self) -> bool {
+        let mut asks = false;
+        self.root.visit(&mut |node| asks |= matches!(node, Node::Is(subject, _) if subject.is_rfm()));
+        asks
+    }
 }
 
 /// The audiences of a project.
@@ -63,8 +70,8 @@ impl Audiences {
     ) -> Result<Self, BadAudience> {
         let mut waiting: BTreeMap<AudienceId, (AudienceKey, Condition)> =
             audiences.into_iter().map(|(id, key, condition)| (id, (key, condition))).collect();
-        let mut set = Self::default();
-        set.ids = waiting.iter().map(|(id, (key, _))| (key.clone(), *id)).collect();
+        let ids = waiting.iter().map(|(id, (key, _))| (key.clone(), *id)).collect();
+        let mut set = Self { ids, ..Self::default() };
         while !waiting.is_empty() {
             let mut is_stuck = true;
             // In the order of ids, each once all that it names are ready; what remains names itself.
@@ -105,9 +112,9 @@ impl Audiences {
         condition: &Condition,
         leaf_ids: &dyn Fn(&EventLeaf) -> Option<LeafId>,
     ) -> Result<CompiledCondition, Vec<Fault>> {
-        let mut faults = Vec::new();
-        let root = self.resolve(condition, String::new(), leaf_ids, &mut faults);
-        let Some(root) = root.filter(|_| faults.is_empty()) else { return Err(faults) };
+        let mut resolving = Resolving { set: self, leaf_ids, own: None, faults: Vec::new() };
+        let root = resolving.resolve(condition, "");
+        let Some(root) = root.filter(|_| resolving.faults.is_empty()) else { return Err(resolving.faults) };
         let (mut needs_context, mut n_nodes) = (root.needs_context(), 0);
         root.visit(&mut |node| {
             n_nodes += 1;
@@ -126,48 +133,24 @@ impl Audiences {
         Ok(CompiledCondition { root, needs_context, n_nodes })
     }
 
-    fn resolve(
-        &self,
-        condition: &Condition,
-        pointer: String,
-        leaf_ids: &dyn Fn(&EventLeaf) -> Option<LeafId>,
-        faults: &mut Vec<Fault>,
-    ) -> Option<Node> {
-        let mut list = |name: &str, conditions: &[Condition]| {
-            let resolved: Vec<_> = conditions
-                .iter()
-                .enumerate()
-                .filter_map(|(idx, inner)| {
-                    self.resolve(inner, format!("{pointer}/{name}/{idx}"), leaf_ids, faults)
-                })
-                .collect();
-            (resolved.len() == conditions.len()).then_some(resolved)
-        };
-        match condition {
-            Condition::All(conditions) => list("all", conditions).map(Node::All),
-            Condition::Any(conditions) => list("any", conditions).map(Node::Any),
-            Condition::Not(inner) => {
-                let inner = self.resolve(inner, format!("{pointer}/not"), leaf_ids, faults)?;
-                Some(Node::Not(Box::new(inner)))
-            }
-            Condition::Is(subject, test) => Some(Node::Is(subject.clone(), test.clone())),
-            Condition::Time(schedule) => Some(Node::Time(schedule.clone())),
-            Condition::Event(leaf) => {
-                let id = leaf_ids(leaf);
-                if id.is_none() {
-                    faults.push(Fault::new(format!("{pointer}/event"), "past events that are watched"));
-                }
-                Some(Node::Event((leaf.clone(), id?)))
-            }
-            Condition::Audience(key) => {
-                let id = self.find(key.as_str());
-                if id.is_none() {
-                    let detail = format!("an audience that exists; there is no `{key}`");
-                    faults.push(Fault::new(format!("{pointer}/audience"), detail));
-                }
-                Some(Node::Audience((key.clone(), id?)))
-            }
+    /// What is wrong with what a condition names if it becomes that of the audience `key`, as far as its own text tells:
+    /// audiences that are not there, and those that lead back to it.
+    pub fn reference_faults(&self, key: &AudienceKey, condition: &Condition) -> Vec<Fault> {
+        let leaf_ids = |_: &EventLeaf| Some(LeafId::default());
+        let mut resolving = Resolving { set: self, leaf_ids: &leaf_ids, own: Some(key), faults: Vec::new() };
+        resolving.resolve(condition, "");
+        resolving.faults
+    }
+
+    /// Whether an audience is the one that `key` names, or names it by whatever way.
+    fn leads_to(&self, id: AudienceId, key: &AudienceKey) -> bool {
+        let mut leads = self.ids.get(key) == Some(&id);
+        if let Some(named) = self.get(id).filter(|_| !leads) {
+            named.root.visit(&mut |node| {
+                leads |= matches!(node, Node::Audience((_, inner)) if self.leads_to(*inner, key));
+            });
         }
+        leads
     }
 
     /// Says which audiences that `condition` names lead back to where they began.
@@ -237,5 +220,59 @@ impl Audiences {
             return &[];
         }
         self.touched.get(event_name).map_or(&self.touched_by_every, Vec::as_slice)
+    }
+}
+
+/// Looks up what a condition names, and remembers what is wrong.
+struct Resolving<'a> {
+    set: &'a Audiences,
+    leaf_ids: &'a dyn Fn(&EventLeaf) -> Option<LeafId>,
+    /// The audience whose condition it becomes, if it becomes one's.
+    own: Option<&'a AudienceKey>,
+    faults: Vec<Fault>,
+}
+
+impl Resolving<'_> {
+    fn resolve(&mut self, condition: &Condition, pointer: &str) -> Option<Node> {
+        match condition {
+            Condition::All(conditions) => self.list(conditions, &format!("{pointer}/all")).map(Node::All),
+            Condition::Any(conditions) => self.list(conditions, &format!("{pointer}/any")).map(Node::Any),
+            Condition::Not(inner) => {
+                let inner = self.resolve(inner, &format!("{pointer}/not"))?;
+                Some(Node::Not(Box::new(inner)))
+            }
+            Condition::Is(subject, test) => Some(Node::Is(subject.clone(), test.clone())),
+            Condition::Time(schedule) => Some(Node::Time(schedule.clone())),
+            Condition::Event(leaf) => {
+                let id = (self.leaf_ids)(leaf);
+                if id.is_none() {
+                    self.faults.push(Fault::new(format!("{pointer}/event"), "past events that are watched"));
+                }
+                Some(Node::Event((leaf.clone(), id?)))
+            }
+            Condition::Audience(key) => {
+                let id = self.audience(key);
+                let id =
+                    id.map_err(|detail| self.faults.push(Fault::new(format!("{pointer}/audience"), detail)));
+                Some(Node::Audience((key.clone(), id.ok()?)))
+            }
+        }
+    }
+
+    fn list(&mut self, conditions: &[Condition], pointer: &str) -> Option<Vec<Node>> {
+        let each = conditions.iter().enumerate();
+        let resolved: Vec<_> =
+            each.filter_map(|(idx, inner)| self.resolve(inner, &format!("{pointer}/{idx}"))).collect();
+        (resolved.len() == conditions.len()).then_some(resolved)
+    }
+
+    fn audience(&self, key: &AudienceKey) -> Result<AudienceId, String> {
+        let circle = || format!("an audience that does not lead back to this one, as `{key}` does");
+        if self.own == Some(key) {
+            return Err(circle());
+        }
+        let id = self.set.ids.get(key).copied();
+        let id = id.ok_or_else(|| format!("an audience that exists; there is no `{key}`"))?;
+        if self.own.is_some_and(|own| self.set.leads_to(id, own)) { Err(circle()) } else { Ok(id) }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::fault::{Fault, Members};
 use super::found::{Found, Texts};
-use super::test::{Kind, Test};
-use super::{RfmPoint, Shopper};
+use super::op::Kind;
+use super::test::Test;
+use super::{RfmGroup, RfmPoint, Shopper};
 use crate::metric::extract::{ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED};
 use crate::money::Currency;
 use crate::profile::{CART_CLEARED, PRODUCT_ADDED, PRODUCT_LIST_VIEWED, PRODUCT_REMOVED, PRODUCT_VIEWED};
@@ -63,7 +64,7 @@ const FACTS: [(Fact, &str, Kind, &str); 16] = [
     (Fact::RfmRecency, "rfm_recency", Kind::Number, "the recency score"),
     (Fact::RfmFrequency, "rfm_frequency", Kind::Number, "the frequency score"),
     (Fact::RfmMonetary, "rfm_monetary", Kind::Number, "the monetary score"),
-    (Fact::RfmGroup, "rfm_group", Kind::Word, "the RFM group"),
+    (Fact::RfmGroup, "rfm_group", Kind::Word(&RfmGroup::NAMES), "the RFM group"),
     (Fact::CartQuantity, "quantity", Kind::Number, "the number of items in the cart"),
     (Fact::CartLines, "lines", Kind::Number, "the number of lines in the cart"),
     (Fact::CartProduct, "product", Kind::Texts, "a product in the cart"),
@@ -98,12 +99,18 @@ impl Fact {
 }
 
 impl Subject {
+    /// Whether it compares a customer with all others.
+    pub(super) fn is_rfm(&self) -> bool {
+        use Fact::{Rfm, RfmFrequency, RfmGroup, RfmMonetary, RfmRecency};
+        matches!(self, Self::Fact(Rfm | RfmRecency | RfmFrequency | RfmMonetary | RfmGroup))
+    }
+
     /// Reads `{"profile": …}`.
     pub(super) fn of_profile(members: &Members<'_>, faults: &mut Vec<Fault>) -> Option<Self> {
         match (members.get("trait"), members.get("fact")) {
             (Some(_), None) => members.name("trait", faults).map(Self::Trait),
             (None, Some(_)) => match members.text("fact") {
-                Some("revenue") => currency(members, faults).map(Self::Revenue),
+                Some("revenue") => Some(Self::Revenue(currency(members, faults))),
                 Some("category_views") => members.name("category", faults).map(Self::CategoryViews),
                 Some("consent") => members.name("category", faults).map(Self::Consent),
                 name => named(members, "fact", name, faults),
@@ -118,7 +125,7 @@ impl Subject {
     /// Reads `{"cart": …}`.
     pub(super) fn of_cart(members: &Members<'_>, faults: &mut Vec<Fault>) -> Option<Self> {
         match members.text("field") {
-            Some("value") => currency(members, faults).map(Self::CartValue),
+            Some("value") => Some(Self::CartValue(currency(members, faults))),
             name => named(members, "field", name, faults),
         }
     }
@@ -286,11 +293,11 @@ impl Fact {
     }
 }
 
-/// The value that a dotted path leads to; a name with dots in it counts before members of members.
+/// The value that a dotted path leads to; of several ways the one with the longest name first counts.
 pub(crate) fn find<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     let members = value.as_object()?;
     members.get(path).or_else(|| {
-        let mut cuts = path.match_indices('.').map(|(dot, _)| (path.get(..dot), path.get(dot + 1..)));
+        let mut cuts = path.rmatch_indices('.').map(|(dot, _)| (path.get(..dot), path.get(dot + 1..)));
         cuts.find_map(|(name, rest)| find(members.get(name?)?, rest?))
     })
 }
@@ -317,14 +324,14 @@ fn named(
     found.map(|(fact, ..)| Subject::Fact(*fact))
 }
 
-/// The currency that is named, if one is; `None` if it is none.
-pub(super) fn currency(members: &Members<'_>, faults: &mut Vec<Fault>) -> Option<Option<Currency>> {
-    let Some(named) = members.get("currency") else { return Some(None) };
+/// The currency that is named, if one is.
+pub(super) fn currency(members: &Members<'_>, faults: &mut Vec<Fault>) -> Option<Currency> {
+    let named = members.get("currency")?;
     let currency = named.as_str().and_then(|code| Currency::from_code(code).ok());
     if currency.is_none() {
         faults.push(members.fault("currency", "an ISO 4217 code such as USD"));
     }
-    currency.map(Some)
+    currency
 }
 
 /// The members that subjects and their tests have.

@@ -5,13 +5,13 @@
 
 use super::fault::{Fault, Members};
 use super::found::Found;
+use super::op::{Kind, Op};
 use super::span::Span;
 use crate::time::Timestamp;
 use regex::{Regex, RegexBuilder};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Map, Number, Value};
-use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
@@ -22,121 +22,9 @@ const TEXT_CHARS_MAX: usize = 1_000;
 /// What a compiled pattern may take, in bytes.
 const PATTERN_BYTES_MAX: usize = 1 << 18;
 
-/// How a value is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each says itself")]
-pub enum Op {
-    Eq,
-    Ne,
-    Gt,
-    Gte,
-    Lt,
-    Lte,
-    In,
-    NotIn,
-    Contains,
-    StartsWith,
-    EndsWith,
-    Matches,
-    Exists,
-    Absent,
-    Before,
-    After,
-    Within,
-    NotWithin,
-}
-
-/// The name that people write, and the words that an explanation uses.
-const NAMES: [(Op, &str, &str); 18] = [
-    (Op::Eq, "eq", "is"),
-    (Op::Ne, "ne", "is not"),
-    (Op::Gt, "gt", "is more than"),
-    (Op::Gte, "gte", "is at least"),
-    (Op::Lt, "lt", "is less than"),
-    (Op::Lte, "lte", "is at most"),
-    (Op::In, "in", "is one of"),
-    (Op::NotIn, "not_in", "is none of"),
-    (Op::Contains, "contains", "contains"),
-    (Op::StartsWith, "starts_with", "starts with"),
-    (Op::EndsWith, "ends_with", "ends with"),
-    (Op::Matches, "matches", "matches"),
-    (Op::Exists, "exists", "is there"),
-    (Op::Absent, "absent", "is absent"),
-    (Op::Before, "before", "is before"),
-    (Op::After, "after", "is at or after"),
-    (Op::Within, "within", "is within the last"),
-    (Op::NotWithin, "not_within", "is not within the last"),
-];
-
-impl Op {
-    /// The name that people write.
-    pub fn as_str(self) -> &'static str {
-        NAMES.iter().find(|(op, ..)| *op == self).map_or("", |(_, name, _)| name)
-    }
-
-    fn words(self) -> &'static str {
-        NAMES.iter().find(|(op, ..)| *op == self).map_or("", |(.., words)| words)
-    }
-
-    fn is_order(self) -> bool {
-        matches!(self, Self::Eq | Self::Ne | Self::Gt | Self::Gte | Self::Lt | Self::Lte)
-    }
-
-    fn orders(self, found: Ordering) -> bool {
-        match self {
-            Self::Eq => found.is_eq(),
-            Self::Ne => found.is_ne(),
-            Self::Gt => found.is_gt(),
-            Self::Gte => found.is_ge(),
-            Self::Lt => found.is_lt(),
-            Self::Lte => found.is_le(),
-            _ => false,
-        }
-    }
-}
-
-/// What sort of value is looked at, which decides what can be asked of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Whatever a client sent.
-    Json,
-    /// A number, or an amount in major units.
-    Number,
-    /// How many times, or how much in all: compared only.
-    Total,
-    /// An instant.
-    Time,
-    /// True or false.
-    Flag,
-    /// Several texts, of which one has to satisfy.
-    Texts,
-    /// One of a few words.
-    Word,
-    /// How long something has lasted.
-    Age,
-}
-
-impl Kind {
-    fn ops(self) -> &'static [Op] {
-        use Op::{
-            Absent, After, Before, Contains, EndsWith, Eq, Exists, Gt, Gte, In, Lt, Lte, Matches, Ne, NotIn,
-            NotWithin, StartsWith, Within,
-        };
-        match self {
-            Self::Json => &[
-                Eq, Ne, Gt, Gte, Lt, Lte, In, NotIn, Contains, StartsWith, EndsWith, Matches, Exists, Absent,
-                Before, After, Within, NotWithin,
-            ],
-            Self::Number => &[Eq, Ne, Gt, Gte, Lt, Lte, In, NotIn, Exists, Absent],
-            Self::Total => &[Eq, Ne, Gt, Gte, Lt, Lte],
-            Self::Time => &[Before, After, Within, NotWithin, Exists, Absent],
-            Self::Flag => &[Eq, Ne, Exists, Absent],
-            Self::Texts => &[Eq, In, Contains, StartsWith, EndsWith, Matches, Exists, Absent],
-            Self::Word => &[Eq, Ne, In, NotIn, Exists, Absent],
-            Self::Age => &[Gt, Gte, Lt, Lte, Exists, Absent],
-        }
-    }
-}
+/// The longest text that a pattern is looked for in, in bytes; in a longer one it is not found. Patterns take time in
+/// proportion to their own length times that of the text, and texts come from anybody.
+const MATCHED_BYTES_MAX: usize = 4_096;
 
 /// What is wanted of a value: `{"op": "gte", "value": 3}`.
 #[derive(Clone, Debug)]
@@ -295,7 +183,7 @@ impl Test {
             (Op::Contains, Wanted::Scalar(scalar)) => text.contains(&*scalar.text),
             (Op::StartsWith, Wanted::Scalar(scalar)) => text.starts_with(&*scalar.text),
             (Op::EndsWith, Wanted::Scalar(scalar)) => text.ends_with(&*scalar.text),
-            (_, Wanted::Pattern(pattern)) => pattern.is_match(text),
+            (_, Wanted::Pattern(pattern)) => text.len() <= MATCHED_BYTES_MAX && pattern.is_match(text),
             _ => false,
         }
     }
@@ -377,6 +265,7 @@ fn wanted(op: Op, kind: Kind, value: &Value) -> Result<Wanted, String> {
                 Err("true or false".into())
             }
         }
+        Op::Eq | Op::Ne if let Kind::Word(words) = kind => check_word(value, words).and_then(|()| scalar()),
         _ if op.is_order() && kind == Kind::Age => span(value),
         _ if op.is_order() && matches!(kind, Kind::Number | Kind::Total) => decimal(value).map(as_number),
         Op::Gt | Op::Gte | Op::Lt | Op::Lte => decimal(value).map(as_number),
@@ -388,6 +277,9 @@ fn wanted(op: Op, kind: Kind, value: &Value) -> Result<Wanted, String> {
             if kind == Kind::Number {
                 return list.iter().map(decimal).collect::<Result<_, _>>().map(Wanted::Numbers);
             }
+            if let Kind::Word(words) = kind {
+                list.iter().try_for_each(|value| check_word(value, words))?;
+            }
             list.iter().map(Scalar::new).collect::<Option<_>>().map(Wanted::Scalars).ok_or_else(fault)
         }
         Op::Matches => pattern(value),
@@ -397,6 +289,11 @@ fn wanted(op: Op, kind: Kind, value: &Value) -> Result<Wanted, String> {
         }
         Op::Within | Op::NotWithin => span(value),
     }
+}
+
+fn check_word(value: &Value, words: &[&str]) -> Result<(), String> {
+    let is_known = value.as_str().is_some_and(|word| words.contains(&word));
+    if is_known { Ok(()) } else { Err(format!("one of {}", words.join(", "))) }
 }
 
 fn span(value: &Value) -> Result<Wanted, String> {

@@ -118,6 +118,11 @@ impl Compiled {
         }
     }
 
+    /// Whether what it shows depends on what is known of who asks.
+    pub fn is_targeted(&self) -> bool {
+        self.dismiss_days.is_some() || self.rules.iter().any(|rule| rule.when.is_some())
+    }
+
     /// Whether its schedule is on.
     pub(super) fn is_in_time(&self, now: Timestamp) -> bool {
         self.starts_at.is_none_or(|starts_at| starts_at <= now)

@@ -1,6 +1,7 @@
 //! What a person registers, and the rules that hold between its fields.
 
 use super::{Aggregator, HitPolicy};
+use crate::audience::Condition;
 use crate::experiment::{Fault, MetricChoice};
 use crate::id::{ChannelKey, FlagKey, RuleKey, VariantKey};
 use crate::money::Currency;
@@ -191,8 +192,9 @@ impl Definition {
                 faults.add(format!("{pointer}/key"), format!("`{}` names two rules", rule.key));
             }
             check_name(&format!("{pointer}/name"), rule.name.as_ref(), faults);
-            if rule.when.as_ref().is_some_and(|when| !when.is_object()) {
-                faults.add(format!("{pointer}/when"), "a condition is an object");
+            let read = rule.when.as_ref().map(Condition::parse);
+            for fault in read.and_then(Result::err).unwrap_or_default() {
+                faults.add(format!("{pointer}/when{}", fault.pointer), fault.detail);
             }
             if self.variant_idx(&rule.serve).is_none() {
                 faults.add(format!("{pointer}/serve"), unknown(&rule.serve));

@@ -74,6 +74,11 @@ impl Placement {
         Self(experiences.into())
     }
 
+    /// The experiences, the first to be asked first.
+    pub fn experiences(&self) -> &[Compiled] {
+        &self.0
+    }
+
     /// What answers to a visitor.
     ///
     /// The first experience that is shown and of which a rule hits. If none does: an experiment that runs; else the

@@ -3,12 +3,14 @@
 use super::metric_choice::WINDOW_S_MAX;
 use super::{Automation, MetricChoice, Variant};
 use crate::allocation::{Allocator, AllocatorConfig, Fixed};
+use crate::audience::Condition;
 use crate::id::{FlagKey, GroupKey};
 use crate::money::Currency;
 use crate::posterior::VARIANTS_MAX;
 use crate::time::Timestamp;
 use crate::value_type::ValueType;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::HashSet;
 
 /// The most metrics that an experiment reports beside the one that decides, and the most guardrails.
@@ -102,6 +104,9 @@ pub struct Definition {
     /// Whether only a server's key is told of it, and no page.
     #[serde(default)]
     pub server_only: bool,
+    /// Who may be in it, as a condition on shoppers; everyone if absent. The others get the control.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Value>,
     /// Whom we randomize.
     #[serde(default)]
     pub unit: UnitKind,
@@ -205,6 +210,7 @@ impl Definition {
         self.check_contents(&mut faults);
         self.check_metrics(&mut faults);
         self.check_reach(&mut faults);
+        self.check_when(&mut faults);
         self.check_allocator(&mut faults);
         if faults.0.is_empty() { Ok(self) } else { Err(faults.0) }
     }
@@ -212,18 +218,6 @@ impl Definition {
     /// The position of the control.
     pub fn control_idx(&self) -> usize {
         self.variants.iter().position(|variant| variant.control).unwrap_or(0)
-    }
-
-    /// What sort of value the flag has: the declared one, else that of the control's content, a float if any content is
-    /// one. `None`: the control has no content.
-    pub fn value_type(&self) -> Option<ValueType> {
-        if self.value_type.is_some() {
-            return self.value_type;
-        }
-        let own = ValueType::of(&self.variants.get(self.control_idx())?.content)?;
-        let is_float = |variant: &Variant| ValueType::of(&variant.content) == Some(ValueType::Float);
-        let widens = own == ValueType::Integer && self.variants.iter().any(is_float);
-        Some(if widens { ValueType::Float } else { own })
     }
 
     /// Whether weights move.
@@ -293,18 +287,10 @@ impl Definition {
         }
     }
 
-    /// Every content is of one type. Where none was declared a variant may have no content at all.
-    fn check_contents(&mut self, faults: &mut Faults) {
-        let is_declared = self.value_type.is_some();
-        let Some(value_type) = self.value_type() else { return };
-        for (variant_idx, variant) in self.variants.iter_mut().enumerate() {
-            if variant.content.is_null() && !is_declared {
-                continue;
-            }
-            match value_type.checked(variant.content.clone()) {
-                Ok(content) => variant.content = content,
-                Err(detail) => faults.add(format!("/variants/{variant_idx}/content"), detail),
-            }
+    fn check_when(&self, faults: &mut Faults) {
+        let read = self.when.as_ref().map(Condition::parse);
+        for fault in read.and_then(Result::err).unwrap_or_default() {
+            faults.add(format!("/when{}", fault.pointer), fault.detail);
         }
     }
 
@@ -392,10 +378,10 @@ impl Definition {
 }
 
 #[derive(Default)]
-struct Faults(Vec<Fault>);
+pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
-    fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+    pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
         self.0.push(Fault { pointer: pointer.into(), detail: detail.into() });
     }
 }

@@ -1,6 +1,7 @@
 //! A question with two or more variants: what a person registers, and the states it goes through.
 
 mod automation;
+mod contents;
 mod definition;
 mod lifecycle;
 mod metric_choice;

@@ -76,7 +76,7 @@ impl<'a> EventParts<'a> {
     }
 
     /// The value at a dotted path, as JSON text: in the context if it begins with `context.`, else in the properties,
-    /// where a name with dots in it counts before members of members.
+    /// where of several ways the one with the longest name first counts.
     pub fn find(&self, path: &str) -> Option<&'a str> {
         path.strip_prefix("context.")
             .and_then(|path| self.context.find(path))

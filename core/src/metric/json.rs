@@ -32,10 +32,10 @@ impl<'a> Object<'a> {
         if rest.is_empty() { Some(json) } else { Object::parse(json).at(rest) }
     }
 
-    /// The value that a dotted path leads to; a name with dots in it counts before members of members.
+    /// The value that a dotted path leads to; of several ways the one with the longest name first counts.
     pub fn find(&self, path: &str) -> Option<&'a str> {
         self.get(path).or_else(|| {
-            let mut cuts = path.match_indices('.').map(|(dot, _)| (path.get(..dot), path.get(dot + 1..)));
+            let mut cuts = path.rmatch_indices('.').map(|(dot, _)| (path.get(..dot), path.get(dot + 1..)));
             cuts.find_map(|(name, rest)| Object::parse(self.get(name?)?).find(rest?))
         })
     }

@@ -70,7 +70,8 @@ impl Profile {
         profile
     }
 
-    /// Adds new events. After [`Outcome::Refold`] the profile is good for nothing.
+    /// Adds new events. After [`Outcome::Refold`] the profile is good for nothing. Whoever joins two persons, or watches
+    /// something new, folds anew: what was there before is not among `fresh`.
     ///
     /// - `fresh`: events that are new in the log: those of this person, and those about the orders that this person's
     ///   events name, whoever said them. Others may be among them and are passed over.

@@ -9,6 +9,7 @@ mod fold;
 mod order;
 
 #[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "a JSON literal is handed over where it stands")]
 mod tests;
 
 pub use cart::{Cart, CartLine};
@@ -129,11 +130,11 @@ impl<T> Newest<T> {
 }
 
 impl Profile {
-    /// The value of a trait at a dotted path; a name with dots in it counts before members of members.
+    /// The value of a trait at a dotted path; of several ways the one with the longest name first counts.
     pub fn find_trait(&self, path: &str) -> Option<&Value> {
         let whole = self.traits.get(path).map(|newest| &newest.value);
         whole.filter(|value| !value.is_null()).or_else(|| {
-            let mut cuts = path.match_indices('.').map(|(dot, _)| (path.get(..dot), path.get(dot + 1..)));
+            let mut cuts = path.rmatch_indices('.').map(|(dot, _)| (path.get(..dot), path.get(dot + 1..)));
             cuts.find_map(|(name, rest)| find(&self.traits.get(name?)?.value, rest?))
         })
     }

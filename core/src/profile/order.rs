@@ -30,7 +30,7 @@ impl<'a> Order<'a> {
         for event in about {
             match &*event.name {
                 ORDER_COMPLETED if report.is_none_or(|other| event.rank() < other.rank()) => {
-                    report = Some(event)
+                    report = Some(event);
                 }
                 ORDER_REFUNDED => refunds.push(event),
                 ORDER_CANCELLED => return None,

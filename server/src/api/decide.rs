@@ -32,6 +32,7 @@ pub(crate) async fn decide(
     let answer = app.decide(&asked, &units, (clock::now(), scope), |decisions, snapshot_version| {
         serde_json::to_vec(&Answer { decisions, snapshot_version })
     });
+    let answer = answer.await;
     let answer = answer.map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
     Ok(HttpResponse::Ok().content_type("application/json").body(answer))
 }

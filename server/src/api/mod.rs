@@ -1,5 +1,6 @@
 //! Our API, one file per resource, and what all handlers share.
 
+pub(crate) mod audiences;
 pub(crate) mod channels;
 pub(crate) mod cross_origin;
 pub(crate) mod decide;
@@ -115,6 +116,16 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/keys", "GET, POST").get(keys::list).post(keys::create))
         .service(resource("/api/v1/keys/{id}", "DELETE").delete(keys::revoke))
         .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics))
+        .service(resource("/api/v1/audiences", "GET, POST").get(audiences::list).post(audiences::create))
+        .service(resource("/api/v1/audiences/preview", "POST").post(audiences::preview))
+        .service(
+            resource("/api/v1/audiences/{key}", "GET, PUT, DELETE")
+                .get(audiences::read)
+                .put(audiences::put)
+                .delete(audiences::remove),
+        )
+        .service(resource("/api/v1/audiences/{key}/moves", "GET").get(audiences::moves))
+        .service(resource("/api/v1/audiences/{key}/explain", "POST").post(audiences::explain))
         .service(resource("/api/v1/profiles/{id}", "GET").get(profiles::read))
         .service(resource("/api/v1/profiles/{id}/aliases", "POST").post(profiles::join))
         .service(resource("/api/v1/profiles/{id}/aliases/{other}", "DELETE").delete(profiles::part))

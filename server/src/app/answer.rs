@@ -4,14 +4,18 @@ use super::App;
 use super::choose::{Behind, Chosen, FromExperience};
 use super::sticky::{self, Claims};
 use crate::auth::Scope;
+use crate::rulebook::Rulebook;
+use crate::shoppers::Known;
 use metrics::Counter;
 use podium_core::experience::{CompiledRule, Visitor};
 use podium_core::experiment::{ExposureSource, Stickiness};
+use podium_core::id::ExperimentId;
+use podium_core::profile::Profile;
 use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
 use podium_core::snapshot::{Assignment, Decision, Flag, Reason};
 use podium_core::time::Timestamp;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
@@ -24,31 +28,72 @@ pub(crate) struct Asker<'a> {
     unit: &'a str,
     scope: Scope,
     claims: Claims,
+    context: &'a Value,
+    known: Option<Arc<Known>>,
+    /// What is known was asked for and could not be had in time.
+    is_blind: bool,
 }
+
+/// What is known of somebody of whom nothing is.
+static NOTHING: LazyLock<Profile> = LazyLock::new(Profile::default);
 
 impl<'a> Asker<'a> {
     /// Gathers what decisions depend on.
     pub(crate) fn new(unit: &'a str, scope: Scope) -> Self {
-        Self { unit, scope, claims: Claims::default() }
+        let (claims, context) = (Claims::default(), &Value::Null);
+        Self { unit, scope, claims, context, known: None, is_blind: false }
     }
 
-    /// The same with what the client knows of the unit.
-    pub(crate) fn with_context(self, context: &Map<String, Value>) -> Self {
-        Self { claims: Claims::of(context), ..self }
+    /// The same with what the client knows of the unit: an object.
+    pub(crate) fn with_context(self, context: &'a Value) -> Self {
+        Self { claims: context.as_object().map(Claims::of).unwrap_or_default(), context, ..self }
+    }
+
+    /// The unit.
+    pub(super) fn unit(&self) -> &'a str {
+        self.unit
+    }
+
+    /// The same with what the server knows of the person; `None` if that could not be had in time.
+    pub(super) fn with_known(self, known: Option<Arc<Known>>) -> Self {
+        Self { is_blind: known.is_none(), known, ..self }
+    }
+
+    /// Whether decisions for it go on without what should be known.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.is_blind
+    }
+
+    fn profile(&self) -> &Profile {
+        self.known.as_ref().map_or(&NOTHING, |known| &known.profile)
     }
 }
 
-impl Visitor for &Asker<'_> {
+/// Who asks, with the conditions that may be asked of them.
+struct Asking<'a, 'b> {
+    asker: &'b Asker<'a>,
+    book: &'b Rulebook,
+    now: Timestamp,
+}
+
+impl Asking<'_, '_> {
+    fn meets_condition(&self, id: ExperimentId) -> bool {
+        let shopper = self.book.shopper(self.asker.profile(), self.asker.context);
+        self.book.meets(id, &shopper, self.now)
+    }
+}
+
+impl Visitor for Asking<'_, '_> {
     fn is_server(&self) -> bool {
-        Scope::Server <= self.scope
+        Scope::Server <= self.asker.scope
     }
 
-    fn dismissed_at(&self, _experience: &str) -> Option<Timestamp> {
-        None
+    fn dismissed_at(&self, experience: &str) -> Option<Timestamp> {
+        self.asker.profile().dismissed.get(experience).copied()
     }
 
     fn meets(&mut self, rule: &CompiledRule) -> bool {
-        rule.when.is_none()
+        rule.when.is_none() || self.meets_condition(rule.figures)
     }
 }
 
@@ -111,14 +156,27 @@ impl App {
         now: Timestamp,
     ) -> Option<Answer<'a>> {
         let id = Uuid::now_v7();
-        let from = match behind.choose(now, &mut &*asker)? {
+        let mut asking = Asking { asker, book: behind.book(), now };
+        let from = match behind.choose(now, &mut asking)? {
+            Chosen::Experiment(flag) if flag.is_running() && !asking.meets_condition(flag.experiment) => {
+                // What could not be asked is no reason to say that the unit is outside.
+                let reason = if asker.is_blind { Reason::Unknown } else { Reason::Disabled };
+                let decision = Decision { reason, ..flag.outside() };
+                From::Experiment { flag, decision, drawn: Drawn::Unit(asker.unit), is_new: false }
+            }
             Chosen::Experiment(flag) => {
                 let (drawn, earlier) = self.drawn(flag, asker);
                 let decision = self.draw(flag, (&drawn, earlier), asker, id);
                 let is_new = decision.assignment.is_some() && decision.assignment != earlier;
                 From::Experiment { flag, decision, drawn, is_new }
             }
-            Chosen::Experience(chosen) => From::Experience(chosen),
+            Chosen::Experience(mut chosen) => {
+                let is_general = chosen.rules.iter().all(|rule| rule.when.is_none());
+                if asker.is_blind && is_general && chosen.reason != Reason::Disabled {
+                    chosen.reason = Reason::Unknown;
+                }
+                From::Experience(chosen)
+            }
         };
         DECISIONS.increment(1);
         Some(Answer { flag_key, unit: asker.unit, id, from })
@@ -266,6 +324,7 @@ fn log_event(
     let reason = match decision.reason {
         Reason::Split => "SPLIT",
         Reason::Static => "STATIC",
+        Reason::Unknown => "UNKNOWN",
         _ => "DISABLED",
     };
     let (experiment, variant_idx, asked_version) = (flag.experiment.0, decision.variant_idx, flag.version());

@@ -1,6 +1,7 @@
 //! What answers on a flag: one of its experiences, or the experiment behind it.
 
 use crate::catalog::Catalog;
+use crate::rulebook::Rulebook;
 use podium_core::experience::{
     AtExperiment, Choice, Compiled, CompiledRule, Content, Placement, Violation, Visitor, WhyFallback,
 };
@@ -38,14 +39,27 @@ pub(crate) struct FromExperience<'a> {
 /// What may answer on a flag, found once for all who ask.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Behind<'a> {
+    book: &'a Rulebook,
     flag: Option<&'a Flag>,
+    is_targeted: bool,
     placement: Option<&'a Placement>,
 }
 
 impl<'a> Behind<'a> {
     /// What stands behind a flag.
     pub(crate) fn of(catalog: &'a Catalog, flag_key: &str) -> Self {
-        Self { flag: catalog.snapshot.flag(flag_key), placement: catalog.placement(flag_key) }
+        let (flag, placement) = (catalog.snapshot.flag(flag_key), catalog.placement(flag_key));
+        Self { book: &catalog.book, flag, placement, is_targeted: catalog.is_targeted(flag_key) }
+    }
+
+    /// The conditions that may be asked.
+    pub(super) fn book(&self) -> &'a Rulebook {
+        self.book
+    }
+
+    /// Whether the answer depends on what is known of who asks.
+    pub(super) fn is_targeted(&self) -> bool {
+        self.is_targeted
     }
 
     /// Chooses what answers; `None` if nothing does.

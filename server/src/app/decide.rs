@@ -72,6 +72,22 @@ pub(crate) struct FlagWithDefault<'a> {
     default: Option<serde_json::Value>,
 }
 
+impl FlagAsked<'_> {
+    fn key(&self) -> &str {
+        match self {
+            Self::Key(key) => key,
+            Self::WithDefault(asked) => &asked.key,
+        }
+    }
+
+    fn default(&self) -> Option<&serde_json::Value> {
+        match self {
+            Self::Key(_) => None,
+            Self::WithDefault(asked) => asked.default.as_ref(),
+        }
+    }
+}
+
 /// One answer.
 #[derive(Debug, Serialize)]
 pub(crate) struct DecisionBody<'a> {
@@ -96,6 +112,9 @@ pub(crate) struct DecisionBody<'a> {
     decision_id: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'static str>,
+    /// Whether what is known of the unit could not be had in time.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    degraded: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -163,35 +182,39 @@ impl App {
     ///
     /// - `scope`: what the key of the caller may do.
     /// - `answer`: called with the decisions and the snapshot's version while the snapshot is held.
-    pub(crate) fn decide<T>(
+    pub(crate) async fn decide<T>(
         &self,
         request: &DecideRequest<'_>,
         units: &[&str],
         (now, scope): (Timestamp, Scope),
         answer: impl FnOnce(&[DecisionBody<'_>], u64) -> T,
     ) -> T {
-        let catalog = self.published.catalog.load();
+        let catalog = self.published.catalog.load_full();
         let snapshot = &catalog.snapshot;
-        let n_decisions = units.len() * request.flags.len();
-        let askers: Vec<_> = units.iter().map(|unit| Asker::new(unit, scope)).collect();
+        let behind: Vec<_> = request.flags.iter().map(|asked| Behind::of(&catalog, asked.key())).collect();
+        let is_targeted = behind.iter().any(Behind::is_targeted);
+        let context = request.context.filter(|_| is_targeted);
+        let context =
+            context.and_then(|context| serde_json::from_str(context.get()).ok()).unwrap_or_default();
+        let mut askers: Vec<_> =
+            units.iter().map(|unit| Asker::new(unit, scope).with_context(&context)).collect();
+        self.acquaint(&mut askers, is_targeted).await;
         let shown =
             request.channel.as_deref().map(|channel| Shown::new(&catalog.slots, channel, request.context));
+        let n_decisions = units.len() * request.flags.len();
         let mut bodies = Vec::with_capacity(n_decisions);
         let mut logged = Vec::with_capacity(n_decisions);
-        for asked in &request.flags {
-            let (key, default) = match asked {
-                FlagAsked::Key(key) => (&**key, None),
-                FlagAsked::WithDefault(asked) => (&*asked.key, asked.default.as_ref()),
-            };
-            let behind = Behind::of(&catalog, key);
+        for (asked, behind) in request.flags.iter().zip(&behind) {
+            let (key, default) = (asked.key(), asked.default());
             for (unit, asker) in units.iter().zip(&askers) {
-                let Some(answer) = self.answer(&behind, key, asker, now) else {
+                let Some(answer) = self.answer(behind, key, asker, now) else {
                     bodies.push(DecisionBody::unknown(key, unit, default));
                     continue;
                 };
                 logged.extend(answer.events(request.exposure, snapshot.version, now));
                 let rendered = shown.as_ref().and_then(|shown| shown.content(&answer));
-                bodies.push(DecisionBody::of(answer, rendered));
+                let degraded = behind.is_targeted() && asker.is_blind();
+                bodies.push(DecisionBody { degraded, ..DecisionBody::of(answer, rendered) });
             }
         }
         self.log(logged);
@@ -200,15 +223,18 @@ impl App {
 
     /// Decides what a message to a unit has as its content. The decision is not logged yet, and is no exposure: the
     /// message has to be sent first. `None`: there is no such flag.
-    pub(crate) fn decide_message(
+    pub(crate) async fn decide_message(
         &self,
         (flag_key, channel): (&str, &str),
         unit: &str,
         now: Timestamp,
     ) -> Option<Decided> {
-        let catalog = self.published.catalog.load();
-        let asker = Asker::new(unit, Scope::Server);
-        let answer = self.answer(&Behind::of(&catalog, flag_key), flag_key, &asker, now)?;
+        let catalog = self.published.catalog.load_full();
+        let behind = Behind::of(&catalog, flag_key);
+        let mut askers = [Asker::new(unit, Scope::Server)];
+        self.acquaint(&mut askers, behind.is_targeted()).await;
+        let [asker] = askers;
+        let answer = self.answer(&behind, flag_key, &asker, now)?;
         Some(Decided {
             id: answer.id,
             experiment: answer.owner().to_owned(),
@@ -308,6 +334,7 @@ impl<'a> DecisionBody<'a> {
             weights_version: None,
             decision_id: None,
             error_code: Some("FLAG_NOT_FOUND"),
+            degraded: false,
         }
     }
 }

@@ -30,10 +30,12 @@ impl App {
         exposure: bool,
         now: Timestamp,
     ) -> Option<Evaluation<'a>> {
-        let answer = self.answer(&Behind::of(catalog, flag_key), flag_key, asker, now)?;
+        let behind = Behind::of(catalog, flag_key);
+        let answer = self.answer(&behind, flag_key, asker, now)?;
         let is_logged = self.log(answer.events(exposure, catalog.snapshot.version, now));
         let sticky = self.sticky_token(&answer);
-        Some(Evaluation { answer, sticky, is_degraded: !is_logged })
+        let is_degraded = !is_logged || behind.is_targeted() && asker.is_blind();
+        Some(Evaluation { answer, sticky, is_degraded })
     }
 
     /// Decides every flag that who asks may see, in the order of their keys. None of it is an exposure, and the log is

@@ -1,6 +1,7 @@
 //! What handlers share, and the use cases they call. Nothing in here knows HTTP.
 
 mod answer;
+mod audiences;
 mod choose;
 mod conclude;
 mod decide;
@@ -23,7 +24,7 @@ pub(crate) mod track;
 mod undo;
 mod watch;
 
-pub(crate) use answer::Asker;
+pub(crate) use audiences::{AudienceError, Preview};
 pub(crate) use conclude::Wish;
 #[cfg(test)]
 pub(crate) use conclude::check_reason;
@@ -56,8 +57,9 @@ use crate::secrets::Secrets;
 use crate::shoppers::Shoppers;
 use crate::store::{Store, StoreError, experiments, identity, keys, stats, weights};
 use crate::webhooks::{self, Reach};
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use history::Actor;
+use podium_core::audience::RfmCuts;
 use podium_core::experiment::{Experiment, MetricChoice, Status, Stickiness};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::WeightsVersion;
@@ -128,6 +130,9 @@ pub(crate) struct App {
     render_again_at: AtomicI64,
     /// What pages are told that have asked before.
     pub(crate) notices: Notices,
+    /// Where the fifths of all customers meet, and when they were cut, in microseconds.
+    rfm: ArcSwapOption<RfmCuts>,
+    cut_at: AtomicI64,
     draining: AtomicBool,
 }
 
@@ -168,6 +173,8 @@ impl App {
             webhooks: Arc::clone(&webhooks),
             render_again_at: AtomicI64::new(i64::MAX),
             notices: Notices::default(),
+            rfm: ArcSwapOption::empty(),
+            cut_at: AtomicI64::new(0),
             draining: AtomicBool::new(false),
         });
         app.reload_keys().await?;
@@ -181,7 +188,7 @@ impl App {
         }
         app.track_all_rules().await?;
         app.publish().await?;
-        app.notices.announce(&app.published.catalog.load(), now());
+        app.finish_renewal().await?;
         tokio::spawn(sender.run());
         tokio::spawn(webhooks.run());
         Ok(app)
@@ -247,7 +254,10 @@ impl App {
         self.render_again_at.store(again_at, Ordering::Relaxed);
         let version = self.published.catalog.load().snapshot.version + 1;
         let placements = self.placements(&always_on).await?;
-        self.published.catalog.store(Arc::new(Catalog::new(version, all, placements, slots)));
+        let book = self.rulebook(&all, &placements).await?;
+        let catalog = Arc::new(Catalog::new(version, all, placements, slots, book));
+        self.published.catalog.store(Arc::clone(&catalog));
+        self.notices.announce(&catalog, now());
         Ok(())
     }
 
@@ -288,6 +298,12 @@ impl App {
             && let Err(error) = self.republish().await
         {
             tracing::error!(%error, "contents were not rendered again");
+        }
+        if let Err(error) = self.queue.due(now).await {
+            tracing::error!(%error, "audiences were not looked at");
+        }
+        if let Err(error) = self.cut_customers(now).await {
+            tracing::error!(%error, "customers were not cut into fifths");
         }
         if let Err(error) = self.queue.allocate(now).await {
             tracing::error!(%error, "weights were not looked at");

@@ -88,9 +88,7 @@ impl App {
                 .is_ok();
         // Late is better than never: the answer is given in any case.
         let _ = timeout(CATCH_UP, async {
-            if is_due && self.republish().await.is_ok() {
-                self.notices.announce(&self.published.catalog.load(), now);
-            } else {
+            if !is_due || self.republish().await.is_err() {
                 let _ = newest.wait_for(|notice| !is_behind(notice)).await;
             }
         })

@@ -1,13 +1,23 @@
 //! What is known of a person, and which ids are theirs.
 
 use super::App;
+use super::answer::Asker;
+use crate::auth::Scope;
 use crate::clock;
 use crate::ingest::queue::IngestError;
-use crate::store::{StoreError, identity};
+use crate::shoppers::Known;
+use crate::store::{StoreError, identity, profiles};
 use podium_core::identity::{ALIAS, PARTED};
 use podium_core::projection::{StoredEvent, Trust};
-use std::collections::BTreeSet;
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 use uuid::Uuid;
+
+/// How long a decision waits for what the database knows of somebody, once for each who is not in memory.
+const WAIT_MAX: Duration = Duration::from_millis(50);
 
 /// A person as the API shows them.
 #[derive(Clone, Debug)]
@@ -19,6 +29,63 @@ pub(crate) struct Person {
 }
 
 impl App {
+    /// Finds what is known of those who ask, if what answers depends on it (`is_targeted`): in memory, else once in the database. If
+    /// that takes too long, decisions go on without and say so.
+    pub(crate) async fn acquaint(&self, askers: &mut [Asker<'_>], is_targeted: bool) {
+        if !is_targeted {
+            return;
+        }
+        let shoppers = &self.published.shoppers;
+        let person_of =
+            |asker: &Asker<'_>| shoppers.person_of(asker.unit()).unwrap_or_else(|| asker.unit().into());
+        let persons: Vec<Arc<str>> = askers.iter().map(person_of).collect();
+        let mut known: HashMap<Arc<str>, Arc<Known>> = HashMap::with_capacity(persons.len());
+        let mut missing: Vec<&str> = Vec::new();
+        for person in &persons {
+            match shoppers.known(person) {
+                Some(found) => drop(known.insert(Arc::clone(person), found)),
+                None => missing.push(person),
+            }
+        }
+        if !missing.is_empty() {
+            match timeout(WAIT_MAX, profiles::find(self.store.reader(), &missing)).await {
+                Ok(Ok(rows)) => {
+                    let mut rows: HashMap<Box<str>, Known> = rows.into_iter().collect();
+                    for person in &missing {
+                        let row = rows.remove(*person).unwrap_or_default();
+                        known.insert((*person).into(), shoppers.recall(person, row));
+                    }
+                }
+                Ok(Err(error)) => tracing::warn!(%error, "decided without what is known of the unit"),
+                Err(_) => {
+                    tracing::warn!("decided without what is known of the unit: the database is too slow")
+                }
+            }
+        }
+        for (asker, person) in askers.iter_mut().zip(&persons) {
+            let known = known.get(person).map(Arc::clone);
+            if known.is_none() {
+                metrics::counter!("podium_decisions_blind_total").increment(1);
+            }
+            *asker = asker.clone().with_known(known);
+        }
+    }
+
+    /// A unit with what the client and the server know of it.
+    ///
+    /// - `is_targeted`: whether the answer depends on what the server knows.
+    pub(crate) async fn asker<'a>(
+        &self,
+        (unit, context): (&'a str, &'a Value),
+        scope: Scope,
+        is_targeted: bool,
+    ) -> Asker<'a> {
+        let mut askers = [Asker::new(unit, scope).with_context(context)];
+        self.acquaint(&mut askers, is_targeted).await;
+        let [asker] = askers;
+        asker
+    }
+
     /// The person that an id is of; an id that nothing is known of is a person of its own.
     pub(crate) async fn person(&self, id: &str) -> Result<Person, StoreError> {
         let db = self.store.reader();
@@ -28,6 +95,20 @@ impl App {
         let others = members.into_iter().map(|(id, _)| id.to_string());
         let ids = others.chain([person.clone()]).collect();
         Ok(Person { id: person, ids })
+    }
+
+    /// The person that an id is of, and what is known of them.
+    pub(crate) async fn known(&self, id: &str) -> Result<(Person, Arc<Known>), StoreError> {
+        let person = self.person(id).await?;
+        let known = match self.published.shoppers.known(&person.id) {
+            Some(known) => known,
+            None => {
+                let mut rows = profiles::find(self.store.reader(), &[&person.id]).await?;
+                let row = rows.pop().map(|(_, known)| known).unwrap_or_default();
+                self.published.shoppers.recall(&person.id, row)
+            }
+        };
+        Ok((person, known))
     }
 
     /// Makes one person of a user and another id, on a server's word.

@@ -81,9 +81,24 @@ impl App {
     /// Checks a definition by itself and against the plugins.
     pub(super) async fn checked(&self, definition: Definition) -> Result<Definition, RegisterError> {
         let definition = definition.checked().map_err(RegisterError::Invalid)?;
+        self.check_when("", definition.when.as_ref())?;
         self.check_metrics(&definition).await?;
         self.check_channels(definition.variants.iter().map(|variant| &variant.channels)).await?;
         Ok(definition)
+    }
+
+    /// Checks a condition and that the audiences it names are there.
+    ///
+    /// - `owner`: where what has it in `when` stands.
+    pub(super) fn check_when(&self, owner: &str, when: Option<&Value>) -> Result<(), RegisterError> {
+        let checked = when.map_or(Ok(()), |when| self.checked_condition(when).map(drop));
+        checked.map_err(|faults| {
+            let fault = |fault: podium_core::audience::Fault| Fault {
+                pointer: format!("{owner}/when{}", fault.pointer),
+                detail: fault.detail,
+            };
+            RegisterError::Invalid(faults.into_iter().map(fault).collect())
+        })
     }
 
     /// The same for one that never ran: no variant of it was taken out.

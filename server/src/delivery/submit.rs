@@ -126,8 +126,9 @@ impl App {
         let (mut facts, mut decided) = (request.facts(submission.id(position)), None);
         let (content, pointer) = match (&request.flag, &request.content) {
             (Some(flag), _) => {
-                let known =
-                    self.decide_message((flag.as_str(), request.channel.as_str()), &recipient.unit, now);
+                let known = self
+                    .decide_message((flag.as_str(), request.channel.as_str()), &recipient.unit, now)
+                    .await;
                 let known = known.ok_or_else(|| SendError::UnknownFlag(flag.to_string()))?;
                 facts.flag = Some(flag.to_string());
                 facts.experiment_id = Some(known.experiment.clone());

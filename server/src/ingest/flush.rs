@@ -1,9 +1,11 @@
 //! One flush: what is new is appended, folded and committed together, or not at all.
 
 use super::joining::{Everybody, Joining};
+use super::people::{Making, People};
 use super::queue::Receipt;
 use super::touched::Touched;
 use crate::engine::Engine;
+use crate::rulebook::Rulebook;
 use crate::shoppers::Shoppers;
 use crate::store::identity::Member;
 use crate::store::metrics::{self, STALE};
@@ -14,7 +16,7 @@ use podium_core::id::{ExperimentId, MetricId};
 use podium_core::identity::Persons;
 use podium_core::metric::VariantSums;
 use podium_core::projection::{
-    Changes, DECISION, Placement, Projector, StatKey, StoredEvent, TailKey, TailRow, TakenOut,
+    Changes, DECISION, OrderBook, Placement, Projector, StatKey, StoredEvent, TailKey, TailRow, TakenOut,
 };
 use podium_core::time::Timestamp;
 use sea_orm::DatabaseConnection;
@@ -69,10 +71,13 @@ impl Fold {
         &mut self,
         store: &Store,
         flush: &Flush,
-        now: Timestamp,
+        (book, now): (&Rulebook, Timestamp),
     ) -> Result<Vec<Receipt>, StoreError> {
         let (fresh, receipts) = fresh(store, flush).await?;
-        let (mut changes, mut joining) = self.fold(store.writer(), &fresh, (log::END, now)).await?;
+        let (mut changes, mut joining, orders) = self.fold(store.writer(), &fresh, (log::END, now)).await?;
+        let shoppers = Arc::clone(&self.shoppers);
+        let making = Making { db: store.writer(), shoppers: &shoppers, book, now };
+        let people = making.fold(&fresh, &orders, &joining).await?;
         let mut rejected = flush.rejected.clone();
         rejected.append(&mut joining.refused);
         let mut tail = std::mem::take(&mut changes.tail);
@@ -87,6 +92,7 @@ impl Fold {
         let written = Written {
             fresh: &fresh,
             joined: &joining.written,
+            people: &people,
             gone: &changes.gone,
             placements: &placements,
             totals: &totals,
@@ -100,6 +106,7 @@ impl Fold {
             Ok(()) => {
                 let touched: BTreeSet<_> = totals.iter().map(|(key, _)| key.experiment).collect();
                 self.tell(&joining, &placements);
+                people.tell(&shoppers);
                 self.totals.extend(totals);
                 for experiment in touched {
                     self.touched.touch(experiment);
@@ -138,7 +145,7 @@ impl Fold {
         db: &DatabaseConnection,
         fresh: &[Arc<StoredEvent>],
         (until, now): (i64, Timestamp),
-    ) -> Result<(Changes, Joining), StoreError> {
+    ) -> Result<(Changes, Joining, OrderBook), StoreError> {
         let relevant: Vec<_> = fresh.iter().filter(|event| self.is_relevant(event)).map(Arc::clone).collect();
         let orders =
             log::orders(db, relevant.iter().filter_map(|event| event.order_id.as_deref()), until).await?;
@@ -167,7 +174,7 @@ impl Fold {
         };
         self.load(db, &missing, members, until).await?;
         let changes = self.projector.apply((&relevant, &orders), persons, taken, &mut self.engine);
-        Ok((changes, joining))
+        Ok((changes, joining, orders))
     }
 
     /// Brings units into memory.
@@ -247,6 +254,8 @@ struct Written<'a> {
     fresh: &'a [Arc<StoredEvent>],
     /// What they say of ids.
     joined: &'a identity::Written,
+    /// What they make of persons.
+    people: &'a People,
     /// Placements that are no more.
     gone: &'a [(ExperimentId, Box<str>)],
     placements: &'a [(&'a str, &'a Placement)],
@@ -272,6 +281,7 @@ async fn commit(
     let transaction = store.begin().await?;
     log::append(&transaction, written.fresh, now).await?;
     written.joined.write(&transaction).await?;
+    written.people.write(&transaction).await?;
     stats::place(&transaction, written.gone, written.placements).await?;
     stats::put_sums(&transaction, written.totals).await?;
     tail::put(&transaction, written.tail).await?;

@@ -5,6 +5,7 @@ pub(crate) mod body;
 pub(crate) mod event;
 mod flush;
 mod joining;
+pub(crate) mod people;
 pub(crate) mod queue;
 pub(crate) mod rebuild;
 pub(crate) mod touched;

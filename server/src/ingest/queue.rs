@@ -56,6 +56,10 @@ pub(crate) enum Job {
     Track { tracked: Tracked, metrics: Vec<NewMetric>, reply: oneshot::Sender<()> },
     /// Time to see whether weights should move.
     Allocate { now: Timestamp, reply: oneshot::Sender<()> },
+    /// Persons whose audiences may be others by now.
+    Due { now: Timestamp, reply: oneshot::Sender<()> },
+    /// A page of persons to be asked again, after one of them; answers who was the last.
+    Renew { after: Box<str>, anew: bool, reply: oneshot::Sender<Result<Option<Box<str>>, StoreError>> },
     /// Everything before it has been done.
     Barrier { reply: oneshot::Sender<()> },
 }
@@ -206,6 +210,19 @@ impl Queue {
     /// Has weights moved where it is time.
     pub(crate) async fn allocate(&self, now: Timestamp) -> Result<(), IngestError> {
         self.ask(|reply| Job::Allocate { now, reply }).await
+    }
+
+    /// Has those asked again whose audiences may be others by now, though nothing happened.
+    pub(crate) async fn due(&self, now: Timestamp) -> Result<(), IngestError> {
+        self.ask(|reply| Job::Due { now, reply }).await
+    }
+
+    /// Has a page of persons asked again whether they are in each audience; answers who was the last, if somebody was.
+    ///
+    /// - `after`: in the order of their ids.
+    /// - `anew`: whether what is known of them is made anew from the log.
+    pub(crate) async fn renew(&self, after: Box<str>, anew: bool) -> Result<Option<Box<str>>, IngestError> {
+        Ok(self.ask(|reply| Job::Renew { after, anew, reply }).await??)
     }
 
     /// Waits until everything handed over so far has been done.

@@ -83,7 +83,7 @@ pub(crate) async fn replay(
         let until = std::mem::replace(&mut seq, *last);
         n_events += page.len() as u64;
         let events: Vec<_> = page.into_iter().map(|(_, event)| Arc::new(event)).collect();
-        let (changes, _) = fold.fold(store.reader(), &events, (until, Timestamp::default())).await?;
+        let (changes, ..) = fold.fold(store.reader(), &events, (until, Timestamp::default())).await?;
         let totals = fold.totals_after(&changes);
         let placements: Vec<_> = fold.projector.placements(&changes).collect();
         if let Some(transaction) = into {

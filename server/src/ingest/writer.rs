@@ -2,13 +2,15 @@
 
 use super::allocate::Allocations;
 use super::flush::{Flush, Fold};
+use super::people::Making;
 use super::queue::{Job, Jobs, Receipt, Ticket};
 use crate::app::{Published, track};
 use crate::clock;
 use crate::store::metrics::{self as stored_metrics, StoredMetric};
 use crate::store::outbox::Effects;
-use crate::store::{Store, StoreError, bookmark, stats};
+use crate::store::{Store, StoreError, bookmark, identity, profiles, stats};
 use podium_core::projection::StoredEvent;
+use podium_core::time::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -20,6 +22,10 @@ const FLUSH_EVENTS: usize = 8_192;
 const FLUSH_BYTES: usize = 16 * 1024 * 1024;
 /// How long decisions wait for company; requests that wait for an answer are written at once.
 const LINGER: Duration = Duration::from_millis(5);
+/// Persons that are asked again in one transaction.
+const PERSONS_AT_ONCE: u32 = 500;
+/// Such transactions before others have their turn.
+const PAGES_AT_ONCE: usize = 20;
 /// Decisions kept while the database is away.
 const BACKLOG_MAX: usize = 20_000;
 
@@ -115,7 +121,8 @@ impl Writer {
             return Ok(vec![Receipt::default(); flush.requests.len()]);
         }
         let begun = Instant::now();
-        let receipts = self.fold.write(&self.store, flush, clock::now()).await?;
+        let book = self.published.catalog.load().book.clone();
+        let receipts = self.fold.write(&self.store, flush, (&book, clock::now())).await?;
         metrics::histogram!("podium_commit_duration_seconds").record(begun.elapsed());
         count(&receipts, flush);
         Ok(receipts)
@@ -157,10 +164,66 @@ impl Writer {
                 self.allocations.run(&self.store, &self.published, &self.fold.totals, now).await;
                 let _ = reply.send(());
             }
+            Job::Due { now, reply } => {
+                if let Err(error) = self.ask_due(now).await {
+                    tracing::error!(%error, "audiences were not looked at");
+                }
+                let _ = reply.send(());
+            }
+            Job::Renew { after, anew, reply } => {
+                let _ = reply.send(self.renew_persons(&after, anew).await);
+            }
             Job::Barrier { reply } => {
                 let _ = reply.send(());
             }
         }
+    }
+
+    /// Asks those again whose audiences may be others by now.
+    async fn ask_due(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        for _ in 0..PAGES_AT_ONCE {
+            let page = profiles::due(self.store.writer(), now, PERSONS_AT_ONCE).await?;
+            let is_last = page.len() < PERSONS_AT_ONCE as usize;
+            self.renew_page(page, false, now).await?;
+            if is_last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn renew_persons(&mut self, after: &str, anew: bool) -> Result<Option<Box<str>>, StoreError> {
+        let page = profiles::page(self.store.writer(), after, PERSONS_AT_ONCE).await?;
+        let last = page.last().map(|(person, _)| person.clone());
+        self.renew_page(page, anew, clock::now()).await?;
+        Ok(last)
+    }
+
+    async fn renew_page(
+        &mut self,
+        page: Vec<profiles::Row>,
+        anew: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if page.is_empty() {
+            return Ok(());
+        }
+        let db = self.store.writer();
+        let members = if anew {
+            let persons: Vec<&str> = page.iter().map(|(person, _)| &**person).collect();
+            let own = page.iter().map(|(person, _)| (person.clone(), Arc::from(&**person)));
+            Some(own.chain(identity::ids(db, &persons).await?).collect())
+        } else {
+            None
+        };
+        let book = self.published.catalog.load().book.clone();
+        let making = Making { db, shoppers: &self.published.shoppers, book: &book, now };
+        let people = making.renew(page, members).await?;
+        let transaction = self.store.begin().await?;
+        people.write(&transaction).await?;
+        transaction.commit().await?;
+        people.tell(&self.published.shoppers);
+        Ok(())
     }
 
     /// Folds the log anew once a plugin is back whose metrics events passed by.

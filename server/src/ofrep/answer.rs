@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// How many bytes of the digest an ETag has.
+/// How many bytes of the digest an `ETag` has.
 const ETAG_LEN: usize = 16;
 /// How long a hidden page keeps its stream, in seconds.
 const INACTIVITY_DELAY_S: u32 = 120;
@@ -152,7 +152,7 @@ impl<'a> BulkAnswer<'a> {
     }
 }
 
-/// The strong ETag of a body: equal answers have equal ones, on every node.
+/// The strong `ETag` of a body: equal answers have equal ones, on every node.
 pub(super) fn etag(body: &[u8]) -> String {
     let digest = Sha256::digest(body);
     format!("\"{}\"", hex(digest.get(..ETAG_LEN).unwrap_or_default()))

@@ -9,6 +9,7 @@ use crate::auth::{self, Scope};
 use crate::problem::Problem;
 use actix_web::web::{self, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Map, Value};
 
 /// The parameter that is no attribute.
 const EXPOSURE: &str = "exposure";
@@ -27,8 +28,9 @@ pub(crate) async fn decide(
         Ok(()) => {
             let exposure = is_exposure(&query);
             let attributes = query.into_iter().filter(|(name, _)| name != EXPOSURE);
-            let context = attributes.map(|(name, value)| (name, value.into())).collect();
-            single(&app, &flag, &context, scope, exposure)
+            let context: Map<_, Value> = attributes.map(|(name, value)| (name, value.into())).collect();
+            let context = context.into();
+            single(&app, &flag, &context, scope, exposure).await
         }
         Err(retry_after_s) => Err(Refusal::too_many(retry_after_s)),
     };

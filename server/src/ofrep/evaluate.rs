@@ -1,18 +1,18 @@
 //! `POST /ofrep/v1/evaluate/flags/{key}` and `POST /ofrep/v1/evaluate/flags`.
 
 use super::answer::{Answer, BulkAnswer, etag, has_already};
+use super::channel;
 use super::gate::Gate;
 use super::refusal::Refusal;
-use super::request::{self, admit, is_exposure, parameter};
-use super::{channel, request::unit};
+use super::request::{self, admit, is_exposure, parameter, unit};
 use crate::api::Shared;
-use crate::app::{App, Asker};
+use crate::app::App;
 use crate::auth::{self, Scope};
 use crate::clock;
 use actix_web::http::header;
 use actix_web::web::{self, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Evaluates one flag: 200; 400 `PARSE_ERROR`, `INVALID_CONTEXT`, `TARGETING_KEY_MISSING`; 401; 404; 429.
 pub(super) async fn one(
@@ -26,20 +26,20 @@ pub(super) async fn one(
     let body = request::body(payload).await.map_err(|refusal| refusal.of(&key))?;
     let exposure = is_exposure(&request::query(&http));
     let context = request::context(&body).map_err(|refusal| refusal.of(&key))?;
-    single(&app, &key, &context, scope, exposure)
+    single(&app, &key, &context.into(), scope, exposure).await
 }
 
 /// Decides one flag for the unit that a context names.
-pub(super) fn single(
+pub(super) async fn single(
     app: &App,
     key: &str,
-    context: &Map<String, Value>,
+    context: &Value,
     scope: Scope,
     exposure: bool,
 ) -> Result<HttpResponse, Refusal> {
     let unit = unit(context).map_err(|refusal| refusal.of(key))?;
-    let asker = Asker::new(unit, scope).with_context(context);
-    let catalog = app.published.catalog.load();
+    let catalog = app.published.catalog.load_full();
+    let asker = app.asker((unit, context), scope, catalog.is_targeted(key)).await;
     let evaluation = app.evaluate_one(&catalog, key, &asker, exposure, clock::now());
     let evaluation = evaluation.ok_or_else(|| Refusal::unknown_flag(key))?;
     let answer = Answer::single(&evaluation)?;
@@ -55,7 +55,7 @@ pub(super) async fn all(
 ) -> Result<HttpResponse, Refusal> {
     let (key, scope) = admit(&app, &gate, &http)?;
     let body = request::body(payload).await?;
-    let context = request::context(&body)?;
+    let context: Value = request::context(&body)?.into();
     let unit = unit(&context)?;
     let query = request::query(&http);
     let told_at = parameter(&query, "flagConfigLastModified").and_then(|seconds| seconds.parse().ok());
@@ -63,8 +63,9 @@ pub(super) async fn all(
         app.catch_up(told, told_at).await;
     }
     let now = clock::now();
-    let asker = Asker::new(unit, scope).with_context(&context);
-    let catalog = app.published.catalog.load();
+    let catalog = app.published.catalog.load_full();
+    let is_targeted = catalog.flag_keys().iter().any(|key| catalog.is_targeted(key));
+    let asker = app.asker((unit, &context), scope, is_targeted).await;
     let evaluations = app.evaluate_all(&catalog, &asker, now);
     let stream = channel::request_uri(&app.links, auth::id(&key).unwrap_or_default(), now);
     let body = serde_json::to_vec(&BulkAnswer::new(&evaluations, stream))

@@ -8,7 +8,7 @@ use clap::Args;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -124,12 +124,20 @@ impl Gate {
     fn address(&self, http: &HttpRequest) -> IpAddr {
         let peer = http.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
         if !self.limits.proxies.contains(&peer) {
-            return peer;
+            return network(peer);
         }
         let lines = http.headers().get_all(FORWARDED_FOR).filter_map(|line| line.to_str().ok());
         let way: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
         let mut way = way.into_iter().rev().map_while(|hop| hop.parse().ok());
-        way.find(|hop| !self.limits.proxies.contains(hop)).unwrap_or(peer)
+        network(way.find(|hop| !self.limits.proxies.contains(hop)).unwrap_or(peer))
+    }
+}
+
+/// What one client has: an address, or the 64 bits of which it may choose the rest.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -157,37 +165,39 @@ fn give_back<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
 /// now by as much as may come at once.
 #[derive(Debug)]
 struct Buckets<K: Eq + Hash> {
-    due_us: papaya::HashMap<K, AtomicI64>,
-    cleared_at_us: AtomicI64,
-    each_us: i64,
+    /// In microseconds, as everything here.
+    due: papaya::HashMap<K, AtomicI64>,
+    cleared_at: AtomicI64,
+    /// From one to the next.
+    pace: i64,
 }
 
 impl<K: Eq + Hash + Clone> Buckets<K> {
     fn new(per_second: u32) -> Self {
         Self {
-            due_us: papaya::HashMap::new(),
-            cleared_at_us: AtomicI64::new(0),
-            each_us: SECOND_US / i64::from(per_second).max(1),
+            due: papaya::HashMap::new(),
+            cleared_at: AtomicI64::new(0),
+            pace: SECOND_US / i64::from(per_second).max(1),
         }
     }
 
     /// Takes one; `Some`: there is none, and the next one comes after so many microseconds.
     fn take(&self, client: K, now_us: i64) -> Option<i64> {
         let ahead_max = BURST_S * SECOND_US;
-        let due_us = self.due_us.pin();
-        let cleared_at_us = self.cleared_at_us.load(Ordering::Relaxed);
-        if CLIENTS_MAX <= due_us.len() && cleared_at_us + SECOND_US <= now_us {
-            self.cleared_at_us.store(now_us, Ordering::Relaxed);
-            due_us.retain(|_, due| now_us < due.load(Ordering::Relaxed));
+        let clients = self.due.pin();
+        let cleared_at = self.cleared_at.load(Ordering::Relaxed);
+        if CLIENTS_MAX <= clients.len() && cleared_at + SECOND_US <= now_us {
+            self.cleared_at.store(now_us, Ordering::Relaxed);
+            clients.retain(|_, due| now_us < due.load(Ordering::Relaxed));
         }
-        let due = due_us.get_or_insert_with(client, || AtomicI64::new(now_us));
+        let due = clients.get_or_insert_with(client, || AtomicI64::new(now_us));
         let next = |due: i64| {
-            let next = due.max(now_us) + self.each_us;
+            let next = due.max(now_us) + self.pace;
             (next - now_us <= ahead_max).then_some(next)
         };
         match due.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
             Ok(_) => None,
-            Err(due) => Some(due + self.each_us - now_us - ahead_max),
+            Err(due) => Some(due + self.pace - now_us - ahead_max),
         }
     }
 }
@@ -195,6 +205,17 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_is_an_address_or_a_network_of_which_it_may_choose_the_rest() {
+        for (address, client) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()), client.parse::<IpAddr>().unwrap());
+        }
+    }
 
     #[test]
     fn a_client_gets_four_seconds_worth_at_once_and_then_an_even_pace() {

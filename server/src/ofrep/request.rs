@@ -50,7 +50,7 @@ pub(super) fn context(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
 }
 
 /// The unit that a context names.
-pub(super) fn unit(context: &Map<String, Value>) -> Result<&str, Refusal> {
+pub(super) fn unit(context: &Value) -> Result<&str, Refusal> {
     let unit = context.get(TARGETING_KEY).and_then(Value::as_str).filter(|unit| !unit.is_empty());
     let unit = unit.ok_or_else(|| {
         Refusal::bad(Code::TargetingKeyMissing, "`targetingKey` says for whom, in a text that is not empty")

@@ -18,17 +18,27 @@ const NAME: &str = "fold";
 
 /// Whether what is there was made by this revision of the fold.
 pub(crate) async fn is_current(db: &impl ConnectionTrait) -> Result<bool, StoreError> {
+    Ok(get(db, NAME).await?.is_some_and(|value| value == FOLD))
+}
+
+/// What is noted under a name.
+pub(crate) async fn get(db: &impl ConnectionTrait, name: &str) -> Result<Option<String>, StoreError> {
     let sql = "SELECT value FROM bookmark WHERE name = $1";
-    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [NAME.into()]);
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [name.into()]);
     let row = db.query_one_raw(statement).await?;
-    Ok(row.map(|row| row.try_get_by_index::<String>(0)).transpose()?.is_some_and(|value| value == FOLD))
+    Ok(row.map(|row| row.try_get_by_index::<String>(0)).transpose()?)
 }
 
 /// Notes that what is there was made by this revision of the fold.
 pub(crate) async fn note_current(db: &impl ConnectionTrait) -> Result<(), StoreError> {
+    put(db, NAME, FOLD).await
+}
+
+/// Notes something under a name.
+pub(crate) async fn put(db: &impl ConnectionTrait, name: &str, value: &str) -> Result<(), StoreError> {
     let columns = &[("name", "text"), ("value", "text")];
     let bookmark = Insert { table: "bookmark", columns, key: &["name"] };
-    bookmark.rows(db, lists(std::iter::once((NAME, FOLD)))?).await
+    bookmark.rows(db, lists(std::iter::once((name, value)))?).await
 }
 
 const NEWEST: Insert<'static> = Insert {

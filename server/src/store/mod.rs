@@ -3,6 +3,7 @@
 //! Rows stay in here; what goes in and out are domain types. Tables that every event touches are written with
 //! statements of our own ([`log`], [`stats`]), many rows at a time; the rest goes through sea-orm entities.
 
+pub(crate) mod audiences;
 pub(crate) mod bookmark;
 pub(crate) mod bulk;
 pub(crate) mod channels;
@@ -17,6 +18,7 @@ pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod open;
 pub(crate) mod outbox;
+pub(crate) mod profiles;
 pub(crate) mod rejected;
 pub(crate) mod sent;
 pub(crate) mod stats;

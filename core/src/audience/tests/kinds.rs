@@ -94,6 +94,8 @@ fn traits_are_compared_as_clients_send_them() {
         (json!("a long text"), "starts_with", json!("a l"), true),
         (json!(4711), "ends_with", json!("11"), true),
         (json!("DE-10115"), "matches", json!("^DE-\\d{5}$"), true),
+        (json!("a".repeat(4_096)), "matches", json!("a$"), true),
+        (json!("a".repeat(4_097)), "matches", json!("a$"), false),
         (json!({ "a": 1 }), "eq", json!("a"), false),
         (Value::Null, "absent", Value::Null, true),
         (json!(""), "exists", Value::Null, true),
@@ -316,4 +318,8 @@ fn an_explanation_leaves_no_clause_out() {
     );
     assert_eq!(found(not), at("/all/1", true, "it does not hold"));
     assert_eq!(found(&not.clauses[0]), at("/all/1/not", false, "0"));
+    let often = [1, 2, 3, 4].map(|second| event("page", second, json!({ "path": "/sale" })));
+    let clause = ready.explain(&often, 10);
+    let views = &clause.clauses[0].clauses[1];
+    assert_eq!(found(views), at("/all/0/any/1", true, "3 or more"), "no more are counted");
 }

@@ -68,8 +68,12 @@ impl Ready {
             .collect();
         let all = audiences.iter().map(|(.., condition)| condition).chain([&condition]);
         let leaves: Vec<EventLeaf> = all.flat_map(|condition| condition.event_leaves()).cloned().collect();
-        let ids =
-            |leaf: &EventLeaf| leaves.iter().position(|other| other == leaf).map(|idx| LeafId(idx as i64));
+        let ids = |leaf: &EventLeaf| {
+            leaves
+                .iter()
+                .position(|other| other == leaf)
+                .and_then(|idx| Some(LeafId(i64::try_from(idx).ok()?)))
+        };
         let audiences = Audiences::new(audiences, &ids).unwrap();
         let condition = audiences.compile(&condition, &ids).unwrap();
         let watched = Watched::new(leaves.iter().filter_map(|leaf| Some((ids(leaf)?, leaf.clone()))));

@@ -12,18 +12,20 @@ fn nested(depth: usize) -> Value {
     (1..depth).fold(leaf(), |inner, _| json!({ "not": inner }))
 }
 
+/// Each malformed form, where its fault is, and part of what is said of it.
+#[track_caller]
+fn check_faults<const N: usize>(forms: [(Value, &str, &str); N]) {
+    for (condition, pointer, detail) in forms {
+        let faults = Condition::parse(&condition).expect_err(&condition.to_string());
+        let is_it = |fault: &Fault| fault.pointer == pointer && fault.detail.contains(detail);
+        assert!(faults.iter().any(is_it), "{condition}: {faults:?}");
+    }
+}
+
 #[test]
-fn every_malformed_form_is_told_with_its_place_and_what_would_be_right() {
-    let of_trait = |op: Value, value: Value| json!({ "profile": { "trait": "x", "op": op, "value": value } });
-    let fact =
-        |fact: &str, op: &str, value: Value| json!({ "profile": { "fact": fact, "op": op, "value": value } });
-    let cart =
-        |field: &str, op: &str, value: Value| json!({ "cart": { "field": field, "op": op, "value": value } });
-    let event = |members: Value| json!({ "event": members });
-    let time = |members: Value| json!({ "time": members });
-    let count = |count: Value| event(json!({ "name": "page", "count": count }));
-    let many: Vec<Value> = (0..200).map(|_| leaf()).collect();
-    for (condition, pointer, detail) in [
+fn a_malformed_tree_is_told_with_its_place_and_what_would_be_right() {
+    let many: Vec<Value> = (0..NODES_MAX).map(|_| leaf()).collect();
+    check_faults([
         (json!(null), "", "an object with one member"),
         (json!([]), "", "an object with one member"),
         (json!({}), "", "an object with one member"),
@@ -37,19 +39,13 @@ fn every_malformed_form_is_told_with_its_place_and_what_would_be_right() {
         (json!({ "all": many }), "", "at most 200"),
         (json!({ "audience": "no key!" }), "/audience", "key of an audience"),
         (json!({ "audience": 7 }), "/audience", "key of an audience"),
-        (json!({ "profile": "gold" }), "/profile", "an object with trait, fact"),
-        (json!({ "profile": { "op": "eq", "value": 1 } }), "/profile", "either `trait` or `fact`"),
-        (
-            json!({ "profile": { "trait": "a", "fact": "orders", "op": "eq", "value": 1 } }),
-            "/profile",
-            "either",
-        ),
-        (
-            json!({ "profile": { "trait": "", "op": "eq", "value": 1 } }),
-            "/profile/trait",
-            "1 to 200 characters",
-        ),
-        (json!({ "profile": { "trait": "a", "op": "eq", "value": 1, "x": 1 } }), "/profile/x", "nothing"),
+    ]);
+}
+
+#[test]
+fn a_malformed_test_is_told() {
+    let of_trait = |op: Value, value: Value| json!({ "profile": { "trait": "x", "op": op, "value": value } });
+    check_faults([
         (of_trait(json!("like"), json!("a")), "/profile/op", "one of eq, ne"),
         (of_trait(Value::Null, json!("a")), "/profile/op", "one of eq, ne"),
         (of_trait(json!("eq"), Value::Null), "/profile/value", "a text"),
@@ -68,7 +64,30 @@ fn every_malformed_form_is_told_with_its_place_and_what_would_be_right() {
         (of_trait(json!("before"), json!("2026-11-27")), "/profile/value", "a time such as"),
         (of_trait(json!("within"), json!("a while")), "/profile/value", "a span such as"),
         (of_trait(json!("within"), json!(30)), "/profile/value", "a span such as"),
+    ]);
+}
+
+#[test]
+fn a_malformed_fact_of_the_profile_is_told() {
+    let fact =
+        |fact: &str, op: &str, value: Value| json!({ "profile": { "fact": fact, "op": op, "value": value } });
+    check_faults([
+        (json!({ "profile": "gold" }), "/profile", "an object with trait, fact"),
+        (json!({ "profile": { "op": "eq", "value": 1 } }), "/profile", "either `trait` or `fact`"),
+        (
+            json!({ "profile": { "trait": "a", "fact": "orders", "op": "eq", "value": 1 } }),
+            "/profile",
+            "either",
+        ),
+        (
+            json!({ "profile": { "trait": "", "op": "eq", "value": 1 } }),
+            "/profile/trait",
+            "1 to 200 characters",
+        ),
+        (json!({ "profile": { "trait": "a", "op": "eq", "value": 1, "x": 1 } }), "/profile/x", "nothing"),
         (fact("age", "eq", json!(1)), "/profile/fact", "one of revenue, category_views, consent, known"),
+        (fact("rfm_group", "eq", json!("champion")), "/profile/value", "one of champions, loyal"),
+        (fact("rfm_group", "in", json!(["loyal", 5])), "/profile/value", "one of champions, loyal"),
         (fact("orders", "matches", json!("1")), "/profile/op", "one of eq"),
         (fact("orders", "eq", json!("one")), "/profile/value", "a number"),
         (fact("known", "eq", json!("yes")), "/profile/value", "true or false"),
@@ -86,6 +105,14 @@ fn every_malformed_form_is_told_with_its_place_and_what_would_be_right() {
             "/profile/currency",
             "nothing",
         ),
+    ]);
+}
+
+#[test]
+fn a_malformed_condition_on_cart_and_context_is_told() {
+    let cart =
+        |field: &str, op: &str, value: Value| json!({ "cart": { "field": field, "op": op, "value": value } });
+    check_faults([
         (cart("colour", "eq", json!(1)), "/cart/field", "one of value, quantity"),
         (cart("product", "ne", json!("p")), "/cart/op", "one of eq, in"),
         (cart("idle", "gte", json!(30)), "/cart/value", "a span such as"),
@@ -98,6 +125,13 @@ fn every_malformed_form_is_told_with_its_place_and_what_would_be_right() {
             "nothing",
         ),
         (json!({ "geo": { "field": 7, "op": "eq", "value": 1 } }), "/geo/field", "1 to 200"),
+    ]);
+}
+
+#[test]
+fn a_malformed_time_is_told() {
+    let time = |members: Value| json!({ "time": members });
+    check_faults([
         (time(json!({})), "/time", "either `after`"),
         (time(json!({ "after": "2026-11-27T00:00:00" })), "/time/after", "a time such as"),
         (time(json!({ "after": at(5).to_string(), "before": at(5).to_string() })), "/time/before", "later"),
@@ -110,6 +144,14 @@ fn every_malformed_form_is_told_with_its_place_and_what_would_be_right() {
         (time(json!({ "from": "09:00", "until": "09:00", "zone": "UTC" })), "/time/until", "another hour"),
         (time(json!({ "from": "09:00" })), "/time/zone", "IANA"),
         (time(json!({ "from": "09:00", "zone": "Europe/Bärlin" })), "/time/zone", "IANA"),
+    ]);
+}
+
+#[test]
+fn a_malformed_condition_on_past_events_is_told() {
+    let event = |members: Value| json!({ "event": members });
+    let count = |count: Value| event(json!({ "name": "page", "count": count }));
+    check_faults([
         (event(json!({})), "/event/name", "1 to 200"),
         (event(json!({ "name": "$decision" })), "/event/name", "`$`"),
         (event(json!({ "name": "page", "count": {} , "sum": {} })), "/event", "one of `count`"),
@@ -157,11 +199,7 @@ fn every_malformed_form_is_told_with_its_place_and_what_would_be_right() {
             "/event/within",
             "span of its own",
         ),
-    ] {
-        let faults = Condition::parse(&condition).expect_err(&condition.to_string());
-        let is_it = |fault: &Fault| fault.pointer == pointer && fault.detail.contains(detail);
-        assert!(faults.iter().any(is_it), "{condition}: {faults:?}");
-    }
+    ]);
 }
 
 #[test]

@@ -45,6 +45,22 @@ fn a_circle_and_an_unknown_name_are_faults() {
 }
 
 #[test]
+fn a_circle_is_told_to_whom_would_close_it() {
+    let set = set(&[("a", plan("x")), ("b", audience("a")), ("c", json!({ "not": audience("b") }))]).unwrap();
+    let faults = |key: &str, condition: Value| {
+        let faults =
+            set.reference_faults(&AudienceKey::new(key).unwrap(), &Condition::parse(&condition).unwrap());
+        faults.into_iter().map(|fault| fault.pointer).collect::<Vec<_>>()
+    };
+    let both = json!({ "any": [plan("x"), audience("b"), audience("c"), audience("gone")] });
+    assert_eq!(faults("a", both.clone()), ["/any/1/audience", "/any/2/audience", "/any/3/audience"]);
+    assert_eq!(faults("b", both.clone()), ["/any/1/audience", "/any/2/audience", "/any/3/audience"]);
+    assert_eq!(faults("c", both.clone()), ["/any/2/audience", "/any/3/audience"]);
+    assert_eq!(faults("new", both), ["/any/3/audience"]);
+    assert_eq!(faults("new", audience("new")), ["/audience"]);
+}
+
+#[test]
 fn events_that_nobody_watches_are_a_fault() {
     let condition = Condition::parse(&json!({ "not": { "event": { "name": "page" } } })).unwrap();
     let faults = Audiences::default().compile(&condition, &|_| None).unwrap_err();

@@ -83,6 +83,8 @@ fn problem_example(kind: Kind) -> Value {
         Kind::ExperienceKeyTaken => {
             (Some("/key"), "there is an experience `returns-banner` already; choose another key")
         }
+        Kind::AudienceKeyTaken => (Some("/key"), "there is an audience `vips` already; choose another key"),
+        Kind::AudienceInUse => (None, "`returns-banner` asks for this audience; change that first"),
         Kind::FlagKeyTaken => (Some("/flag_key"), "flag `banner` belongs to experiment `summer-banner`"),
         Kind::IllegalTransition => {
             (None, "cannot pause an experiment that is draft; it allows: start, archive")

@@ -210,6 +210,9 @@ impl App {
     /// Checks a definition by itself, against the plugins, and against what else answers to its flag.
     async fn check_experience(&self, experience: &mut Experience) -> Result<(), ExperienceError> {
         let definition = experience.definition.clone().checked().map_err(RegisterError::Invalid)?;
+        for (rule_idx, rule) in definition.rules.iter().enumerate() {
+            self.check_when(&format!("/rules/{rule_idx}"), rule.when.as_ref())?;
+        }
         if let Some(goal) = &definition.goal {
             self.check_metric_at("/goal", goal, definition.currency).await?;
         }

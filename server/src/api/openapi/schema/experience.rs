@@ -1,6 +1,7 @@
 //! Experiences, as they are registered and as they are read, and what came of their rules.
 
-use super::experiment::{MetricChoice, MetricWanted, ValueType};
+use super::choices::ValueType;
+use super::experiment::{MetricChoice, MetricWanted};
 use super::operations::{MetricKind, ValueUnit};
 use super::report::Interval;
 use super::{Currency, Key, Time, by_hand, closed, object_of, plain, reference};

@@ -2,6 +2,7 @@
 
 use super::allocator::Allocator;
 use super::automation::Automation;
+use super::choices::{ExposureSource, Stickiness, UnitKind, ValueType};
 use super::weights::Weights;
 use super::{Currency, Direction, Key, Share, Time, by_hand, closed, object_of, one_of, plain, reference};
 use serde_json::Value;
@@ -18,34 +19,6 @@ pub(in crate::api::openapi) enum Status {
     Paused,
     Concluded,
     Archived,
-}
-
-/// Whom we randomize.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-pub(super) enum UnitKind {
-    User,
-    Device,
-    Session,
-    Request,
-}
-
-/// What becomes of a unit's variant when weights move: `sticky` keeps the first one, `rebalance` follows the weights
-/// and moves as few units as it must, `per_decision` draws every decision anew.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-enum Stickiness {
-    Sticky,
-    Rebalance,
-    PerDecision,
-}
-
-/// What makes an assignment an exposure: the decision itself, or only the event `Experiment Viewed`.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-enum ExposureSource {
-    Decision,
-    Event,
 }
 
 /// One arm, as it is registered.
@@ -152,18 +125,6 @@ pub(super) struct ScheduleFields {
 pub(super) struct Schedule;
 
 by_hand!(Schedule, closed(object_of::<ScheduleFields>()).into(), ScheduleFields::schemas);
-
-/// What sort of value every content of a flag is. An integer lies within ±2^53; a float is always written with its point,
-/// such as `8.0`; an object may be a list.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-pub(super) enum ValueType {
-    Boolean,
-    String,
-    Integer,
-    Float,
-    Object,
-}
 
 /// What a person registers.
 #[derive(ToSchema)]

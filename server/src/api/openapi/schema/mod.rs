@@ -7,6 +7,7 @@
 mod allocator;
 mod automation;
 mod channel;
+mod choices;
 mod decision;
 mod evaluation;
 mod event;

@@ -1,6 +1,7 @@
 //! The winner report.
 
-use super::experiment::{Status, UnitKind};
+use super::choices::UnitKind;
+use super::experiment::Status;
 use super::inferred::{Cap, Corrected, Factors, History, Monthly, Outlook, SampleRatio, Sequence, Verdict};
 use super::operations::{MetricKind, ValueUnit};
 use super::{Currency, Direction, Key, Share, Time};

@@ -1,0 +1,322 @@
+//! Audiences: named conditions, who is in them, and having everybody asked again when they change.
+
+use super::{App, now};
+use crate::ingest::people;
+use crate::ingest::queue::IngestError;
+use crate::rulebook::{CURRENCY, Rulebook};
+use crate::store::audiences::{self, Audience};
+use crate::store::{StoreError, bookmark, profiles};
+use podium_core::audience::{Audiences, Condition, EventLeaf, Fault, RfmCuts, RfmPoint, Watched};
+use podium_core::experience::Placement;
+use podium_core::experiment::Experiment;
+use podium_core::id::{AudienceId, AudienceKey, ExperimentId, LeafId};
+use podium_core::snapshot::WeightsVersion;
+use podium_core::time::Timestamp;
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a change of an audience waits until everybody has been asked; what takes longer goes on behind the answer.
+const ASKING_MAX: Duration = Duration::from_secs(2);
+/// How often customers are cut into fifths anew, in seconds.
+const CUT_EVERY_S: i64 = 3_600;
+/// Persons read at once.
+const PAGE: u32 = 500;
+/// Persons that are asked for a preview.
+const PREVIEWED_MAX: u64 = 100_000;
+/// Under which name it is noted that persons have to be made anew.
+const UNFINISHED: &str = "renewal";
+
+/// Why an audience is not as it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AudienceError {
+    /// There is no such audience.
+    #[error("there is no audience `{0}`")]
+    NotFound(String),
+    /// The key is taken.
+    #[error("there is an audience `{0}` already; choose another key")]
+    KeyTaken(String),
+    /// It is not at the revision that the client saw.
+    #[error("the audience was changed meanwhile")]
+    Stale { revision: i64 },
+    /// Something asks for it.
+    #[error("`{by}` asks for this audience; change that first")]
+    InUse { by: String },
+    /// The condition cannot mean what it says.
+    #[error("the condition has {} faults", .0.len())]
+    Invalid(Vec<Fault>),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How many persons meet a condition.
+#[derive(Clone, Copy, Debug, serde::Serialize)]
+pub(crate) struct Preview {
+    /// Those who do.
+    pub(crate) size: u64,
+    /// Of how many that were asked.
+    pub(crate) of: u64,
+    /// Whether those were all there are.
+    pub(crate) is_whole: bool,
+    /// Whether it reads what only a request brings, so that nobody meets it between requests.
+    pub(crate) needs_context: bool,
+}
+
+impl App {
+    /// Makes an audience.
+    pub(crate) async fn add_audience(
+        &self,
+        key: AudienceKey,
+        name: Option<String>,
+        condition: Condition,
+    ) -> Result<Audience, AudienceError> {
+        let editing = self.edits.lock().await;
+        let all = audiences::all(self.store.writer()).await?;
+        if all.iter().any(|other| other.key == key) {
+            return Err(AudienceError::KeyTaken(key.to_string()));
+        }
+        let at = now();
+        let (id, revision) = (AudienceId(i64::MAX), 1);
+        let mut audience = Audience { id, key, name, condition, revision, created_at: at, updated_at: at };
+        check_set(all.iter().chain([&audience]))?;
+        audiences::insert(self.store.writer(), &mut audience).await?;
+        self.publish().await?;
+        drop(editing);
+        self.ask_everybody().await;
+        Ok(audience)
+    }
+
+    /// Changes an audience.
+    ///
+    /// - `seen`: the revision that the client saw; `None` changes whatever is there.
+    pub(crate) async fn change_audience(
+        &self,
+        key: &str,
+        seen: Option<i64>,
+        (name, condition): (Option<String>, Condition),
+    ) -> Result<Audience, AudienceError> {
+        let editing = self.edits.lock().await;
+        let mut all = audiences::all(self.store.writer()).await?;
+        let found = all.iter_mut().find(|audience| audience.key.as_str() == key);
+        let audience = found.ok_or_else(|| AudienceError::NotFound(key.to_owned()))?;
+        let revision = audience.revision;
+        if seen.is_some_and(|seen| seen != revision) {
+            return Err(AudienceError::Stale { revision });
+        }
+        (audience.name, audience.condition, audience.revision, audience.updated_at) =
+            (name, condition, revision + 1, now());
+        let audience = audience.clone();
+        check_set(all.iter())?;
+        audiences::update(self.store.writer(), &audience).await?;
+        self.publish().await?;
+        drop(editing);
+        self.ask_everybody().await;
+        Ok(audience)
+    }
+
+    /// Removes an audience that nothing asks for.
+    pub(crate) async fn remove_audience(&self, key: &str, seen: Option<i64>) -> Result<(), AudienceError> {
+        let editing = self.edits.lock().await;
+        let all = audiences::all(self.store.writer()).await?;
+        let found = all.iter().find(|audience| audience.key.as_str() == key);
+        let audience = found.ok_or_else(|| AudienceError::NotFound(key.to_owned()))?;
+        let revision = audience.revision;
+        if seen.is_some_and(|seen| seen != revision) {
+            return Err(AudienceError::Stale { revision });
+        }
+        if let Some(by) = self.asked_by(key, &all) {
+            return Err(AudienceError::InUse { by });
+        }
+        let transaction = self.store.begin().await?;
+        audiences::remove(&transaction, audience.id).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        self.publish().await?;
+        drop(editing);
+        self.ask_everybody().await;
+        Ok(())
+    }
+
+    /// What asks for an audience.
+    fn asked_by(&self, key: &str, all: &[Audience]) -> Option<String> {
+        let asks = |condition: &Value| {
+            Condition::parse(condition).is_ok_and(|condition| condition.audiences().contains(&key))
+        };
+        let catalog = self.published.catalog.load();
+        let audience = all.iter().find(|other| other.condition.audiences().contains(&key));
+        let experiment = || {
+            let mut all = catalog.experiments();
+            all.find(|one| one.definition.when.as_ref().is_some_and(asks)).map(|one| one.key.to_string())
+        };
+        let experience = || {
+            let mut all = catalog.placements().flat_map(Placement::experiences);
+            let of = |rules: &[podium_core::experience::CompiledRule]| {
+                rules.iter().any(|rule| rule.when.as_ref().is_some_and(asks))
+            };
+            all.find(|one| of(&one.rules)).map(|one| one.key.to_string())
+        };
+        audience.map(|other| other.key.to_string()).or_else(experiment).or_else(experience)
+    }
+
+    /// Reads a condition that somebody wrote and checks that the audiences it names are there.
+    pub(crate) fn checked_condition(&self, condition: &Value) -> Result<Condition, Vec<Fault>> {
+        let condition = Condition::parse(condition)?;
+        let known = &self.published.catalog.load().book.audiences;
+        known.compile(&condition, &|_| Some(LeafId(0)))?;
+        Ok(condition)
+    }
+
+    /// Counts who meets a condition. Of very many persons, only the first are asked.
+    pub(crate) async fn preview(&self, condition: &Condition) -> Result<Preview, StoreError> {
+        let db = self.store.reader();
+        let mut leaves = audiences::leaves(db).await?;
+        let is_watched = condition.event_leaves().iter().all(|leaf| leaves.contains_key(*leaf));
+        // Numbers that nobody has, for the time of the question.
+        let unwatched: Vec<EventLeaf> = condition.event_leaves().into_iter().cloned().collect();
+        for (leaf, nth) in unwatched.into_iter().zip(1..) {
+            leaves.entry(leaf).or_insert(LeafId(-nth));
+        }
+        let book = self.published.catalog.load().book.clone();
+        let compiled = book.audiences.compile(condition, &|leaf| leaves.get(leaf).copied());
+        let compiled = compiled.map_err(|faults| StoreError::Corrupt(format!("{faults:?}")))?;
+        let watched = Arc::new(Watched::new(leaves.into_iter().map(|(leaf, id)| (id, leaf))));
+        let book = Rulebook { watched, ..book };
+        let now = now();
+        let (mut size, mut of, mut last, mut is_whole) = (0, 0, Box::from(""), true);
+        loop {
+            let mut page = profiles::page(db, &last, PAGE).await?;
+            let Some((person, _)) = page.last() else { break };
+            last = person.clone();
+            if !is_watched {
+                people::look_back(db, &book, &mut page).await?;
+            }
+            of += page.len() as u64;
+            let meets = |(_, known): &&profiles::Row| {
+                book.audiences.holds(&compiled, &book.shopper(&known.profile, &Value::Null), now)
+            };
+            size += page.iter().filter(meets).count() as u64;
+            if PREVIEWED_MAX <= of {
+                is_whole = profiles::page(db, &last, 1).await?.is_empty();
+                break;
+            }
+        }
+        Ok(Preview { size, of, is_whole, needs_context: compiled.needs_context() })
+    }
+
+    /// Gathers every condition there is. Past events that no condition asked for until now are watched from now on, and
+    /// it is noted that persons have to be made anew for them.
+    pub(super) async fn rulebook(
+        &self,
+        experiments: &[(Experiment, WeightsVersion)],
+        placements: &HashMap<Box<str>, Placement>,
+    ) -> Result<Rulebook, StoreError> {
+        let db = self.store.writer();
+        let all = audiences::all(db).await?;
+        let of_experiments = experiments
+            .iter()
+            .filter_map(|(experiment, _)| Some((experiment.id, experiment.definition.when.as_ref()?)));
+        let rules = placements.values().flat_map(Placement::experiences).flat_map(|one| one.rules.iter());
+        let of_rules = rules.filter_map(|rule| Some((rule.figures, rule.when.as_ref()?)));
+        let parsed = |(id, condition): (ExperimentId, &Value)| match Condition::parse(condition) {
+            Ok(condition) => Some((id, condition)),
+            Err(faults) => {
+                tracing::error!(?faults, "a condition cannot be read; nobody meets it");
+                Some((id, Condition::Any(Vec::new())))
+            }
+        };
+        let targets: Vec<(ExperimentId, Condition)> =
+            of_experiments.chain(of_rules).filter_map(parsed).collect();
+        let conditions =
+            || all.iter().map(|one| &one.condition).chain(targets.iter().map(|(_, condition)| condition));
+        let wanted: BTreeSet<String> =
+            conditions().flat_map(Condition::event_leaves).map(EventLeaf::to_text).collect();
+        let mut leaves = audiences::leaves(db).await?;
+        let known: BTreeSet<String> = leaves.keys().map(EventLeaf::to_text).collect();
+        if !wanted.is_subset(&known) {
+            bookmark::put(db, UNFINISHED, "1").await?;
+            audiences::add_leaves(db, conditions().flat_map(Condition::event_leaves)).await?;
+            leaves = audiences::leaves(db).await?;
+        }
+        let leaf_id = |leaf: &EventLeaf| leaves.get(leaf).copied();
+        let set = all.into_iter().map(|one| (one.id, one.key, one.condition));
+        let set = Audiences::new(set, &leaf_id).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let mut compiled = HashMap::with_capacity(targets.len());
+        for (id, condition) in &targets {
+            let nobody = Condition::Any(Vec::new());
+            let ready = set.compile(condition, &leaf_id).or_else(|faults| {
+                tracing::error!(?faults, "a condition cannot be asked; nobody meets it");
+                set.compile(&nobody, &leaf_id)
+            });
+            compiled.extend(ready.ok().map(|ready| (*id, ready)));
+        }
+        Ok(Rulebook {
+            watched: Arc::new(Watched::new(leaves.into_iter().map(|(leaf, id)| (id, leaf)))),
+            audiences: Arc::new(set),
+            conditions: Arc::new(compiled),
+            rfm: self.rfm.load_full(),
+        })
+    }
+
+    /// Has everybody asked anew whether they are in each audience, and waits for it for a while.
+    pub(crate) async fn ask_everybody(&self) {
+        let asking = tokio::spawn(ask_everybody(self.store.clone(), self.queue.clone()));
+        if tokio::time::timeout(ASKING_MAX, asking).await.is_err() {
+            tracing::info!("there are many persons; they are asked behind the answer");
+        }
+    }
+
+    /// Goes on with what a stop interrupted.
+    pub(super) async fn finish_renewal(&self) -> Result<(), StoreError> {
+        if bookmark::get(self.store.writer(), UNFINISHED).await?.is_some_and(|value| value == "1") {
+            tokio::spawn(ask_everybody(self.store.clone(), self.queue.clone()));
+        }
+        Ok(())
+    }
+
+    /// Cuts customers into fifths anew where some condition asks for that, and it is time.
+    pub(super) async fn cut_customers(&self, now: Timestamp) -> Result<(), StoreError> {
+        let asks = self.published.catalog.load().book.asks_for_rfm();
+        let cut_at = self.cut_at.load(std::sync::atomic::Ordering::Relaxed);
+        if !asks || now < Timestamp::from_micros(cut_at).plus_seconds(CUT_EVERY_S) {
+            return Ok(());
+        }
+        self.cut_at.store(now.as_micros(), std::sync::atomic::Ordering::Relaxed);
+        let (mut customers, mut last) = (Vec::new(), Box::from(""));
+        loop {
+            let page = profiles::page(self.store.reader(), &last, PAGE).await?;
+            let Some((person, _)) = page.last() else { break };
+            last = person.clone();
+            customers.extend(page.iter().filter_map(|(_, known)| RfmPoint::of(&known.profile, CURRENCY)));
+        }
+        self.rfm.store(RfmCuts::of(&customers, CURRENCY).map(Arc::new));
+        self.republish().await?;
+        self.ask_everybody().await;
+        Ok(())
+    }
+}
+
+/// Has every person asked, a page at a time, so that nobody else waits for long.
+async fn ask_everybody(store: crate::store::Store, queue: crate::ingest::queue::Queue) {
+    let asked = async {
+        let anew = bookmark::get(store.writer(), UNFINISHED).await?.is_some_and(|value| value == "1");
+        let mut last: Option<Box<str>> = Some("".into());
+        while let Some(after) = last {
+            last = queue.renew(after, anew).await?;
+        }
+        if anew {
+            bookmark::put(store.writer(), UNFINISHED, "0").await?;
+        }
+        Ok::<(), IngestError>(())
+    };
+    if let Err(error) = asked.await {
+        tracing::error!(%error, "not everybody was asked; it goes on after the next change or start");
+    }
+}
+
+/// Whether audiences can be used together.
+fn check_set<'a>(all: impl Iterator<Item = &'a Audience>) -> Result<(), AudienceError> {
+    let set = all.map(|one| (one.id, one.key.clone(), one.condition.clone()));
+    let checked = Audiences::new(set, &|_| Some(LeafId(0)));
+    checked.map(drop).map_err(|bad| AudienceError::Invalid(bad.faults))
+}

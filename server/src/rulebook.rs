@@ -1,0 +1,61 @@
+//! Every condition there is, ready to be asked: those of audiences, of experiments and of the rules of experiences.
+
+use podium_core::audience::{Audiences, Clause, CompiledCondition, RfmCuts, Shopper, Watched};
+use podium_core::id::{AudienceId, ExperimentId};
+use podium_core::money::Currency;
+use podium_core::profile::Profile;
+use podium_core::time::Timestamp;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The currency of amounts that name none.
+pub(crate) const CURRENCY: Currency = Currency::USD;
+
+/// Conditions with all that they refer to; replaced whole.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rulebook {
+    /// The past events to keep up with.
+    pub(crate) watched: Arc<Watched>,
+    /// The audiences.
+    pub(crate) audiences: Arc<Audiences>,
+    /// The conditions of experiments, and of rules by what their units are counted under.
+    pub(crate) conditions: Arc<HashMap<ExperimentId, CompiledCondition>>,
+    /// Where the fifths of all customers meet.
+    pub(crate) rfm: Option<Arc<RfmCuts>>,
+}
+
+impl Rulebook {
+    /// A person as conditions see them.
+    ///
+    /// - `context`: what the request brings; null between requests.
+    pub(crate) fn shopper<'a>(&'a self, profile: &'a Profile, context: &'a Value) -> Shopper<'a> {
+        Shopper { profile, context, currency: CURRENCY, rfm: self.rfm.as_deref() }
+    }
+
+    /// Whether an experiment or a rule has a condition.
+    pub(crate) fn is_targeted(&self, id: ExperimentId) -> bool {
+        self.conditions.contains_key(&id)
+    }
+
+    /// Whether the condition of an experiment or of a rule holds; everyone meets one that is not there.
+    pub(crate) fn meets(&self, id: ExperimentId, shopper: &Shopper<'_>, now: Timestamp) -> bool {
+        self.conditions.get(&id).is_none_or(|condition| self.audiences.holds(condition, shopper, now))
+    }
+
+    /// What became of each part of the condition of an experiment or of a rule.
+    pub(crate) fn explain(&self, id: ExperimentId, shopper: &Shopper<'_>, now: Timestamp) -> Option<Clause> {
+        self.conditions.get(&id).map(|condition| self.audiences.explain(condition, shopper, now))
+    }
+
+    /// Whether some condition asks how customers compare with all others.
+    pub(crate) fn asks_for_rfm(&self) -> bool {
+        let all = self.audiences.iter().map(|(_, condition)| condition).chain(self.conditions.values());
+        all.into_iter().any(CompiledCondition::asks_for_rfm)
+    }
+
+    /// The audiences that somebody can be in between requests.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = (AudienceId, &CompiledCondition)> {
+        self.audiences.iter().filter(|(_, condition)| !condition.needs_context())
+    }
+}

@@ -1,0 +1,579 @@
+//! Flags as OpenFeature clients ask for them: the protocol to the letter.
+
+use crate::harness::events::{history, order, viewed};
+use crate::harness::{Answer, Book, Client, Engine, Shop, StoreLock, experiment, named, soon};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const ALL: &str = "/ofrep/v1/evaluate/flags";
+
+pub(crate) fn promises(book: &mut Book) {
+    book.both(named!(every_state_has_its_reason_in_the_words_of_the_protocol));
+    book.both(named!(each_type_of_value_is_written_as_typed_clients_read_it));
+    book.both(named!(a_content_of_another_type_is_refused_where_it_stands));
+    book.both(named!(each_way_to_be_wrong_has_its_word));
+    book.both(named!(a_key_comes_in_a_header_and_never_in_the_address));
+    book.both(named!(a_flag_for_servers_alone_is_not_there_for_pages));
+    book.both(named!(equal_answers_have_equal_etags_also_after_a_restart));
+    book.both(named!(new_weights_are_no_news_for_a_unit_that_keeps_its_variant));
+    book.both(named!(one_evaluation_is_an_exposure_and_all_of_them_are_none));
+    book.both(named!(a_page_that_asks_again_and_again_does_not_fill_the_log));
+    book.both_alone(named!(a_token_keeps_a_variant_that_the_store_lost));
+    book.both(named!(an_email_tool_asks_by_an_address));
+    book.both(named!(an_evaluation_can_be_explained));
+    book.both_alone(named!(an_answer_says_that_the_log_was_not_told));
+}
+
+pub(crate) fn one(flag: &str) -> String {
+    format!("{ALL}/{flag}")
+}
+
+fn of(unit: &str) -> Value {
+    json!({"context": {"targetingKey": unit}})
+}
+
+/// Evaluates one flag and checks what every answer has.
+#[track_caller]
+fn evaluate(client: &Client, unit: &str, flag: &str) -> Value {
+    let answer = client.post(&one(flag), &of(unit));
+    let body = answer.expect(200);
+    assert_eq!(body["key"], flag, "{body}");
+    assert!(body["variant"].is_string() && body.get("value").is_some(), "{body}");
+    assert!(body["metadata"]["decisionId"].is_string(), "{body}");
+    assert_eq!(body["metadata"]["degraded"], false, "{body}");
+    check_metadata(&body["metadata"]);
+    body
+}
+
+#[track_caller]
+fn check_metadata(metadata: &Value) {
+    for (name, value) in metadata.as_object().unwrap_or_else(|| panic!("no object: {metadata}")) {
+        assert!(value.is_string() || value.is_number() || value.is_boolean(), "{name} is {value}");
+    }
+}
+
+/// The error that an answer is, after a look at what every error has.
+#[track_caller]
+fn word(answer: &Answer, status: u16) -> (Value, String) {
+    let body = answer.expect(status);
+    assert!(body["errorDetails"].as_str().is_some_and(|details| !details.is_empty()), "{answer}");
+    (body["key"].clone(), body["errorCode"].as_str().unwrap_or_default().to_owned())
+}
+
+pub(crate) fn every_state_has_its_reason_in_the_words_of_the_protocol(engine: Engine) {
+    let shop = Shop::open(engine);
+    let mut definition = experiment("banner", &["control", "b"]);
+    definition["flag_key"] = json!("home.banner");
+    shop.register(&definition);
+    let check = |variants: &[&str], reason: &str| {
+        let answer = evaluate(&shop.admin, "ann", "home.banner");
+        assert_eq!(answer["reason"], reason, "{answer}");
+        assert!(variants.contains(&answer["variant"].as_str().unwrap()), "{answer}");
+        assert_eq!(answer["value"]["title"], answer["variant"], "{answer}");
+        let metadata = &answer["metadata"];
+        let is_in = reason == "SPLIT";
+        let named: Vec<bool> = ["experimentId", "version", "propensity", "sticky"]
+            .map(|name| metadata.get(name).is_some())
+            .to_vec();
+        assert_eq!(named, [is_in; 4], "only of a unit that is in: {metadata}");
+        if is_in {
+            assert_eq!((&metadata["experimentId"], &metadata["version"]), (&json!("banner"), &json!(1)));
+            assert_eq!(metadata["propensity"], 0.5);
+        }
+        let all = shop.admin.post(ALL, &of("ann")).expect(200);
+        assert_eq!(all["flags"][0]["reason"], reason, "{all}");
+    };
+    check(&["control"], "DISABLED");
+    shop.act("banner", "start").expect(200);
+    check(&["control", "b"], "SPLIT");
+    shop.act("banner", "pause").expect(200);
+    check(&["control"], "DISABLED");
+    shop.patch("banner", &json!({"traffic": 0.0})).expect(200);
+    shop.act("banner", "start").expect(200);
+    check(&["control"], "DISABLED");
+    let path = "/api/v1/experiments/banner/conclude";
+    shop.admin.edit("POST", path, "*", Some(&json!({"serve": "b", "reason": "it is time"}))).expect(200);
+    check(&["b"], "STATIC");
+    shop.act("banner", "archive").expect(200);
+    let gone = word(&shop.admin.post(&one("home.banner"), &of("ann")), 404);
+    assert_eq!(gone, (json!("home.banner"), "FLAG_NOT_FOUND".to_owned()));
+    assert_eq!(shop.admin.post(ALL, &of("ann")).expect(200)["flags"], json!([]));
+}
+
+/// Registers an experiment with these contents.
+fn with_contents(key: &str, value_type: Option<&str>, contents: &[Value]) -> Value {
+    let mut definition = experiment(key, &["control", "b"]);
+    definition["variants"] = contents
+        .iter()
+        .enumerate()
+        .map(|(content_idx, content)| json!({"key": format!("v{content_idx}"), "content": content}))
+        .collect();
+    if let Some(value_type) = value_type {
+        definition["value_type"] = json!(value_type);
+    }
+    definition
+}
+
+pub(crate) fn each_type_of_value_is_written_as_typed_clients_read_it(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    let cases = [
+        ("boolean", None, json!(true), "true"),
+        ("text", None, json!("a \"b\""), r#""a \"b\"""#),
+        ("whole", None, json!(9_007_199_254_740_992_i64), "9007199254740992"),
+        ("derived", None, json!(8.0), "8.0"),
+        ("declared", Some("float"), json!(8), "8.0"),
+        ("large", Some("float"), json!(1e20), "1e+20"),
+        ("list", None, json!([1, 2.5, null]), "[1,2.5,null]"),
+        ("object", Some("object"), json!({"a": {"b": 8.0}}), r#"{"a":{"b":8.0}}"#),
+    ];
+    for (key, value_type, content, _) in &cases {
+        shop.run(&with_contents(key, *value_type, &[content.clone(), content.clone()]));
+    }
+    // A whole number beside a float is a float, too.
+    shop.register(&with_contents("mixed", None, &[json!(8), json!(8.5)]));
+    let check = |shop: &Shop| {
+        let all = shop.admin.post(ALL, &of("ann")).text();
+        for (key, _, _, written) in cases.iter().chain(&[("mixed", None, Value::Null, "8.0")]) {
+            let one = shop.admin.post(&one(key), &of("ann")).text();
+            let wanted = format!(r#"{{"key":"{key}","value":{written},"reason":"#);
+            assert!(one.starts_with(&wanted), "{one}");
+            assert!(all.contains(&wanted), "{wanted} is not in {all}");
+        }
+    };
+    check(&shop);
+    shop.restart();
+    check(&shop);
+}
+
+pub(crate) fn a_content_of_another_type_is_refused_where_it_stands(engine: Engine) {
+    let shop = Shop::open(engine);
+    let check = |value_type: Option<&str>, contents: [Value; 2], at: &[&str]| {
+        let definition = with_contents("wrong", value_type, &contents);
+        let problem = shop.admin.post("/api/v1/experiments", &definition).problem(400);
+        assert_eq!(
+            (problem.slug.as_str(), problem.pointers.as_slice()),
+            ("invalid-field", at_of(at).as_slice())
+        );
+    };
+    check(None, [json!("text"), json!(1)], &["/variants/1/content"]);
+    check(None, [json!({}), json!(true)], &["/variants/1/content"]);
+    check(Some("boolean"), [json!("yes"), json!(1)], &["/variants/0/content", "/variants/1/content"]);
+    check(Some("string"), [json!("a"), Value::Null], &["/variants/1/content"]);
+    check(Some("integer"), [json!(1), json!(1.5)], &["/variants/1/content"]);
+    check(Some("integer"), [json!(9_007_199_254_740_993_i64), json!(1)], &["/variants/0/content"]);
+    check(Some("object"), [json!({}), json!("{}")], &["/variants/1/content"]);
+    let mut unknown = with_contents("wrong", Some("double"), &[json!(1.0), json!(2.0)]);
+    let problem = shop.admin.post("/api/v1/experiments", &unknown).problem(400);
+    assert_eq!(problem.pointers, ["/value_type"]);
+    // Without a type a variant may have no content, and the type is a promise once it runs.
+    unknown = with_contents("right", None, &[Value::Null, json!("text")]);
+    shop.run(&unknown);
+    let problem = shop.patch("right", &json!({"value_type": "string"})).problem(400);
+    assert_eq!(problem.pointers, ["/variants/0/content"]);
+    shop.run(&with_contents("typed", Some("string"), &[json!("a"), json!("b")]));
+    let problem = shop.patch("typed", &json!({"value_type": null, "server_only": true})).problem(409);
+    assert_eq!(problem.slug, "needs-new-version");
+    shop.patch("typed", &json!({"server_only": true})).expect(200);
+    let added = json!({"key": "c", "content": 7});
+    let path = "/api/v1/experiments/typed/variants";
+    let problem = shop.admin.edit("POST", path, "*", Some(&added)).problem(400);
+    assert_eq!(problem.pointers, ["/content"]);
+}
+
+fn at_of(pointers: &[&str]) -> Vec<String> {
+    pointers.iter().map(|pointer| (*pointer).to_owned()).collect()
+}
+
+pub(crate) fn each_way_to_be_wrong_has_its_word(engine: Engine) {
+    let shop = Shop::open(engine);
+    shop.run(&experiment("banner", &["control", "b"]));
+    let cases: [(&[u8], &str); 19] = [
+        (b"", "PARSE_ERROR"),
+        (b"{", "PARSE_ERROR"),
+        (b"targetingKey=u-1", "PARSE_ERROR"),
+        (b"{\"context\":{}} x", "PARSE_ERROR"),
+        (b"\xff\xfe", "PARSE_ERROR"),
+        (b"{}", "INVALID_CONTEXT"),
+        (b"[]", "INVALID_CONTEXT"),
+        (b"null", "INVALID_CONTEXT"),
+        (b"\"u-1\"", "INVALID_CONTEXT"),
+        (b"{\"context\":null}", "INVALID_CONTEXT"),
+        (b"{\"context\":[]}", "INVALID_CONTEXT"),
+        (b"{\"context\":\"u-1\"}", "INVALID_CONTEXT"),
+        (b"{\"targetingKey\":\"u-1\"}", "INVALID_CONTEXT"),
+        (b"{\"context\":{\"targetingKey\":\"a\\u0000\"}}", "INVALID_CONTEXT"),
+        (b"{\"context\":{}}", "TARGETING_KEY_MISSING"),
+        (b"{\"context\":{\"targetingKey\":\"\"}}", "TARGETING_KEY_MISSING"),
+        (b"{\"context\":{\"targetingKey\":null}}", "TARGETING_KEY_MISSING"),
+        (b"{\"context\":{\"targetingKey\":7}}", "TARGETING_KEY_MISSING"),
+        (b"{\"context\":{\"targetingkey\":\"u-1\"}}", "TARGETING_KEY_MISSING"),
+    ];
+    let long = json!({"context": {"targetingKey": "a".repeat(256)}}).to_string();
+    for (body, code) in cases.into_iter().chain([(long.as_bytes(), "INVALID_CONTEXT")]) {
+        let single = shop.admin.call("POST", &one("banner"), &[], Some(body));
+        assert_eq!(word(&single, 400), (json!("banner"), code.to_owned()), "{single}");
+        let bulk = shop.admin.call("POST", ALL, &[], Some(body));
+        assert_eq!(word(&bulk, 400), (Value::Null, code.to_owned()), "{bulk}");
+        assert!(bulk.json().get("key").is_none(), "{bulk}");
+    }
+    for key in ["nothing", "Banner", "a/b", "%20", "%C3%A4", "%22", &"k".repeat(300)] {
+        let answer = shop.admin.post(&one(key), &of("ann"));
+        let (named, code) = word(&answer, 404);
+        assert!(code == "FLAG_NOT_FOUND" && named.is_string(), "{answer}");
+    }
+    let large = vec![b' '; 1024 * 1024 + 1];
+    assert_eq!(word(&shop.admin.call("POST", ALL, &[], Some(&large)), 413).1, "GENERAL");
+    for path in ["/ofrep", "/ofrep/", "/ofrep/v1", "/ofrep/v1/configuration", "/ofrep/v2/evaluate/flags"] {
+        for method in ["GET", "POST", "DELETE"] {
+            assert_eq!(word(&shop.admin.call(method, path, &[], None), 404).1, "GENERAL");
+        }
+    }
+    for path in [ALL, &one("banner"), "/ofrep/v1/stream"] {
+        for method in ["PUT", "DELETE", "PATCH"] {
+            let answer = shop.admin.call(method, path, &[], Some(b"{}"));
+            assert_eq!(word(&answer, 405).1, "GENERAL");
+            assert!(answer.header("allow").is_some_and(|allow| allow.contains("OPTIONS")), "{answer}");
+        }
+    }
+    // What is wrong is no reason to forget who is asking.
+    let stranger = shop.admin.with_key(None);
+    for path in [ALL, &one("banner"), &one("nothing")] {
+        let answer = stranger.call("POST", path, &[], Some(b"{"));
+        assert_eq!((answer.status, answer.body.len()), (401, 0), "{answer}");
+    }
+}
+
+pub(crate) fn a_key_comes_in_a_header_and_never_in_the_address(engine: Engine) {
+    let shop = Shop::open(engine);
+    shop.run(&experiment("banner", &["control", "b"]));
+    let key = shop.podium.key("publishable");
+    let stranger = shop.admin.with_key(None);
+    let body = of("ann").to_string();
+    let ask = |path: &str, headers: &[(&str, &str)]| {
+        stranger.call("POST", path, headers, Some(body.as_bytes())).status
+    };
+    let basic = |user: &str| format!("Basic {}", base64(&format!("{user}:")));
+    let bearer = format!("Bearer {key}");
+    for path in [ALL.to_owned(), one("banner")] {
+        assert_eq!(ask(&path, &[("Authorization", &bearer)]), 200);
+        assert_eq!(ask(&path, &[("X-API-Key", &key)]), 200);
+        assert_eq!(ask(&path, &[("Authorization", &basic(&key))]), 200);
+        assert_eq!(
+            ask(&path, &[("Authorization", "Bearer nobody"), ("X-API-Key", &key)]),
+            401,
+            "in this order"
+        );
+        assert_eq!(ask(&path, &[("Authorization", &basic("nobody"))]), 401);
+        assert_eq!(ask(&path, &[]), 401);
+        for name in ["key", "api_key", "writeKey", "access_token"] {
+            assert_eq!(ask(&format!("{path}?{name}={key}"), &[]), 401);
+        }
+    }
+}
+
+fn base64(text: &str) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |bytes: &[u8]| {
+        let bits = (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(bytes.get(at).copied().unwrap_or(0)));
+        let letter = |at: usize| {
+            let letter = LETTERS[(bits >> (18 - 6 * at) & 63) as usize];
+            if at <= bytes.len() { char::from(letter) } else { '=' }
+        };
+        [letter(0), letter(1), letter(2), letter(3)]
+    };
+    text.as_bytes().chunks(3).flat_map(group).collect()
+}
+
+pub(crate) fn a_flag_for_servers_alone_is_not_there_for_pages(engine: Engine) {
+    let shop = Shop::open(engine);
+    let mut secret = experiment("margin", &["control", "b"]);
+    secret["server_only"] = json!(true);
+    shop.run(&secret);
+    shop.run(&experiment("banner", &["control", "b"]));
+    let flags = |scope: &str| -> BTreeSet<String> {
+        let answer = shop.podium.client(scope).post(ALL, &of("ann")).expect(200);
+        answer["flags"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|flag| flag["key"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let both = BTreeSet::from(["banner".to_owned(), "margin".to_owned()]);
+    assert_eq!((flags("server"), flags("admin")), (both.clone(), both));
+    assert_eq!(flags("publishable"), BTreeSet::from(["banner".to_owned()]));
+    let page = shop.podium.client("publishable");
+    evaluate(&shop.podium.client("server"), "ann", "margin");
+    let hidden = page.post(&one("margin"), &of("ann")).text();
+    let missing = page.post(&one("margen"), &of("ann")).text();
+    assert_eq!(hidden, missing.replace("margen", "margin"), "nobody can tell which it is");
+    let by_address = page.get("/api/v1/decide/margin?targetingKey=ann");
+    assert_eq!(word(&by_address, 404).1, "FLAG_NOT_FOUND");
+}
+
+/// Asks for everything with a condition.
+#[track_caller]
+fn all_unless(shop: &Shop, unit: &str, tag: &str) -> Answer {
+    shop.admin.call("POST", ALL, &[("If-None-Match", tag)], Some(of(unit).to_string().as_bytes()))
+}
+
+pub(crate) fn equal_answers_have_equal_etags_also_after_a_restart(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    for key in ["zebra", "banner", "anchor"] {
+        shop.run(&experiment(key, &["control", "b"]));
+    }
+    let mut anew = experiment("anew", &["control", "b"]);
+    anew["stickiness"] = json!("per_decision");
+    shop.run(&anew);
+    let first = shop.admin.post(ALL, &of("ann"));
+    let (body, etag) = (first.expect(200), first.etag());
+    assert!(etag.starts_with('"') && etag.ends_with('"'), "a strong one: {etag}");
+    let keys: Vec<&str> =
+        body["flags"].as_array().unwrap().iter().map(|flag| flag["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, ["anchor", "anew", "banner", "zebra"], "in the order of their keys");
+    assert_eq!(body["flags"][1]["reason"], "DISABLED", "what is drawn anew cannot be fetched beforehand");
+    for flag in body["flags"].as_array().unwrap() {
+        check_metadata(&flag["metadata"]);
+        assert!(flag["metadata"].get("decisionId").is_none(), "nothing that varies: {flag}");
+    }
+    let again = shop.admin.post(ALL, &of("ann"));
+    assert_eq!((again.text(), again.etag()), (first.text(), etag.clone()), "to the last byte");
+    let weak = format!("W/{etag}");
+    let list = format!("\"x\" , {weak},\"y\"");
+    for tag in [etag.as_str(), &weak, &list, "*"] {
+        let same = all_unless(&shop, "ann", tag);
+        assert_eq!((same.status, same.body.len(), same.etag()), (304, 0, etag.clone()), "{tag}: {same}");
+    }
+    for tag in ["\"x\"", "", etag.trim_matches('"')] {
+        assert_eq!(all_unless(&shop, "ann", tag).status, 200, "{tag}");
+    }
+    assert_ne!(shop.admin.post(ALL, &of("bob")).etag(), etag, "bob has other tokens");
+    assert!(shop.podium.stop().success());
+    shop.restart();
+    let after = shop.admin.post(ALL, &of("ann"));
+    assert_eq!((after.text(), after.etag()), (first.text(), etag.clone()));
+    shop.act("zebra", "pause").expect(200);
+    assert_eq!(all_unless(&shop, "ann", &etag).status, 200);
+}
+
+/// An adaptive experiment whose history says that b is far better.
+pub(crate) fn adaptive(shop: &Shop, key: &str, stickiness: &str) {
+    let mut definition = experiment(key, &["control", "b"]);
+    definition["primary_metric"] = json!({"metric": "conversion", "window_s": 1});
+    definition["secondary_metrics"] = json!([]);
+    definition["allocator"] = json!({"type": "thompson", "min_units": 10, "min_nonzero": 1, "min_strata": 1});
+    definition["units_per_version"] = json!(10);
+    definition["stickiness"] = json!(stickiness);
+    shop.run(&definition);
+}
+
+/// Lets the weights of an experiment move to b.
+#[track_caller]
+pub(crate) fn learn(shop: &Shop, key: &str) {
+    let mut events = Vec::new();
+    for unit_idx in 0..1_200 {
+        let (unit, at_ms) = (format!("{key}-{unit_idx}"), history() + 86_400_000 * (unit_idx % 6));
+        let variant = if unit_idx % 2 == 0 { "control" } else { "b" };
+        events.push(viewed(&unit, key, variant, at_ms));
+        if variant == "b" || unit_idx % 20 == 0 {
+            events.push(order(&unit, &format!("{key}-order-{unit_idx}"), 1_000, at_ms + 100));
+        }
+    }
+    shop.log(&events);
+    // So few that what was learned is not drowned in units that buy nothing.
+    let newcomers: Vec<String> = (0..20).map(|unit| format!("{key}-new-{unit}")).collect();
+    shop.decide_all(&newcomers, key);
+    soon("the weights move", || {
+        let newest = shop.weights(key).pop().unwrap();
+        (newest["weights"]["b"].as_f64() > Some(0.8)).then_some(())
+    });
+}
+
+pub(crate) fn new_weights_are_no_news_for_a_unit_that_keeps_its_variant(engine: Engine) {
+    let shop = Shop::open(engine);
+    adaptive(&shop, "follows", "rebalance");
+    adaptive(&shop, "keeps", "sticky");
+    let units: Vec<String> = (0..30).map(|unit| format!("unit-{unit}")).collect();
+    let ask = |unit: &String| {
+        let answer = shop.admin.post(ALL, &of(unit));
+        let body = answer.expect(200);
+        let variant = |at: usize| body["flags"][at]["variant"].as_str().unwrap().to_owned();
+        assert!(
+            body["flags"][0]["metadata"].get("version").is_none(),
+            "it would move with the weights: {body}"
+        );
+        (variant(0), variant(1), answer.etag())
+    };
+    let before: Vec<_> = units.iter().map(ask).collect();
+    learn(&shop, "follows");
+    learn(&shop, "keeps");
+    let after: Vec<_> = units.iter().map(ask).collect();
+    let mut n_moved = 0;
+    for (unit, (before, after)) in units.iter().zip(before.iter().zip(&after)) {
+        assert_eq!(before.1, after.1, "{unit} keeps what is sticky");
+        assert_eq!(before.0 == after.0, before.2 == after.2, "{unit}: {before:?}, then {after:?}");
+        n_moved += usize::from(before.0 != after.0);
+    }
+    assert!((1..units.len()).contains(&n_moved), "some move, some do not: {n_moved}");
+}
+
+fn exposed(shop: &Shop, key: &str) -> u64 {
+    let report = shop.report(key);
+    report.units("control") + report.units("b")
+}
+
+pub(crate) fn one_evaluation_is_an_exposure_and_all_of_them_are_none(engine: Engine) {
+    let shop = Shop::open(engine);
+    shop.run(&experiment("shown", &["control", "b"]));
+    let mut by_event = experiment("by-event", &["control", "b"]);
+    by_event["exposure"] = json!("event");
+    shop.run(&by_event);
+    for unit in ["ann", "bob"] {
+        shop.admin.post(ALL, &of(unit)).expect(200);
+    }
+    for flag in ["shown", "by-event"] {
+        shop.admin.post(&format!("{}?exposure=false", one(flag)), &of("preview")).expect(200);
+        shop.admin.get(&format!("/api/v1/decide/{flag}?targetingKey=preview&exposure=false")).expect(200);
+    }
+    // The log is in order: what comes last tells that the others were seen.
+    evaluate(&shop.admin, "ann", "by-event");
+    evaluate(&shop.admin, "ann", "shown");
+    evaluate(&shop.admin, "ann", "shown");
+    shop.admin.get("/api/v1/decide/shown?targetingKey=cid").expect(200);
+    soon("two exposures", || (2 <= exposed(&shop, "shown")).then_some(()));
+    assert_eq!((exposed(&shop, "shown"), exposed(&shop, "by-event")), (2, 0));
+}
+
+fn n_logged(shop: &Shop) -> u64 {
+    let text = shop.admin.get("/metrics").text();
+    let line = text.lines().find(|line| line.starts_with(r#"podium_events_total{outcome="accepted"}"#));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
+}
+
+pub(crate) fn a_page_that_asks_again_and_again_does_not_fill_the_log(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    for (key, stickiness) in [("keeps", "sticky"), ("follows", "rebalance"), ("anew", "per_decision")] {
+        let mut definition = experiment(key, &["control", "b"]);
+        definition["stickiness"] = json!(stickiness);
+        shop.run(&definition);
+    }
+    shop.register(&experiment("draft", &["control", "b"]));
+    let n_before = n_logged(&shop);
+    for _ in 0..20 {
+        shop.admin.post(ALL, &of("ann")).expect(200);
+    }
+    shop.admin.post(ALL, &of("bob")).expect(200);
+    soon("four assignments", || (n_before + 4 <= n_logged(&shop)).then_some(()));
+    // An event that is waited for comes after all that was handed over before.
+    shop.log(&[viewed("ann", "keeps", shop.decide("ann", "keeps").variant.as_deref().unwrap(), history())]);
+    assert_eq!(n_logged(&shop), n_before + 6, "two of ann, two of bob, a decision and an event");
+    shop.restart();
+    let before = shop.admin.post(ALL, &of("ann")).text();
+    assert_eq!(shop.admin.post(ALL, &of("ann")).text(), before);
+}
+
+pub(crate) fn a_token_keeps_a_variant_that_the_store_lost(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    shop.run(&experiment("banner", &["control", "b"]));
+    let units: Vec<String> = (0..40).map(|unit| format!("unit-{unit}")).collect();
+    let lock = StoreLock::hold(shop.database.url());
+    let flag = |shop: &Shop, unit: &String, token: &Value| {
+        let body = json!({"context": {"targetingKey": unit, "podium_sticky": token}});
+        shop.admin.post(ALL, &body).expect(200)["flags"][0].clone()
+    };
+    let before: Vec<Value> = units.iter().map(|unit| flag(&shop, unit, &Value::Null)).collect();
+    // Nothing of it is on disk.
+    shop.podium.kill9();
+    lock.release();
+    shop.restart();
+    let added = json!({"key": "c", "content": {"title": "c"}, "weight": 20.0});
+    let path = "/api/v1/experiments/banner/variants";
+    assert_eq!(shop.admin.edit("POST", path, "*", Some(&added)).status, 201);
+    let fresh: Vec<String> = units.iter().map(|unit| format!("{unit}-other")).collect();
+    let drawn = fresh.iter().filter(|unit| flag(&shop, unit, &Value::Null)["variant"] == "c").count();
+    assert!(20 < drawn, "most of those who come now get c: {drawn}");
+    for (unit, before) in units.iter().zip(&before) {
+        let token = &before["metadata"]["sticky"];
+        assert!(token.is_string(), "{before}");
+        assert_eq!(flag(&shop, unit, token), *before, "{unit} keeps variant, version, propensity and token");
+        assert_eq!(flag(&shop, unit, &Value::Null), *before, "it is known again");
+    }
+    // Another unit cannot use it.
+    let strangers: Vec<String> = units.iter().map(|unit| format!("{unit}-stranger")).collect();
+    let token = &before[0]["metadata"]["sticky"];
+    let drawn = strangers.iter().filter(|unit| flag(&shop, unit, token)["variant"] == "c").count();
+    assert!(20 < drawn, "a token is good for its unit alone: {drawn}");
+}
+
+pub(crate) fn an_email_tool_asks_by_an_address(engine: Engine) {
+    let shop = Shop::open(engine);
+    shop.run(&experiment("winter.mail", &["control", "b"]));
+    let stranger = shop.admin.with_key(None);
+    let path = "/api/v1/decide/winter.mail?targetingKey=ann%40shop.example&customer.city=K%C3%B6ln&n=1&n=2";
+    let key = shop.podium.key("server");
+    let basic = format!("Basic {}", base64(&format!("{key}:")));
+    for headers in [("Authorization", basic.as_str()), ("X-API-Key", key.as_str())] {
+        let answer = stranger.call("GET", path, &[headers], None);
+        let body = answer.expect(200);
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!((&body["key"], &body["reason"]), (&json!("winter.mail"), &json!("SPLIT")), "{body}");
+        let same = evaluate(&shop.admin, "ann@shop.example", "winter.mail");
+        assert_eq!((&body["variant"], &body["value"]), (&same["variant"], &same["value"]));
+        let names = |body: &Value| body["metadata"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&body), names(&same), "as the protocol's single answer");
+    }
+    assert_eq!(stranger.get(path).problem(401).slug, "unauthorized");
+    let refused = |path: &str| {
+        let answer = shop.admin.get(path);
+        word(&answer, answer.status)
+    };
+    let of = |key: &str, code: &str| (json!(key), code.to_owned());
+    assert_eq!(refused("/api/v1/decide/summer?targetingKey=ann"), of("summer", "FLAG_NOT_FOUND"));
+    assert_eq!(refused("/api/v1/decide/winter.mail"), of("winter.mail", "TARGETING_KEY_MISSING"));
+    assert_eq!(
+        refused("/api/v1/decide/winter.mail?targetingKey="),
+        of("winter.mail", "TARGETING_KEY_MISSING")
+    );
+    let long = format!("/api/v1/decide/winter.mail?targetingKey={}", "a".repeat(256));
+    assert_eq!(refused(&long), of("winter.mail", "INVALID_CONTEXT"));
+}
+
+pub(crate) fn an_evaluation_can_be_explained(engine: Engine) {
+    let shop = Shop::open(engine);
+    shop.run(&experiment("banner", &["control", "b"]));
+    for unit in ["ann", "bob", "cid"] {
+        let answer = evaluate(&shop.admin, unit, "banner");
+        let id = answer["metadata"]["decisionId"].as_str().unwrap();
+        let path = format!("/api/v1/decisions/{id}/explain");
+        let explained = soon("it is logged", || {
+            let explained = shop.admin.get(&path);
+            (explained.status == 200).then(|| explained.json())
+        });
+        assert_eq!((&explained["unit"], &explained["variant"]), (&json!(unit), &answer["variant"]));
+        assert_eq!(explained["agrees"], true, "{explained}");
+    }
+}
+
+pub(crate) fn an_answer_says_that_the_log_was_not_told(engine: Engine) {
+    let shop = Shop::open(engine);
+    shop.run(&experiment("banner", &["control", "b"]));
+    let before = evaluate(&shop.admin, "ann", "banner");
+    let lock = StoreLock::hold(shop.database.url());
+    let mut n_calls = 0;
+    // Decisions pile up while nothing can be written, until there is no more room for them.
+    let answer = soon("the queue is full", || {
+        n_calls += 1;
+        let units: Vec<String> = (0..1_000).map(|unit| format!("unit-{n_calls}-{unit}")).collect();
+        shop.decide_all(&units, "banner");
+        let answer = shop.admin.post(&one("banner"), &of("ann")).expect(200);
+        (answer["metadata"]["degraded"] == true).then_some(answer)
+    });
+    assert_eq!((&answer["variant"], &answer["reason"]), (&before["variant"], &json!("SPLIT")), "{answer}");
+    let all = shop.admin.post(ALL, &of("bob")).expect(200);
+    assert_eq!(all["flags"][0]["reason"], "SPLIT", "{all}");
+    lock.release();
+    soon("the log is told again", || {
+        let answer = shop.admin.post(&one("banner"), &of("ann")).expect(200);
+        (answer["metadata"]["degraded"] == false).then_some(())
+    });
+}
