@@ -20,6 +20,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(every_rule_has_figures_of_its_own));
     book.both(named!(another_goal_has_other_figures));
     book.both(named!(what_a_conclusion_serves_goes_on_in_one_call));
+    book.both(named!(an_experience_answers_by_every_protocol));
     book.both(named!(pages_are_not_told_of_what_is_for_servers_only));
     book.both(named!(what_happened_to_an_experience_is_written_down));
     book.both(named!(experiences_are_listed_page_by_page));
@@ -86,7 +87,7 @@ pub(crate) fn what_was_registered_as_an_experience_is_read_back(engine: Engine) 
     let definition = json!({
         "key": "hero", "name": "Hero", "flag_key": "home.hero", "value_type": "float",
         "variants": [{"key": "a", "name": "A", "content": 8}, {"key": "b", "content": 8.5}],
-        "rules": [{"key": "gold", "name": "Gold", "when": {"profile": {"trait": "plan"}}, "serve": "b"}],
+        "rules": [{"key": "gold", "name": "Gold", "when": {"profile": {"trait": "plan", "op": "eq", "value": "gold"}}, "serve": "b"}],
         "fallback": "a", "hit_policy": "collect", "aggregator": "sum", "priority": -3,
         "starts_at": "2026-01-01T00:00:00Z", "ends_at": "2999-01-01T00:00:00Z", "dismiss_days": 7,
         "goal": {"metric": "conversion", "config": {}, "window_s": 3_600}, "currency": "EUR", "server_only": true,
@@ -133,14 +134,16 @@ pub(crate) fn an_experience_is_live_in_the_call_after_it_was_published(engine: E
 
 pub(crate) fn an_experience_is_shown_from_its_start_to_its_end_also_over_a_restart(engine: Engine) {
     let mut shop = Shop::open(engine);
-    let (start, end) = (now() + 2_000, now() + 6_000);
-    let times = json!({"starts_at": rfc3339(start), "ends_at": rfc3339(end)});
-    publish(&shop, &with(hero(), &times));
+    let start = now() + 2_000;
+    publish(&shop, &with(hero(), &json!({"starts_at": rfc3339(start)})));
     check(&shop, "hero", ("a", "DISABLED"));
     shop.podium.kill9();
     shop.restart();
     let is = |reason: &str| (decide(&shop, "ann", "hero")["reason"] == reason).then(now);
     assert!(start <= soon("it has begun", || is("STATIC")), "not before its start");
+    let end = now() + 1_500;
+    let ends = with(hero(), &json!({"starts_at": rfc3339(start), "ends_at": rfc3339(end)}));
+    shop.admin.edit("PUT", PATH, "*", Some(&ends)).expect(200);
     assert!(end <= soon("it has ended", || is("DISABLED")), "not before its end");
 }
 
@@ -399,6 +402,38 @@ pub(crate) fn what_a_conclusion_serves_goes_on_in_one_call(engine: Engine) {
     check(&shop, "home", ("control", "STATIC"));
     let nobody = shop.admin.post("/api/v1/experiments/nobody-knows/experience", &json!({}));
     assert_eq!(nobody.problem(404).slug, "not-found");
+}
+
+pub(crate) fn an_experience_answers_by_every_protocol(engine: Engine) {
+    let shop = Shop::open(engine);
+    let html = json!({"html": "<p onclick=\"x()\">Hi {{ name | friend }}</p>"});
+    let variants = json!([
+        {"key": "a", "content": {"color": "red"}, "channels": {"web": {"html": "<b>red</b>"}}},
+        {"key": "b", "content": html},
+    ]);
+    publish(&shop, &with(hero(), &json!({"variants": variants})));
+    // By OpenFeature's protocol, one flag and all of them.
+    let context = json!({"context": {"targetingKey": "ann"}});
+    let one = shop.admin.post("/ofrep/v1/evaluate/flags/hero", &context).expect(200);
+    let all = shop.admin.post("/ofrep/v1/evaluate/flags", &context).expect(200);
+    for found in [&one, &all["flags"][0]] {
+        let found = (&found["key"], &found["variant"], &found["reason"], &found["value"]);
+        assert_eq!(found, (&json!("hero"), &json!("b"), &json!("STATIC"), &html));
+    }
+    // To a page, as the channel has rendered it; to others as it was written.
+    let on_page = json!({"unit": "ann", "flags": ["hero"], "channel": "web", "context": {"name": "Ann"}});
+    let page = || shop.admin.post("/api/v1/decide", &on_page).expect(200)["decisions"][0]["value"].take();
+    assert_eq!(page(), json!({"html": "<p>Hi Ann</p>"}));
+    let decision = decide(&shop, "ann", "hero");
+    assert_eq!(decision["value"], html);
+    let explain = format!("/api/v1/decisions/{}/explain", decision["decision_id"].as_str().unwrap());
+    let explained = shop.admin.get(&explain).expect(200);
+    assert_eq!((&explained["experience"], &explained["rules"]), (&json!("hero"), &json!(["all"])));
+    assert_eq!((&explained["variant"], &explained["reason"]), (&json!("b"), &json!("STATIC")));
+    shop.admin
+        .edit("PUT", PATH, "*", Some(&with(hero(), &json!({"variants": variants, "rules": []}))))
+        .expect(200);
+    assert_eq!(page(), json!({"html": "<b>red</b>"}), "what is meant for pages");
 }
 
 pub(crate) fn pages_are_not_told_of_what_is_for_servers_only(engine: Engine) {

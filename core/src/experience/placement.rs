@@ -296,6 +296,19 @@ mod tests {
     }
 
     #[test]
+    fn what_pages_were_told_changes_with_contents_and_with_the_clock() {
+        let at = |micros: i64| Timestamp::from_micros(NOW.as_micros() + micros);
+        let of = |change: &Value, now| {
+            let compiled = Compiled::new(&one(1, "timed", Status::Live, change), &[]);
+            Placement::new(vec![compiled]).fingerprint(now)
+        };
+        let starts = json!({"starts_at": at(5).to_string()});
+        assert_eq!(of(&starts, at(0)), of(&starts, at(4)));
+        assert_ne!(of(&starts, at(4)), of(&starts, at(5)));
+        assert_ne!(of(&json!({}), NOW), of(&json!({"priority": 1}), NOW));
+    }
+
+    #[test]
     fn who_closed_it_or_may_not_know_of_it_gets_the_next() {
         let first = one(1, "first", Status::Live, &json!({"dismiss_days": 7, "priority": 1}));
         let second = one(2, "second", Status::Live, &json!({}));
