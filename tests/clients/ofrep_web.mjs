@@ -55,12 +55,13 @@ async function open(options, context) {
   page.on("response", async (response) => {
     const request = response.request();
     if (request.method() !== "POST") return;
-    answers.push({
+    const answer = {
       status: response.status(),
-      condition: (await request.allHeaders())["if-none-match"],
+      condition: request.headers()["if-none-match"],
       told: new URL(response.url()).searchParams.get("flagConfigEtag"),
-      word: response.status() === 400 ? (await response.json()).errorCode : undefined,
-    });
+    };
+    answers.push(answer);
+    if (answer.status === 400) answer.word = (await response.json()).errorCode;
   });
   await page.goto(origin);
   const failed = await page.evaluate(([options, context]) => start(options, context), [options, context]);

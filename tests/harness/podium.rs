@@ -114,6 +114,12 @@ impl Podium {
         }
     }
 
+    /// Starts another node over the same data.
+    #[track_caller]
+    pub(crate) fn twin(&self) -> Self {
+        Self::start(self.settings.clone())
+    }
+
     /// Runs `podium rebuild` over the same data.
     pub(crate) fn rebuild(&self, arguments: &[&str]) -> Output {
         command(&self.settings, "rebuild").args(arguments).output().unwrap()

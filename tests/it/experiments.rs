@@ -20,10 +20,10 @@ pub(crate) fn what_was_registered_is_read_back(engine: Engine) {
     let mut shop = Shop::open(engine);
     let definition = json!({
         "key": "banner", "name": "Banner", "description": "Does red sell?", "flag_key": "home.banner",
-        "unit": "device",
+        "value_type": "object", "server_only": true, "unit": "device",
         "variants": [
             {"key": "control", "name": "As it is", "weight": 1.0, "content": {"color": "grey", "n": 1.5}},
-            {"key": "red", "name": "Red", "control": true, "weight": 3.0, "content": "just a text"},
+            {"key": "red", "name": "Red", "control": true, "weight": 3.0, "content": ["just", "a", "list"]},
         ],
         "primary_metric": {"metric": "conversion", "window_s": 3_600},
         "secondary_metrics": ["aov"],
@@ -42,6 +42,8 @@ pub(crate) fn what_was_registered_is_read_back(engine: Engine) {
             "name",
             "description",
             "flag_key",
+            "value_type",
+            "server_only",
             "unit",
             "stickiness",
             "exposure",

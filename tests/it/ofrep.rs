@@ -1,6 +1,6 @@
 //! Flags as OpenFeature clients ask for them: the protocol to the letter.
 
-use crate::harness::events::{history, order, viewed};
+use crate::harness::events::{history, now, order, viewed};
 use crate::harness::{Answer, Book, Client, Engine, Shop, StoreLock, experiment, named, soon};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -380,10 +380,16 @@ pub(crate) fn learn(shop: &Shop, key: &str) {
         }
     }
     shop.log(&events);
-    // So few that what was learned is not drowned in units that buy nothing.
-    let newcomers: Vec<String> = (0..20).map(|unit| format!("{key}-new-{unit}")).collect();
-    shop.decide_all(&newcomers, key);
+    let mut n_rounds = 0;
     soon("the weights move", || {
+        n_rounds += 1;
+        // Whoever comes now does as those before did, or it would look as if the world had changed.
+        let newcomers: Vec<String> = (0..20).map(|unit| format!("{key}-new-{n_rounds}-{unit}")).collect();
+        let decided = shop.decide_all(&newcomers, key);
+        let of_b = decided.iter().filter(|decision| decision.split() == Some("b"));
+        let orders: Vec<Value> =
+            of_b.map(|each| order(&each.unit, &format!("order-of-{}", each.unit), 1_000, now())).collect();
+        shop.log(&orders);
         let newest = shop.weights(key).pop().unwrap();
         (newest["weights"]["b"].as_f64() > Some(0.8)).then_some(())
     });
@@ -559,15 +565,13 @@ pub(crate) fn an_answer_says_that_the_log_was_not_told(engine: Engine) {
     shop.run(&experiment("banner", &["control", "b"]));
     let before = evaluate(&shop.admin, "ann", "banner");
     let lock = StoreLock::hold(shop.database.url());
-    let mut n_calls = 0;
-    // Decisions pile up while nothing can be written, until there is no more room for them.
-    let answer = soon("the queue is full", || {
-        n_calls += 1;
-        let units: Vec<String> = (0..1_000).map(|unit| format!("unit-{n_calls}-{unit}")).collect();
+    // Decisions pile up while nothing can be written, until there is no room for one more.
+    for call in 0..20 {
+        let units: Vec<String> = (0..1_000).map(|unit| format!("unit-{call}-{unit}")).collect();
         shop.decide_all(&units, "banner");
-        let answer = shop.admin.post(&one("banner"), &of("ann")).expect(200);
-        (answer["metadata"]["degraded"] == true).then_some(answer)
-    });
+    }
+    let mut answers = (0..2_000).map(|_| shop.admin.post(&one("banner"), &of("ann")).expect(200));
+    let answer = answers.find(|answer| answer["metadata"]["degraded"] == true).expect("the queue is full");
     assert_eq!((&answer["variant"], &answer["reason"]), (&before["variant"], &json!("SPLIT")), "{answer}");
     let all = shop.admin.post(ALL, &of("bob")).expect(200);
     assert_eq!(all["flags"][0]["reason"], "SPLIT", "{all}");

@@ -9,6 +9,7 @@ const ALL: &str = "/ofrep/v1/evaluate/flags";
 
 pub(crate) fn promises(book: &mut Book) {
     book.both(named!(a_page_that_listens_hears_of_a_published_change));
+    book.both(named!(a_node_that_is_behind_learns_of_the_change_before_it_answers));
     book.both(named!(new_weights_are_told_only_where_units_follow_them));
     book.both(named!(a_page_that_comes_back_hears_what_it_missed));
     book.both(named!(streams_end_when_the_server_stops_and_say_when_to_come_again));
@@ -65,6 +66,27 @@ pub(crate) fn a_page_that_listens_hears_of_a_published_change(engine: Engine) {
     // A client that has heard of what this node has not gets an answer all the same.
     let path = format!("{ALL}?flagConfigEtag=other&flagConfigLastModified=9999999999");
     assert_eq!(shop.admin.post(&path, &json!({"context": {"targetingKey": "ann"}})).status, 200);
+}
+
+pub(crate) fn a_node_that_is_behind_learns_of_the_change_before_it_answers(engine: Engine) {
+    let shop = Shop::open(engine);
+    for key in ["banner", "hero"] {
+        shop.run(&experiment(key, &["control", "b"]));
+    }
+    let twin = shop.podium.twin();
+    let ann = json!({"context": {"targetingKey": "ann"}});
+    let (here, there) = (shop.podium.client("server"), twin.client("server"));
+    let (first, second) = (here.post(ALL, &ann), there.post(ALL, &ann));
+    assert_eq!((first.text(), first.etag()), (second.text(), second.etag()), "the same on every node");
+    let mut stream = listen(&shop, &[]);
+    stream.next("id").unwrap();
+    shop.act("banner", "pause").expect(200);
+    let notice: Value = serde_json::from_str(&stream.next("data").unwrap()).unwrap();
+    let (etag, modified) = (notice["etag"].as_str().unwrap(), &notice["lastModified"]);
+    let path = format!("{ALL}?flagConfigEtag={etag}&flagConfigLastModified={modified}");
+    let (first, second) = (here.post(&path, &ann), there.post(&path, &ann));
+    assert_eq!(second.expect(200)["flags"][0]["reason"], "DISABLED", "{second}");
+    assert_eq!((first.text(), first.etag()), (second.text(), second.etag()), "and after the change");
 }
 
 pub(crate) fn new_weights_are_told_only_where_units_follow_them(engine: Engine) {

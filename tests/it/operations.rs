@@ -157,7 +157,7 @@ pub(crate) fn what_a_shopper_sends_is_text_on_our_pages(engine: Engine) {
     definition["name"] = json!(canary);
     definition["description"] = json!(canary);
     definition["variants"][1]["name"] = json!(canary);
-    definition["variants"][1]["content"] = json!(canary);
+    definition["variants"][1]["content"] = json!({ "title": canary });
     shop.run(&definition);
     shop.log(&[viewed(canary, "banner", "b", history())]);
     let page = shop.admin.get("/api/v1/experiments/banner/report.html");
