@@ -235,6 +235,7 @@ fn reasons_for_refusing_an_event_are_those_in_its_source() {
     let sources = [
         include_str!("../../../ingest/event.rs"),
         include_str!("../../../ingest/body.rs"),
+        include_str!("../../../ingest/joining.rs"),
         include_str!("../../../ingest/whose.rs"),
     ];
     let mut said = Names::new();
