@@ -1,7 +1,7 @@
 //! What a unit gets for a flag, whoever asks and by whatever protocol.
 
 use super::App;
-use super::choose::{Behind, Chosen, FromExperience};
+use super::choose::{Behind, Chosen, FromExperience, Hit};
 use super::sticky::{self, Claims};
 use crate::auth::Scope;
 use crate::rulebook::Rulebook;
@@ -113,9 +113,9 @@ pub(crate) struct Answer<'a> {
 /// Whose an answer is.
 #[derive(Debug)]
 pub(crate) enum From<'a> {
-    /// The experiment behind the flag.
+    /// An experiment.
     Experiment {
-        /// The flag.
+        /// Its flag.
         flag: &'a Flag,
         /// What was decided.
         decision: Decision,
@@ -123,6 +123,8 @@ pub(crate) enum From<'a> {
         drawn: Drawn<'a>,
         /// Whether it is another assignment than was known.
         is_new: bool,
+        /// The rule that has the experiment decide; none if the flag is its own.
+        hit: Option<Hit<'a>>,
     },
     /// An experience.
     Experience(FromExperience<'a>),
@@ -158,17 +160,19 @@ impl App {
         let id = Uuid::now_v7();
         let mut asking = Asking { asker, book: behind.book(), now };
         let from = match behind.choose(now, &mut asking)? {
-            Chosen::Experiment(flag) if flag.is_running() && !asking.meets_condition(flag.experiment) => {
+            Chosen::Experiment(flag, hit)
+                if flag.is_running() && !asking.meets_condition(flag.experiment) =>
+            {
                 // What could not be asked is no reason to say that the unit is outside.
                 let reason = if asker.is_blind { Reason::Unknown } else { Reason::Disabled };
                 let decision = Decision { reason, ..flag.outside() };
-                From::Experiment { flag, decision, drawn: Drawn::Unit(asker.unit), is_new: false }
+                From::Experiment { flag, decision, drawn: Drawn::Unit(asker.unit), is_new: false, hit }
             }
-            Chosen::Experiment(flag) => {
+            Chosen::Experiment(flag, hit) => {
                 let (drawn, earlier) = self.drawn(flag, asker);
                 let decision = self.draw(flag, (&drawn, earlier), asker, id);
                 let is_new = decision.assignment.is_some() && decision.assignment != earlier;
-                From::Experiment { flag, decision, drawn, is_new }
+                From::Experiment { flag, decision, drawn, is_new, hit }
             }
             Chosen::Experience(mut chosen) => {
                 let is_general = chosen.rules.iter().all(|rule| rule.when.is_none());
@@ -304,10 +308,15 @@ impl<'a> Answer<'a> {
             From::Experience(chosen) => {
                 chosen.log_events((self.flag_key, self.unit, self.id), (exposure, snapshot_version), now)
             }
-            From::Experiment { flag, decision, drawn, .. } => {
+            From::Experiment { flag, decision, drawn, hit, .. } => {
                 let exposed = exposure && flag.exposure == ExposureSource::Decision;
                 let about = (self.flag_key, drawn.id(), self.id);
-                vec![log_event(flag, about, decision, (exposed, snapshot_version), now)]
+                let event = log_event((flag, *hit), about, decision, (exposed, snapshot_version), now);
+                let of_rule = hit.map(|hit| {
+                    let served = (self.variant(), decision.reason);
+                    hit.log_event((self.flag_key, self.unit), served, (exposure, snapshot_version), now)
+                });
+                std::iter::once(event).chain(of_rule).collect()
             }
         }
     }
@@ -315,7 +324,7 @@ impl<'a> Answer<'a> {
 
 /// The decision as the log keeps it.
 fn log_event(
-    flag: &Flag,
+    (flag, hit): (&Flag, Option<Hit<'_>>),
     (key, unit, id): (&str, &str, Uuid),
     decision: &Decision,
     (exposed, snapshot_version): (bool, u64),
@@ -329,8 +338,11 @@ fn log_event(
     };
     let (experiment, variant_idx, asked_version) = (flag.experiment.0, decision.variant_idx, flag.version());
     let running = flag.is_running();
+    let met = hit.map_or_else(String::new, |Hit { experience, rule }| {
+        format!(r#","experience":"{}","rules":["{}"]"#, experience.key, rule.key)
+    });
     let body = format!(
-        r#"{{"flag":"{key}","experiment":{experiment},"variant":{variant_idx},"reason":"{reason}","running":{running},"version":{asked_version},"snapshot":{snapshot_version}}}"#
+        r#"{{"flag":"{key}","experiment":{experiment},"variant":{variant_idx},"reason":"{reason}","running":{running},"version":{asked_version},"snapshot":{snapshot_version}{met}}}"#
     );
     let sighting = decision.assignment.map(|assignment| Sighting {
         experiment: flag.experiment,

@@ -59,7 +59,7 @@ impl App {
                 // What is drawn anew at every decision cannot be fetched beforehand.
                 (*decision, *is_new) = (flag.outside(), false);
             }
-            if let From::Experiment { flag, decision, drawn, is_new: true } = &answer.from
+            if let From::Experiment { flag, decision, drawn, is_new: true, .. } = &answer.from
                 && let Some(assignment) = decision.assignment
             {
                 shoppers.assign(flag.experiment, drawn.id(), assignment);

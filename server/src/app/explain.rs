@@ -73,6 +73,11 @@ struct OfExperiment {
     reason: String,
     running: bool,
     version: u32,
+    /// Whose rule had the experiment decide.
+    #[serde(default)]
+    experience: Option<String>,
+    #[serde(default)]
+    rules: Vec<String>,
 }
 
 impl App {
@@ -96,6 +101,10 @@ impl App {
         let weights = stored.ok_or_else(|| corrupt("its weights version is gone"))?.weights;
         let key = |variant_idx: usize| weights.weights.get(variant_idx).map(|(key, _)| key.clone());
         let mut steps = Vec::new();
+        if let Some(experience) = &logged.experience {
+            let (rules, key) = (logged.rules.join(", "), &experiment.key);
+            steps.push(format!("of `{experience}` the rule {rules} hit, which has `{key}` decide"));
+        }
         let recomputed = if logged.reason == "SPLIT" {
             recompute(&experiment, &weights, &event.unit, &mut steps)
         } else {
@@ -118,8 +127,8 @@ impl App {
             flag: logged.flag,
             experiment: Some(experiment.key.to_string()),
             experiment_version: Some(experiment.version),
-            experience: None,
-            rules: Vec::new(),
+            experience: logged.experience,
+            rules: logged.rules,
             unit: event.unit.to_string(),
             variant,
             reason: logged.reason,

@@ -31,7 +31,7 @@ pub(crate) use conclude::check_reason;
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody};
 pub(crate) use edit::{Change, EditError, Undo};
 pub(crate) use evaluate::Evaluation;
-pub(crate) use experiences::{ExperienceError, Promotion, RulesReport, as_experiment};
+pub(crate) use experiences::{ExperienceError, Nested, Promotion, RulesReport, as_experiment};
 pub(crate) use intake::{IntakeError, Taken};
 pub(crate) use notices::{Notice, Notices};
 pub(crate) use plan::{Plan, PlanRequest, three_days};
