@@ -78,6 +78,7 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<UndoBody>(named("Undoing"));
     check::<experience::Variant>(named("ExperienceVariant"));
     check::<experience::Rule>(named("Rule"));
+    check::<experience::Rule>(&without_member(named("NewRule"), "experiment"));
     check::<experience::Definition>(&without_member(named("NewExperience"), "key"));
     check::<experience::Definition>(&without_member(named("ExperienceDefinition"), "key"));
     check::<Promotion>(named("Promotion"));
