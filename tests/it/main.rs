@@ -42,6 +42,7 @@ mod orders;
 mod overload;
 mod planning;
 mod plugins;
+mod preview;
 mod python_client;
 mod schedule;
 mod slots;
@@ -87,6 +88,7 @@ fn main() -> std::process::ExitCode {
     overload::promises(&mut book);
     planning::promises(&mut book);
     plugins::promises(&mut book);
+    preview::promises(&mut book);
     python_client::promises(&mut book);
     schedule::promises(&mut book);
     slots::promises(&mut book);

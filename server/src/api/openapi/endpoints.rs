@@ -9,6 +9,7 @@ mod history;
 mod messages;
 mod operations;
 mod planning;
+mod previewing;
 mod reports;
 
 use super::endpoint::{Endpoint, in_path};
@@ -29,6 +30,7 @@ pub(super) const OPERATIONS: &str = "Operations";
 pub(super) fn all() -> Vec<Endpoint> {
     let all = [
         deciding::deciding(),
+        previewing::previewing(),
         events::events(),
         planning::planning(),
         experiments::experiments(),

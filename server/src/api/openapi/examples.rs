@@ -196,6 +196,23 @@ pub(super) fn decide() -> Named {
     ]
 }
 
+pub(super) fn preview() -> Named {
+    vec![
+        ("everything", json!({"unit": "u-1"})),
+        (
+            "one flag on Black Friday",
+            json!({
+                "unit": "u-1", "flags": ["checkout-banner"], "context": {"country": "NL"}, "channel": "web",
+                "at": "2026-11-27T09:00:00Z"
+            }),
+        ),
+    ]
+}
+
+pub(super) fn preview_link() -> Named {
+    vec![("of a banner", json!({"flag": "banner", "variant": "banner"}))]
+}
+
 pub(super) fn decisions() -> Named {
     vec![(
         "one unit, two flags",

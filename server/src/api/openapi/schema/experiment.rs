@@ -142,6 +142,10 @@ pub(super) struct Definition {
     /// Whether only a key of scope server is told of it, and no page.
     #[schema(required = false, default = false)]
     server_only: bool,
+    /// Whether it runs in the shadow: units are assigned and all get the control. Once it was started it can only be
+    /// turned off.
+    #[schema(required = false, default = false)]
+    shadow: bool,
     /// Whom we randomize.
     #[schema(required = false, default = "user")]
     unit: UnitKind,
@@ -330,6 +334,8 @@ pub(in crate::api::openapi) struct Experiment {
     value_type: Option<ValueType>,
     /// Whether only a key of scope server is told of it, and no page.
     server_only: bool,
+    /// Whether it runs in the shadow.
+    shadow: bool,
     /// Whom we randomize.
     unit: UnitKind,
     /// The arms, also those that were taken out.

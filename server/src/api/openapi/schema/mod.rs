@@ -19,6 +19,7 @@ mod message;
 mod operations;
 mod patch;
 mod plan;
+mod preview;
 mod report;
 mod suppression;
 mod webhook;
@@ -41,6 +42,7 @@ pub(super) use operations::{
 };
 pub(super) use patch::ExperimentPatch;
 pub(super) use plan::{Plan, PlanRequest};
+pub(super) use preview::{NewPreviewLink, Preview, PreviewLink, PreviewRequest, Spread};
 pub(super) use report::Report;
 pub(super) use suppression::{NewSuppression, Suppression, SuppressionPage};
 pub(super) use webhook::{NewWebhook, Webhook, WebhookMessage, Webhooks};

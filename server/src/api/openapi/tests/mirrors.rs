@@ -9,6 +9,7 @@ use crate::api::experiences;
 use crate::api::experiments::{ActQuery, Conclusion, HistoryQuery, ListQuery, VersionQuery};
 use crate::api::history::{self, UndoBody};
 use crate::api::messages::MessagesQuery;
+use crate::api::preview::{LinkWanted, PreviewWanted};
 use crate::api::suppressions::{self, LiftQuery, NewSuppression};
 use crate::api::webhooks::NewWebhook;
 use crate::app::history::tests::each;
@@ -71,6 +72,8 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<AllocatorConfig>(named("AllocatorPatch"));
     check::<DecideRequest<'_>>(named("DecideRequest"));
     check::<PlanRequest>(named("PlanRequest"));
+    check::<PreviewWanted>(named("PreviewRequest"));
+    check::<LinkWanted>(named("NewPreviewLink"));
     check::<SendRequest>(named("NewMessages"));
     check::<NewSuppression>(named("NewSuppression"));
     check::<NewChannel>(named("NewChannel"));
@@ -116,6 +119,7 @@ fn query_parameters_are_those_that_are_read() {
     check("/api/v1/experiments", expected_by::<ListQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}", expected_by::<VersionQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}/report", expected_by::<VersionQuery>(r#"{"?": 0}"#));
+    check("/api/v1/experiments/{key}/shadow", expected_by::<VersionQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}/weights", expected_by::<HistoryQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}/history", expected_by::<history::ListQuery>(r#"{"?": 0}"#));
     let act = expected_by::<ActQuery>(r#"{"?": 0}"#);
