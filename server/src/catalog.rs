@@ -8,7 +8,7 @@ use podium_core::experiment::{Experiment, Status};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::{Flag, Snapshot, WeightsVersion};
 use podium_core::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use twox_hash::XxHash3_64;
 
@@ -92,17 +92,23 @@ impl Catalog {
         next
     }
 
-    /// Every flag that something answers to, in the order of the keys.
+    /// Every flag that something answers to, in the order of the keys. Experiments of rules are asked for by the flag
+    /// of their experience, and not apart.
     pub(crate) fn flag_keys(&self) -> BTreeSet<&str> {
-        let of_experiments = self.snapshot.flags().map(|(key, _)| key);
+        let inner: HashSet<&str> = self.placements().flat_map(Placement::experiments).collect();
+        let of_experiments = self.snapshot.flags().filter(|(_, flag)| !inner.contains(&*flag.experiment_key));
+        let of_experiments = of_experiments.map(|(key, _)| key);
         of_experiments.chain(self.placements.keys().map(|key| &**key)).collect()
     }
 
     /// Whether what answers on a flag depends on what is known of who asks.
     pub(crate) fn is_targeted(&self, flag_key: &str) -> bool {
         let flag = self.snapshot.flag(flag_key);
-        let experiences = self.placement(flag_key).map_or(&[][..], Placement::experiences);
-        flag.is_some_and(|flag| self.book.is_targeted(flag.experiment))
+        let placement = self.placement(flag_key);
+        let experiences = placement.map_or(&[][..], Placement::experiences);
+        let of_rules = placement.into_iter().flat_map(Placement::experiments);
+        let mut flags = flag.into_iter().chain(of_rules.filter_map(|key| self.flag_of(key)));
+        flags.any(|flag| self.book.is_targeted(flag.experiment))
             || experiences.iter().any(Compiled::is_targeted)
     }
 
@@ -115,6 +121,12 @@ impl Catalog {
     pub(crate) fn all_waiting(&self, flag_key: &str) -> BTreeSet<ExperimentId> {
         let of_flag = self.waiting.iter().filter(|(_, (key, _))| **key == *flag_key);
         of_flag.map(|(id, _)| *id).collect()
+    }
+
+    /// The flag of the experiment of this key, unless it is put away.
+    pub(crate) fn flag_of(&self, experiment_key: &str) -> Option<&Flag> {
+        let experiment = self.by_key.get(experiment_key)?;
+        self.snapshot.flag(experiment.flag_key()).filter(|flag| &*flag.experiment_key == experiment_key)
     }
 
     /// All experiences, by the flags they answer to.

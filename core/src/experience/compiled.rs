@@ -20,6 +20,8 @@ pub struct CompiledRule {
     pub when: Option<Value>,
     /// What its units are counted under.
     pub figures: ExperimentId,
+    /// The key of the experiment that decides what is served; none if it is one variant.
+    pub experiment: Option<Box<str>>,
     variant_idx: usize,
 }
 
@@ -101,7 +103,8 @@ impl Compiled {
                     key: rule.key.as_str().into(),
                     when: rule.when.clone(),
                     figures: figures_of(rule_idx),
-                    variant_idx: place(&rule.serve),
+                    experiment: rule.serve_experiment.as_ref().map(|key| key.as_str().into()),
+                    variant_idx: place(rule.serve.as_ref().unwrap_or(&definition.fallback)),
                 })
                 .collect(),
             figures: figures_of(rules.len()),

@@ -1,7 +1,7 @@
 //! What a unit gets for a flag, whoever asks and by whatever protocol.
 
 use super::App;
-use super::choose::{Behind, Chosen, FromExperience, Owned};
+use super::choose::{Behind, Chosen, FromExperience, Hit, Owned};
 use super::forced::Links;
 use super::logged::OfExperiment;
 use super::sticky::{self, Claims};
@@ -131,9 +131,9 @@ pub(crate) struct Answer<'a> {
 /// Whose an answer is.
 #[derive(Debug)]
 pub(crate) enum From<'a> {
-    /// The experiment behind the flag.
+    /// An experiment.
     Experiment {
-        /// The flag.
+        /// Its flag.
         flag: &'a Flag,
         /// What is shown.
         decision: Decision,
@@ -145,6 +145,8 @@ pub(crate) enum From<'a> {
         is_met: bool,
         /// Whether it is another assignment than was known.
         is_new: bool,
+        /// The rule that has the experiment decide; none if the flag is its own.
+        hit: Option<Hit<'a>>,
     },
     /// An experience.
     Experience(FromExperience<'a>),
@@ -163,7 +165,7 @@ impl<'a> From<'a> {
     /// An experiment's variant that nobody is assigned.
     fn unassigned(flag: &'a Flag, decision: Decision, unit: &'a str) -> Self {
         let (assigned, drawn, is_met, is_new) = (None, Drawn::Unit(unit), true, false);
-        Self::Experiment { flag, decision, assigned, drawn, is_met, is_new }
+        Self::Experiment { flag, decision, assigned, drawn, is_met, is_new, hit: None }
     }
 }
 
@@ -192,21 +194,23 @@ impl App {
             return Some(Answer { flag_key, unit, id, from, is_forced: true });
         }
         let from = match behind.choose(now, &mut asking)? {
-            Chosen::Experiment(flag) if flag.is_running() && !asking.meets_condition(flag.experiment) => {
+            Chosen::Experiment(flag, hit)
+                if flag.is_running() && !asking.meets_condition(flag.experiment) =>
+            {
                 // What could not be asked is no reason to say that the unit is outside.
                 let reason = if asker.is_blind { Reason::Unknown } else { Reason::Disabled };
                 let decision = Decision { reason, ..flag.outside() };
                 let (assigned, drawn) = (None, Drawn::Unit(unit));
-                From::Experiment { flag, decision, assigned, drawn, is_met: false, is_new: false }
+                From::Experiment { flag, decision, assigned, drawn, is_met: false, is_new: false, hit }
             }
-            Chosen::Experiment(flag) => {
+            Chosen::Experiment(flag, hit) => {
                 let (drawn, earlier) = self.drawn(flag, asker);
                 let decision = self.draw(flag, (&drawn, earlier), asker, id);
                 let assigned = decision.assignment;
                 let is_new = assigned.is_some() && assigned != earlier;
                 let is_shown = !flag.is_shadow || assigned.is_none();
                 let decision = if is_shown { decision } else { flag.outside() };
-                From::Experiment { flag, decision, assigned, drawn, is_met: true, is_new }
+                From::Experiment { flag, decision, assigned, drawn, is_met: true, is_new, hit }
             }
             Chosen::Experience(mut chosen) => {
                 let is_general = chosen.rules.iter().all(|rule| rule.when.is_none());
@@ -381,8 +385,9 @@ impl<'a> Answer<'a> {
             From::Experience(chosen) => {
                 chosen.log_events((self.flag_key, self.unit, self.id), (exposure, snapshot_version), now)
             }
-            From::Experiment { flag, decision, assigned, drawn, is_met, .. } => {
-                let exposed = exposure && !flag.is_shadow && flag.exposure == ExposureSource::Decision;
+            From::Experiment { flag, decision, assigned, drawn, is_met, hit, .. } => {
+                let is_shown = exposure && !flag.is_shadow;
+                let exposed = is_shown && flag.exposure == ExposureSource::Decision;
                 let made = OfExperiment {
                     flag,
                     flag_key: self.flag_key,
@@ -392,8 +397,14 @@ impl<'a> Answer<'a> {
                     decision: *decision,
                     assigned: *assigned,
                     is_met: *is_met,
+                    hit: *hit,
                 };
-                vec![made.log_event((exposed, snapshot_version), now)]
+                let event = made.log_event((exposed, snapshot_version), now);
+                let of_rule = hit.map(|hit| {
+                    let served = (self.variant(), decision.reason);
+                    hit.log_event((self.flag_key, self.unit), served, (exposure, snapshot_version), now)
+                });
+                std::iter::once(event).chain(of_rule).collect()
             }
         }
     }

@@ -300,11 +300,13 @@ impl<'a> DecisionBody<'a> {
         let nothing = Self::unknown(flag_key, unit, None);
         let known = Self { decision_id: (!forced).then_some(id), error_code: None, forced, ..nothing };
         match from {
-            From::Experiment { flag, decision, .. } => {
+            From::Experiment { flag, decision, hit, .. } => {
                 let variant = flag.variants.get(decision.variant_idx);
                 let own = variant.map_or(Value::Default(None), |variant| Value::Content(&variant.content));
                 Self {
                     experiment: Some(&flag.experiment_key),
+                    experience: hit.map(|hit| &*hit.experience.key),
+                    rules: hit.iter().map(|hit| &*hit.rule.key).collect(),
                     variant: variant.map(|variant| Cow::Borrowed(&*variant.key)),
                     value: rendered.map_or(own, Value::Rendered),
                     reason: decision.reason,

@@ -89,6 +89,11 @@ struct OfExperiment {
     /// The id that asked, if it is another one of the unit's person.
     #[serde(default)]
     asked_as: Option<String>,
+    /// Whose rule had the experiment decide.
+    #[serde(default)]
+    experience: Option<String>,
+    #[serde(default)]
+    rules: Vec<String>,
 }
 
 fn yes() -> bool {
@@ -116,6 +121,10 @@ impl App {
         let weights = stored.ok_or_else(|| corrupt("its weights version is gone"))?.weights;
         let key = |variant_idx: usize| weights.weights.get(variant_idx).map(|(key, _)| key.clone());
         let mut steps = Vec::new();
+        if let Some(experience) = &logged.experience {
+            let (rules, key) = (logged.rules.join(", "), &experiment.key);
+            steps.push(format!("of `{experience}` the rule {rules} hit, which has `{key}` decide"));
+        }
         if let Some(asked_as) = &logged.asked_as {
             steps.push(format!(
                 "`{asked_as}` asked, which is another id of `{}`: it is drawn for them",
@@ -160,8 +169,8 @@ impl App {
             flag: logged.flag,
             experiment: Some(experiment.key.to_string()),
             experiment_version: Some(experiment.version),
-            experience: None,
-            rules: Vec::new(),
+            experience: logged.experience,
+            rules: logged.rules,
             unit: event.unit.to_string(),
             asked_as: logged.asked_as,
             variant,

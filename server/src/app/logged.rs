@@ -1,9 +1,11 @@
 //! A decision on an experiment, as the log keeps it.
 
+use super::choose::Hit;
 use podium_core::experiment::Stickiness;
 use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
 use podium_core::snapshot::{Assignment, Decision, Flag, Reason};
 use podium_core::time::Timestamp;
+use std::fmt::Write as _;
 use uuid::Uuid;
 
 /// A decision with all that is written down of it.
@@ -25,6 +27,8 @@ pub(super) struct OfExperiment<'a> {
     pub(super) assigned: Option<Assignment>,
     /// Whether the unit meets the condition.
     pub(super) is_met: bool,
+    /// The rule that had the experiment decide.
+    pub(super) hit: Option<Hit<'a>>,
 }
 
 impl OfExperiment<'_> {
@@ -71,6 +75,9 @@ impl OfExperiment<'_> {
     /// Members that most decisions do not have.
     fn rare(&self) -> String {
         let mut rest = String::new();
+        if let Some(Hit { experience, rule }) = self.hit {
+            let _ = write!(rest, r#","experience":"{}","rules":["{}"]"#, experience.key, rule.key);
+        }
         if !self.is_met {
             rest.push_str(r#","met":false"#);
         }

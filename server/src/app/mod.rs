@@ -35,7 +35,7 @@ pub(crate) use conclude::check_reason;
 pub(crate) use decide::{DecideRequest, Decided, DecisionBody, FLAGS_MAX};
 pub(crate) use edit::{Change, EditError, Undo};
 pub(crate) use evaluate::Evaluation;
-pub(crate) use experiences::{ExperienceError, Promotion, RulesReport, as_experiment};
+pub(crate) use experiences::{ExperienceError, Nested, Promotion, RulesReport, as_experiment};
 pub(crate) use forced::{LinkAsked, NoLink};
 pub(crate) use intake::{IntakeError, Taken};
 pub(crate) use notices::{Notice, Notices};
