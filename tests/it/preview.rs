@@ -16,6 +16,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(a_wrong_question_about_a_preview_is_a_problem));
     book.both(named!(a_link_shows_its_variant_by_every_protocol_and_counts_nowhere));
     book.both(named!(a_link_shows_a_draft_and_an_experience));
+    book.both(named!(an_experiment_of_a_rule_is_previewed_and_linked_like_any));
     book.both(named!(a_link_that_expired_or_was_changed_is_ignored));
     book.both(named!(in_the_shadow_everyone_gets_the_control_and_the_spread_is_known));
     book.both(named!(out_of_the_shadow_units_get_what_they_were_assigned));
@@ -318,6 +319,37 @@ pub(crate) fn a_link_shows_a_draft_and_an_experience(engine: Engine) {
         );
         shop.restart();
     }
+}
+
+pub(crate) fn an_experiment_of_a_rule_is_previewed_and_linked_like_any(engine: Engine) {
+    let shop = Shop::open(engine);
+    shop.run(&experiment("inner", &["control", "b"]));
+    for (key, server_only) in [("outer", false), ("hidden", true)] {
+        publish(
+            &shop,
+            &json!({
+                "key": key, "server_only": server_only,
+                "variants": [{"key": "plain", "content": {"title": "plain"}}], "fallback": "plain",
+                "rules": [{"key": "golden", "when": gold(), "serve_experiment": "inner"}],
+            }),
+        );
+    }
+    let body = json!({"unit": "ann", "flags": ["outer"], "context": {"plan": "gold"}});
+    let golden = preview(&shop, &body)["flags"][0].take();
+    let rule = &golden["experiences"][0]["rules"][0];
+    assert_eq!(
+        (&rule["experiment"], &rule["serve"], &rule["hits"]),
+        (&json!("inner"), &json!(null), &json!(true))
+    );
+    let experiment = &golden["experiment"];
+    assert_eq!(experiment["key"], "inner", "{golden}");
+    assert_eq!(experiment["assigned"]["variant"], golden["answer"]["variant"], "{golden}");
+    assert_eq!(of_flag(&shop, "ann", "outer").get("experiment"), None, "the fallback has none");
+    let token = link(&shop, &json!({"flag": "outer", "variant": "b"}));
+    let decided = forced(&shop, "outer", &json!(token));
+    assert_eq!((&decided["variant"], &decided["forced"]), (&json!("b"), &json!(true)), "{decided}");
+    let token = link(&shop, &json!({"flag": "hidden", "variant": "b"}));
+    assert_eq!(forced(&shop, "hidden", &json!(token))["reason"], "DEFAULT", "as hidden as its experience");
 }
 
 pub(crate) fn a_link_that_expired_or_was_changed_is_ignored(engine: Engine) {

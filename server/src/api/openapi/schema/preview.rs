@@ -103,7 +103,7 @@ struct PreviewWeight {
     weight: Share,
 }
 
-/// The experiment behind a flag, also where an experience answers.
+/// The experiment that answers; the one behind the flag where an experience does.
 #[derive(ToSchema)]
 struct PreviewExperiment {
     /// Its key.
@@ -139,9 +139,12 @@ struct PreviewExperiment {
 struct PreviewRule {
     /// Its key.
     key: Key,
-    /// The variant that it serves.
+    /// The variant that it serves; none if an experiment decides.
     #[schema(required = true)]
     serve: Option<Key>,
+    /// The experiment that decides what it serves; absent if it is one variant.
+    #[schema(nullable = false)]
+    experiment: Option<Key>,
     /// Whether it hits.
     hits: bool,
     /// What became of its condition; none if it is for everyone.
@@ -176,7 +179,7 @@ struct PreviewExperience {
 struct PreviewFlag {
     /// What a server would be answered, without a `decision_id`: nothing is logged.
     answer: Decision,
-    /// The experiment behind it; absent if there is none.
+    /// The experiment that answers, or else the one behind the flag; absent if there is none.
     #[schema(nullable = false)]
     experiment: Option<PreviewExperiment>,
     /// The experiences on it, the first to be asked first.
