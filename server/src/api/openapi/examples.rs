@@ -210,7 +210,7 @@ pub(super) fn preview() -> Named {
 }
 
 pub(super) fn preview_link() -> Named {
-    vec![("of a banner", json!({"flag": "banner", "variant": "banner"}))]
+    vec![("of a hero", json!({"flag": "hero", "variant": "shoes"}))]
 }
 
 pub(super) fn decisions() -> Named {
