@@ -217,7 +217,7 @@ pub(super) fn preview() -> Named {
 }
 
 pub(super) fn preview_link() -> Named {
-    vec![("of a banner", json!({"flag": "banner", "variant": "banner"}))]
+    vec![("of a banner", json!({"flag": "banner", "variant": "red"}))]
 }
 
 pub(super) fn decisions() -> Named {

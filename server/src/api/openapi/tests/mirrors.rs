@@ -284,7 +284,7 @@ fn defaults_are_what_serde_fills_in() {
         }
         n_checked
     };
-    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 8);
+    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 10);
     assert_eq!(check(schema(&document, "NewVariant"), &filled["variants"][0]), 2);
     let smallest = json!({"variants": [{"key": "a", "content": 1}], "fallback": "a"});
     let filled: experience::Definition = serde_json::from_value(smallest).unwrap();
