@@ -121,7 +121,7 @@ async fn look(server: &Server<'_>) {
         let decided = server.try_out(Some("publishable"), "POST /api/v1/decide", Some(body)).await;
         assert_eq!(decided.body["decisions"][0]["forced"], true, "{}", decided.body);
         let asked =
-            format!("GET /api/v1/decide/hero?targetingKey=u-1&{}", made.body["query"].as_str().unwrap());
+            format!("GET /api/v1/decide/banner?targetingKey=u-1&{}", made.body["query"].as_str().unwrap());
         let decided = server.try_out(Some("publishable"), &asked, None).await;
         assert_eq!(decided.body["metadata"]["forced"], true, "{}", decided.body);
     }
