@@ -153,7 +153,7 @@ impl Fold {
         let earlier: Vec<&str> = orders.values().flatten().map(|event| &*event.unit).collect();
         let joining = match everybody {
             Some(_) => Joining::default(),
-            None => Joining::of(db, fresh, earlier, now).await?,
+            None => Joining::of((db, &self.shoppers), fresh, earlier, now).await?,
         };
         let mut taken = TakenOut::default();
         if !joining.moved.is_empty() {

@@ -1,5 +1,6 @@
 //! What the events of a flush say of ids: which are one person from now on.
 
+use crate::shoppers::Shoppers;
 use crate::store::identity::{self, Member, Written};
 use crate::store::rejected::RejectedEvent;
 use crate::store::{StoreError, log};
@@ -116,7 +117,7 @@ impl Joining {
     ///
     /// - `ids`: what else is asked about.
     pub(super) async fn of<'a>(
-        db: &DatabaseConnection,
+        (db, shoppers): (&DatabaseConnection, &Shoppers),
         events: &'a [Arc<StoredEvent>],
         ids: Vec<&'a str>,
         now: Timestamp,
@@ -126,8 +127,9 @@ impl Joining {
             named.push(&event.unit);
             named.extend(event.other_id.as_deref());
         }
-        let stored = identity::persons(db, &named).await?;
-        let before = Persons::new(stored);
+        // All of them are in memory, and of most there is nothing to know.
+        let of_other = |id: &&str| Some((Box::from(*id), shoppers.person_of(id)?));
+        let before = Persons::new(named.iter().filter_map(of_other));
         let fresh_users: HashSet<&str> =
             events.iter().filter(|event| event.is_known).map(|event| &*event.unit).collect();
         let said: Vec<_> = events.iter().filter(|event| event.other_id.is_some()).collect();
