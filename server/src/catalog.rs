@@ -8,7 +8,7 @@ use podium_core::experiment::{Experiment, Status};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::{Flag, Snapshot, WeightsVersion};
 use podium_core::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use twox_hash::XxHash3_64;
 
@@ -22,6 +22,8 @@ pub(crate) struct Catalog {
     /// Every condition.
     pub(crate) book: Rulebook,
     placements: Arc<HashMap<Box<str>, Placement>>,
+    /// Experiments that another one answers for, each with the flag that it would answer to.
+    waiting: HashMap<ExperimentId, (Box<str>, Arc<Flag>)>,
     by_key: HashMap<Box<str>, Arc<Experiment>>,
     by_id: HashMap<ExperimentId, Arc<Experiment>>,
 }
@@ -46,9 +48,13 @@ impl Catalog {
             if let Some(flag) = Flag::new(&experiment, &weights) {
                 let key: Box<str> = experiment.flag_key().into();
                 let taken = flags.get(&key).is_some_and(|(other_is_draft, _)| is_draft && !other_is_draft);
-                if !taken {
-                    flags.insert(key, (is_draft, flag));
-                }
+                let not_shown = if taken {
+                    Some(flag)
+                } else {
+                    flags.insert(key.clone(), (is_draft, flag)).map(|(_, other)| other)
+                };
+                let not_shown = not_shown.map(|flag| (flag.experiment, (key, Arc::new(flag))));
+                catalog.waiting.extend(not_shown);
             }
             let experiment = Arc::new(experiment);
             let key: Box<str> = experiment.key.as_str().into();
@@ -62,6 +68,12 @@ impl Catalog {
         catalog.snapshot =
             Snapshot::new(version, flags.into_iter().map(|(key, (_, flag))| (key, Arc::new(flag))));
         catalog
+    }
+
+    /// The same with other states of experiments, oldest first.
+    pub(crate) fn with_experiments(&self, experiments: Vec<(Experiment, WeightsVersion)>) -> Self {
+        let placements = HashMap::clone(&self.placements);
+        Self::new(self.snapshot.version, experiments, placements, self.slots.clone(), self.book.clone())
     }
 
     /// The same with new weights of one experiment.
@@ -80,18 +92,41 @@ impl Catalog {
         next
     }
 
-    /// Every flag that something answers to, in the order of the keys.
+    /// Every flag that something answers to, in the order of the keys. Experiments of rules are asked for by the flag
+    /// of their experience, and not apart.
     pub(crate) fn flag_keys(&self) -> BTreeSet<&str> {
-        let of_experiments = self.snapshot.flags().map(|(key, _)| key);
+        let inner: HashSet<&str> = self.placements().flat_map(Placement::experiments).collect();
+        let of_experiments = self.snapshot.flags().filter(|(_, flag)| !inner.contains(&*flag.experiment_key));
+        let of_experiments = of_experiments.map(|(key, _)| key);
         of_experiments.chain(self.placements.keys().map(|key| &**key)).collect()
     }
 
     /// Whether what answers on a flag depends on what is known of who asks.
     pub(crate) fn is_targeted(&self, flag_key: &str) -> bool {
         let flag = self.snapshot.flag(flag_key);
-        let experiences = self.placement(flag_key).map_or(&[][..], Placement::experiences);
-        flag.is_some_and(|flag| self.book.is_targeted(flag.experiment))
+        let placement = self.placement(flag_key);
+        let experiences = placement.map_or(&[][..], Placement::experiences);
+        let of_rules = placement.into_iter().flat_map(Placement::experiments);
+        let mut flags = flag.into_iter().chain(of_rules.filter_map(|key| self.flag_of(key)));
+        flags.any(|flag| self.book.is_targeted(flag.experiment))
             || experiences.iter().any(Compiled::is_targeted)
+    }
+
+    /// An experiment that would answer to a flag, did not another one.
+    pub(crate) fn waiting(&self, flag_key: &str, id: ExperimentId) -> Option<&Flag> {
+        self.waiting.get(&id).filter(|(key, _)| **key == *flag_key).map(|(_, flag)| &**flag)
+    }
+
+    /// All those, in the order they were registered.
+    pub(crate) fn all_waiting(&self, flag_key: &str) -> BTreeSet<ExperimentId> {
+        let of_flag = self.waiting.iter().filter(|(_, (key, _))| **key == *flag_key);
+        of_flag.map(|(id, _)| *id).collect()
+    }
+
+    /// The flag of the experiment of this key, unless it is put away.
+    pub(crate) fn flag_of(&self, experiment_key: &str) -> Option<&Flag> {
+        let experiment = self.by_key.get(experiment_key)?;
+        self.snapshot.flag(experiment.flag_key()).filter(|flag| &*flag.experiment_key == experiment_key)
     }
 
     /// All experiences, by the flags they answer to.

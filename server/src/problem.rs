@@ -216,6 +216,18 @@ impl Problem {
         Self { kind, detail: lines.join("; "), errors: faults, etag: None, allow: None }
     }
 
+    /// Points into the whole that what was read is a part of.
+    ///
+    /// - `part`: where the part stands in it.
+    pub(crate) fn within(self, part: &str) -> Self {
+        let moved = |fault: Fault| Fault { pointer: format!("{part}{}", fault.pointer), ..fault };
+        Self {
+            detail: format!("{part}{}", self.detail),
+            errors: self.errors.into_iter().map(moved).collect(),
+            ..self
+        }
+    }
+
     /// Which kind it is.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
@@ -389,6 +401,7 @@ impl From<ExperienceError> for Problem {
             ExperienceError::Illegal(_)
             | ExperienceError::Archived
             | ExperienceError::NotConcluded { .. } => Self::new(Kind::IllegalTransition, detail),
+            ExperienceError::Nested(error) => error.into(),
             ExperienceError::Invalid(error) => error.into(),
         }
     }

@@ -18,6 +18,7 @@ mod audiences;
 mod authors;
 mod automation;
 mod bandit;
+mod cells;
 mod clients_ofrep;
 mod clients_segment;
 mod debugger;
@@ -65,6 +66,7 @@ fn main() -> std::process::ExitCode {
     authors::promises(&mut book);
     automation::promises(&mut book);
     bandit::promises(&mut book);
+    cells::promises(&mut book);
     clients_ofrep::promises(&mut book);
     clients_segment::promises(&mut book);
     debugger::promises(&mut book);

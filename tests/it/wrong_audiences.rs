@@ -123,7 +123,7 @@ pub(crate) fn a_body_that_is_wrong_is_a_problem_that_names_the_field(engine: Eng
     };
     for (method, path, good) in bodies() {
         let what = |body: &str| format!("{method} {path} {}", body.chars().take(80).collect::<String>());
-        for body in ["", "{", "{\"condition\": }", "nonsense", "{}{}", "\"\\ud800\""] {
+        for body in ["", "{", "{\"condition\": }", "nonsense", "{}{}"] {
             let answer = send(method, path, body.as_bytes());
             faults.check(&what(body), &answer, of_kind(&[400], "bad-json"));
         }

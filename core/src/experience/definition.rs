@@ -3,7 +3,7 @@
 use super::{Aggregator, HitPolicy};
 use crate::audience::Condition;
 use crate::experiment::{Fault, MetricChoice};
-use crate::id::{ChannelKey, FlagKey, RuleKey, VariantKey};
+use crate::id::{ChannelKey, ExperimentKey, FlagKey, RuleKey, VariantKey};
 use crate::money::Currency;
 use crate::time::Timestamp;
 use crate::value_type::{INTEGER_MAX, ValueType};
@@ -45,8 +45,13 @@ pub struct Rule {
     /// The condition; everyone if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Value>,
-    /// What is served.
-    pub serve: VariantKey,
+    /// The variant that is served …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serve: Option<VariantKey>,
+    /// … or the experiment that decides what is: so whom the rule hits are a question of their own, with a winner of
+    /// their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serve_experiment: Option<ExperimentKey>,
 }
 
 /// What a person registers.
@@ -184,7 +189,6 @@ impl Definition {
         if RULES_MAX < self.rules.len() {
             faults.add("/rules", format!("at most {RULES_MAX} rules"));
         }
-        let unknown = |key: &VariantKey| format!("`{key}` is no variant of it");
         let mut seen = HashSet::new();
         for (rule_idx, rule) in self.rules.iter().enumerate() {
             let pointer = format!("/rules/{rule_idx}");
@@ -196,12 +200,31 @@ impl Definition {
             for fault in read.and_then(Result::err).unwrap_or_default() {
                 faults.add(format!("{pointer}/when{}", fault.pointer), fault.detail);
             }
-            if self.variant_idx(&rule.serve).is_none() {
-                faults.add(format!("{pointer}/serve"), unknown(&rule.serve));
-            }
+            self.check_served(&pointer, rule, faults);
         }
         if self.variant_idx(&self.fallback).is_none() {
             faults.add("/fallback", unknown(&self.fallback));
+        }
+    }
+
+    /// A rule serves one variant, or has one experiment decide.
+    fn check_served(&self, pointer: &str, rule: &Rule, faults: &mut Faults) {
+        match (&rule.serve, &rule.serve_experiment) {
+            (Some(serve), None) if self.variant_idx(serve).is_none() => {
+                faults.add(format!("{pointer}/serve"), unknown(serve));
+            }
+            (Some(_), None) => {}
+            (None, Some(_)) if matches!(self.hit_policy, HitPolicy::First | HitPolicy::Unique) => {}
+            (None, Some(_)) => {
+                let detail = "with this hit policy several rules are served; `first` and `unique` serve one";
+                faults.add(format!("{pointer}/serve_experiment"), detail);
+            }
+            (None, None) => {
+                faults.add(format!("{pointer}/serve"), "a rule serves a variant, or an experiment")
+            }
+            (Some(_), Some(_)) => {
+                faults.add(format!("{pointer}/serve_experiment"), "give this or `serve`, not both");
+            }
         }
     }
 
@@ -214,7 +237,8 @@ impl Definition {
         {
             faults.add("/aggregator", "the contents are no numbers: use `list` or `count`");
         } else if aggregator == Aggregator::Sum {
-            let content = |rule: &Rule| self.variants.get(self.variant_idx(&rule.serve)?)?.content.as_f64();
+            let content =
+                |rule: &Rule| self.variants.get(self.variant_idx(rule.serve.as_ref()?)?)?.content.as_f64();
             let most: f64 = self.rules.iter().filter_map(content).map(f64::abs).sum();
             let is_exact = self.value_type == Some(ValueType::Float) || most <= INTEGER_MAX as f64;
             if !(most.is_finite() && is_exact) {
@@ -233,6 +257,10 @@ impl Definition {
             faults.add("/dismiss_days", "1 to 365 days");
         }
     }
+}
+
+fn unknown(key: &VariantKey) -> String {
+    format!("`{key}` is no variant of it")
 }
 
 fn check_name(pointer: &str, name: Option<&String>, faults: &mut Faults) {
@@ -298,6 +326,15 @@ mod tests {
         check(|it| it["value_type"] = json!("float"), &["/variants/0/content", "/variants/1/content"]);
         check(|it| it["fallback"] = json!("c"), &["/fallback"]);
         check(|it| it["rules"][0]["serve"] = json!("c"), &["/rules/0/serve"]);
+        check(|it| it["rules"][0]["serve"] = json!(null), &["/rules/0/serve"]);
+        check(|it| it["rules"][0]["serve_experiment"] = json!("e"), &["/rules/0/serve_experiment"]);
+        check(
+            |it| {
+                it["rules"][0] = json!({"key": "r", "serve_experiment": "e"});
+                it["hit_policy"] = json!("any");
+            },
+            &["/rules/0/serve_experiment"],
+        );
         check(|it| it["rules"][0]["when"] = json!("x"), &["/rules/0/when"]);
         check(|it| it["rules"] = json!([it["rules"][0], it["rules"][0]]), &["/rules/1/key"]);
         check(|it| it["aggregator"] = json!("list"), &["/aggregator"]);

@@ -79,6 +79,11 @@ impl Placement {
         &self.0
     }
 
+    /// The keys of the experiments that its rules have decide.
+    pub fn experiments(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|experience| &experience.rules).filter_map(|rule| rule.experiment.as_deref())
+    }
+
     /// What answers to a visitor.
     ///
     /// The first experience that is shown and of which a rule hits. If none does: an experiment that runs; else the

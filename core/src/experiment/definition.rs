@@ -104,6 +104,9 @@ pub struct Definition {
     /// Whether only a server's key is told of it, and no page.
     #[serde(default)]
     pub server_only: bool,
+    /// Whether it runs in the shadow: units are assigned, and all get the control.
+    #[serde(default)]
+    pub shadow: bool,
     /// Who may be in it, as a condition on shoppers; everyone if absent. The others get the control.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Value>,

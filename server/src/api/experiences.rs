@@ -2,8 +2,8 @@
 
 use super::history::EntryBody;
 use super::page::{cut, page};
-use super::{Shared, admin, allow, request};
-use crate::app::{App, Promotion, as_experiment};
+use super::{Shared, admin, allow, experiments, request};
+use crate::app::{App, Nested, Promotion, as_experiment};
 use crate::auth::Scope;
 use crate::problem::{Kind, Problem};
 use crate::report_page;
@@ -61,8 +61,8 @@ fn created(experience: &Experience) -> Result<HttpResponse, Problem> {
     answer(response, experience)
 }
 
-/// Takes the key out of a body; the rest is the definition.
-fn split_key(body: &[u8]) -> Result<(Option<ExperienceKey>, Definition), Problem> {
+/// Takes the key out of a body, and what is registered with its rules; the rest is the definition.
+fn split_key(body: &[u8]) -> Result<(Option<ExperienceKey>, (Definition, Vec<Nested>)), Problem> {
     let wrong = |detail: String| Problem::field(Kind::InvalidField, "/key", detail);
     let mut members: Map<String, Value> = request::json(body)?;
     let key = match members.remove("key") {
@@ -73,7 +73,29 @@ fn split_key(body: &[u8]) -> Result<(Option<ExperienceKey>, Definition), Problem
         Some(Value::String(key)) => Some(ExperienceKey::new(&key).map_err(|error| wrong(error.to_string()))?),
         Some(_) => return Err(wrong("a key is a text".to_owned())),
     };
-    Ok((key, request::json(Value::Object(members).to_string().as_bytes())?))
+    let nested = split_nested(&mut members)?;
+    let definition = request::json(Value::Object(members).to_string().as_bytes())?;
+    Ok((key, (definition, nested)))
+}
+
+/// Takes the experiments out of the rules that have them decide, and leaves their keys there.
+fn split_nested(members: &mut Map<String, Value>) -> Result<Vec<Nested>, Problem> {
+    let rules = members.get_mut("rules").and_then(Value::as_array_mut);
+    let mut nested = Vec::new();
+    for (rule_idx, rule) in rules.into_iter().flatten().enumerate() {
+        let Some(rule) = rule.as_object_mut() else { continue };
+        let Some(body) = rule.remove("experiment") else { continue };
+        let place = format!("/rules/{rule_idx}/experiment");
+        if rule.contains_key("serve_experiment") {
+            let detail = "give this or `serve_experiment`, not both";
+            return Err(Problem::field(Kind::InvalidField, place, detail));
+        }
+        let read = experiments::split_key(body.to_string().as_bytes());
+        let (key, definition) = read.map_err(|problem| problem.within(&place))?;
+        rule.insert("serve_experiment".to_owned(), key.as_str().into());
+        nested.push(Nested { rule_idx, key, definition });
+    }
+    Ok(nested)
 }
 
 /// Registers an experience as a draft: 201; 400 `invalid-field`; 409 `experience-key-taken`; 422.

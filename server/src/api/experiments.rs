@@ -106,7 +106,7 @@ pub(super) async fn answer(
 }
 
 /// Takes the key out of a registration; the rest is the definition.
-fn split_key(body: &[u8]) -> Result<(ExperimentKey, Definition), Problem> {
+pub(super) fn split_key(body: &[u8]) -> Result<(ExperimentKey, Definition), Problem> {
     let mut members: Map<String, Value> = request::json(body)?;
     let key = match members.remove("key") {
         Some(Value::String(key)) => key,

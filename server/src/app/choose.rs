@@ -1,5 +1,6 @@
 //! What answers on a flag: one of its experiences, or the experiment behind it.
 
+use super::as_experiment;
 use crate::catalog::Catalog;
 use crate::rulebook::Rulebook;
 use podium_core::experience::{
@@ -15,10 +16,19 @@ use uuid::Uuid;
 /// What answers.
 #[derive(Debug)]
 pub(crate) enum Chosen<'a> {
-    /// The experiment, which goes on to decide.
-    Experiment(&'a Flag),
+    /// The experiment, which goes on to decide: the one behind the flag, or that of a rule that hits.
+    Experiment(&'a Flag, Option<Hit<'a>>),
     /// An experience.
     Experience(FromExperience<'a>),
+}
+
+/// The rule of an experience that has an experiment decide.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hit<'a> {
+    /// Whose rule it is.
+    pub(crate) experience: &'a Compiled,
+    /// The rule.
+    pub(crate) rule: &'a CompiledRule,
 }
 
 /// What an experience gives.
@@ -36,10 +46,20 @@ pub(crate) struct FromExperience<'a> {
     pub(crate) violation: Option<Violation>,
 }
 
+/// A variant, with whose it is.
+#[derive(Debug)]
+pub(super) enum Owned<'a> {
+    /// An experiment's, by its position.
+    OfExperiment(&'a Flag, usize),
+    /// An experience's, with what it comes to.
+    OfExperience(&'a Compiled, Content<'a>),
+}
+
 /// What may answer on a flag, found once for all who ask.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Behind<'a> {
-    book: &'a Rulebook,
+    catalog: &'a Catalog,
+    flag_key: &'a str,
     flag: Option<&'a Flag>,
     is_targeted: bool,
     placement: Option<&'a Placement>,
@@ -47,14 +67,14 @@ pub(crate) struct Behind<'a> {
 
 impl<'a> Behind<'a> {
     /// What stands behind a flag.
-    pub(crate) fn of(catalog: &'a Catalog, flag_key: &str) -> Self {
+    pub(crate) fn of(catalog: &'a Catalog, flag_key: &'a str) -> Self {
         let (flag, placement) = (catalog.snapshot.flag(flag_key), catalog.placement(flag_key));
-        Self { book: &catalog.book, flag, placement, is_targeted: catalog.is_targeted(flag_key) }
+        Self { catalog, flag_key, flag, placement, is_targeted: catalog.is_targeted(flag_key) }
     }
 
     /// The conditions that may be asked.
     pub(super) fn book(&self) -> &'a Rulebook {
-        self.book
+        &self.catalog.book
     }
 
     /// Whether the answer depends on what is known of who asks.
@@ -62,10 +82,35 @@ impl<'a> Behind<'a> {
         self.is_targeted
     }
 
+    /// What may be shown on the flag: what answers, what waits to, and experiences in their order.
+    pub(super) fn owners(&self) -> Vec<ExperimentId> {
+        let answers = self.flag.map(|flag| flag.experiment).into_iter();
+        let waits = self.catalog.all_waiting(self.flag_key).into_iter().rev();
+        let experiences = self.experiences().iter().map(|experience| as_experiment(experience.id));
+        answers.chain(waits).chain(experiences).collect()
+    }
+
+    /// The experiences on the flag, the first to be asked first.
+    pub(super) fn experiences(&self) -> &'a [Compiled] {
+        self.placement.map_or(&[], Placement::experiences)
+    }
+
+    /// The variant of a key, of whatever may be shown on the flag.
+    pub(super) fn owned(&self, owner: ExperimentId, variant: &str) -> Option<Owned<'a>> {
+        let experience = self.experiences().iter().find(|experience| as_experiment(experience.id) == owner);
+        if let Some(experience) = experience {
+            return Some(Owned::OfExperience(experience, experience.only(variant)?));
+        }
+        let flag = self.flag.filter(|flag| flag.experiment == owner);
+        let flag = flag.or_else(|| self.catalog.waiting(self.flag_key, owner))?;
+        let variant_idx = flag.variants.iter().position(|one| *one.key == *variant)?;
+        Some(Owned::OfExperiment(flag, variant_idx))
+    }
+
     /// Chooses what answers; `None` if nothing does.
     pub(crate) fn choose(self, now: Timestamp, visitor: &mut impl Visitor) -> Option<Chosen<'a>> {
         let flag = self.flag.filter(|flag| !flag.server_only || visitor.is_server());
-        let Some(placement) = self.placement else { return flag.map(Chosen::Experiment) };
+        let Some(placement) = self.placement else { return flag.map(|flag| Chosen::Experiment(flag, None)) };
         let experiment = match flag {
             None => AtExperiment::None,
             Some(flag) if flag.is_running() => AtExperiment::Running,
@@ -73,8 +118,17 @@ impl<'a> Behind<'a> {
         };
         match placement.choose(experiment, now, visitor) {
             Choice::Nothing => None,
-            Choice::Experiment => flag.map(Chosen::Experiment),
+            Choice::Experiment => flag.map(|flag| Chosen::Experiment(flag, None)),
             Choice::Rules { experience, rules } => {
+                let rule = rules.first().and_then(|rule_idx| experience.rules.get(*rule_idx));
+                if let Some((rule, key)) = rule.and_then(|rule| Some((rule, rule.experiment.as_deref()?))) {
+                    let flag = self.catalog.flag_of(key);
+                    return flag.map_or_else(
+                        // It was put away.
+                        || Chosen::fallback(experience, (Reason::Disabled, None)),
+                        |flag| Some(Chosen::Experiment(flag, Some(Hit { experience, rule }))),
+                    );
+                }
                 let content = experience.content(&rules)?;
                 let rules: Vec<_> =
                     rules.into_iter().filter_map(|rule_idx| experience.rules.get(rule_idx)).collect();
@@ -89,19 +143,45 @@ impl<'a> Behind<'a> {
                 }))
             }
             Choice::Fallback { experience, why } => {
-                let content = experience.fallback()?;
-                let (reason, violation) = match why {
+                let why = match why {
                     WhyFallback::NoHit => (Reason::Static, None),
                     WhyFallback::Off => (Reason::Disabled, None),
-                    WhyFallback::Violated(violation) => {
-                        metrics::counter!("podium_hit_policy_violations_total").increment(1);
-                        (Reason::Unknown, Some(violation))
-                    }
+                    WhyFallback::Violated(violation) => (Reason::Unknown, Some(violation)),
                 };
-                let rules = Vec::new();
-                Some(Chosen::Experience(FromExperience { experience, content, reason, rules, violation }))
+                Chosen::fallback(experience, why)
             }
         }
+    }
+}
+
+impl<'a> Chosen<'a> {
+    fn fallback(experience: &'a Compiled, (reason, violation): (Reason, Option<Violation>)) -> Option<Self> {
+        let (content, rules) = (experience.fallback()?, Vec::new());
+        Some(Self::Experience(FromExperience { experience, content, reason, rules, violation }))
+    }
+}
+
+impl Hit<'_> {
+    /// That a unit met the rule, as the log keeps it: what the experiment decided is another event.
+    ///
+    /// - `exposed`: whether it counts.
+    pub(crate) fn log_event(
+        &self,
+        (flag_key, unit): (&str, &str),
+        (variant, reason): (Option<&str>, Reason),
+        (exposed, snapshot_version): (bool, u64),
+        now: Timestamp,
+    ) -> StoredEvent {
+        let body = json!({
+            "flag": flag_key,
+            "experience": &*self.experience.key,
+            "rules": [&*self.rule.key],
+            "variant": variant.unwrap_or_default(),
+            "reason": reason,
+            "violation": null,
+            "snapshot": snapshot_version,
+        });
+        rule_event((unit, Uuid::now_v7()), Some((self.rule.figures, exposed)), &body.to_string(), now)
     }
 }
 
@@ -135,28 +215,41 @@ impl FromExperience<'_> {
             "snapshot": snapshot_version,
         });
         let body = body.to_string();
-        let event = |(idx, figures): (usize, Option<ExperimentId>)| StoredEvent {
-            message_id: if idx == 0 { id } else { Uuid::now_v7() }.to_string().into(),
-            name: DECISION.into(),
-            unit: unit.into(),
-            is_known: false,
-            other_id: None,
-            order_id: None,
-            trust: Trust::Server,
-            time: now,
-            sighting: figures.map(|experiment| Sighting {
-                experiment,
-                variant_idx: 0,
-                exposed,
-                version: None,
-                propensity: None,
-            }),
-            body: body.as_str().into(),
+        let event = |(idx, figures): (usize, Option<ExperimentId>)| {
+            let id = if idx == 0 { id } else { Uuid::now_v7() };
+            rule_event((unit, id), figures.map(|figures| (figures, exposed)), &body, now)
         };
         let counted = self.counted();
         if counted.is_empty() {
             return vec![event((0, None))];
         }
         counted.into_iter().map(Some).enumerate().map(event).collect()
+    }
+}
+
+/// - `counted`: what the unit is counted under, and whether it is exposed; `None` counts nothing.
+fn rule_event(
+    (unit, id): (&str, Uuid),
+    counted: Option<(ExperimentId, bool)>,
+    body: &str,
+    now: Timestamp,
+) -> StoredEvent {
+    StoredEvent {
+        message_id: id.to_string().into(),
+        name: DECISION.into(),
+        unit: unit.into(),
+        is_known: false,
+        other_id: None,
+        order_id: None,
+        trust: Trust::Server,
+        time: now,
+        sighting: counted.map(|(experiment, exposed)| Sighting {
+            experiment,
+            variant_idx: 0,
+            exposed,
+            version: None,
+            propensity: None,
+        }),
+        body: body.into(),
     }
 }

@@ -118,6 +118,17 @@ impl App {
         change: Change,
     ) -> Result<Experiment, EditError> {
         let _editing = self.edits.lock().await;
+        self.edit_alone((key, version), revision, by, change).await
+    }
+
+    /// The same for who sees to it that nobody else edits.
+    pub(super) async fn edit_alone(
+        &self,
+        (key, version): (&str, Option<u32>),
+        revision: Option<i64>,
+        by: &Actor,
+        change: Change,
+    ) -> Result<Experiment, EditError> {
         // What is decided before the edit is logged before it, under the weights it was drawn at.
         self.queue.barrier().await.map_err(TrackError::from)?;
         let transaction = self.store.begin().await?;
@@ -311,6 +322,8 @@ fn breaking(before: &Definition, after: &Definition) -> Option<String> {
         name: None,
         description: None,
         server_only: after.server_only,
+        // Out of the shadow, never back: what was exposed cannot be taken back.
+        shadow: before.shadow && after.shadow,
         traffic: 1.0,
         schedule: podium_core::experiment::Schedule::default(),
         automation: podium_core::experiment::Automation::default(),

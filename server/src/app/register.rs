@@ -9,6 +9,7 @@ use crate::store::{StoreError, experiments, weights};
 use podium_core::experiment::{Definition, Experiment, Fault, METRICS_MAX, MetricChoice, Status, Variant};
 use podium_core::id::{ChannelKey, ExperimentId, ExperimentKey};
 use podium_core::money::Currency;
+use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -48,6 +49,22 @@ pub(crate) enum RegisterError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl RegisterError {
+    /// Points into the whole that what was registered is a part of.
+    ///
+    /// - `part`: where the part stands in it.
+    pub(super) fn within(self, part: &str) -> Self {
+        let moved = |fault: Fault| Fault { pointer: format!("{part}{}", fault.pointer), ..fault };
+        match self {
+            Self::Invalid(faults) => Self::Invalid(faults.into_iter().map(moved).collect()),
+            Self::Metric(fault) => Self::Metric(moved(fault)),
+            Self::UnknownChannel(fault) => Self::UnknownChannel(moved(fault)),
+            Self::Content(fault) => Self::Content(moved(fault)),
+            error => error,
+        }
+    }
 }
 
 impl App {
@@ -116,14 +133,29 @@ impl App {
 
     async fn insert(
         &self,
-        (key, version): (ExperimentKey, u32),
-        mut definition: Definition,
+        named: (ExperimentKey, u32),
+        definition: Definition,
         by: &Actor,
     ) -> Result<Experiment, RegisterError> {
+        let (mut experiment, stored) = self.draft(named, definition)?;
+        let transaction = self.store.begin().await?;
+        self.write_draft(&transaction, (&mut experiment, &stored), by).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        self.track(&experiment).await?;
+        self.publish().await?;
+        Ok(experiment)
+    }
+
+    /// A draft, with the weights that it starts with. Nothing is written yet.
+    pub(super) fn draft(
+        &self,
+        (key, version): (ExperimentKey, u32),
+        mut definition: Definition,
+    ) -> Result<(Experiment, StoredWeights), RegisterError> {
         self.check_flag(&key, &definition)?;
         self.place_in_group(&key, &mut definition)?;
         let now = now();
-        let mut experiment = Experiment {
+        let experiment = Experiment {
             id: ExperimentId(0),
             key,
             version,
@@ -142,19 +174,26 @@ impl App {
             cause: "registered".to_owned(),
             beliefs: None,
         };
-        let transaction = self.store.begin().await?;
-        experiments::insert(&transaction, &mut experiment).await?;
-        weights::insert(&transaction, experiment.id, &stored).await?;
-        self.note(&transaction, &experiment, by, &Happening::Registered { version }).await?;
-        transaction.commit().await.map_err(StoreError::from)?;
-        self.track(&experiment).await?;
-        self.publish().await?;
-        Ok(experiment)
+        Ok((experiment, stored))
+    }
+
+    /// Writes a draft and gives it its id.
+    pub(super) async fn write_draft(
+        &self,
+        db: &impl ConnectionTrait,
+        (experiment, stored): (&mut Experiment, &StoredWeights),
+        by: &Actor,
+    ) -> Result<(), StoreError> {
+        experiments::insert(db, experiment).await?;
+        weights::insert(db, experiment.id, stored).await?;
+        let version = experiment.version;
+        self.note(db, experiment, by, &Happening::Registered { version }).await?;
+        Ok(())
     }
 
     /// Adds what the primary metric wants to be shown beside it. What is added has the same settings over the same
     /// window, as far as it has such settings.
-    async fn with_beside(&self, mut definition: Definition) -> Definition {
+    pub(super) async fn with_beside(&self, mut definition: Definition) -> Definition {
         let primary = definition.primary_metric.clone();
         let info = self.published.registry.find(&primary.metric);
         for id in info.into_iter().flat_map(|info| &info.beside) {

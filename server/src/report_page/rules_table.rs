@@ -5,7 +5,7 @@ use super::table::{guarded, optional, word};
 use crate::app::RulesReport;
 use csv::{Error, Terminator, WriterBuilder};
 
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 21] = [
     "experience",
     "generated_at",
     "metric",
@@ -26,6 +26,7 @@ const COLUMNS: [&str; 20] = [
     "interval_low",
     "interval_high",
     "interval_level",
+    "serve_experiment",
 ];
 
 /// The report as CSV.
@@ -44,7 +45,7 @@ pub(crate) fn rules_csv(report: &RulesReport) -> Result<Vec<u8>, Error> {
             report.window_s.map(|window_s| window_s.to_string()).unwrap_or_default(),
             guarded(rule.rule.as_ref().map_or("", |rule| rule.as_str())),
             guarded(rule.name.as_deref().unwrap_or_default()),
-            guarded(rule.serve.as_str()),
+            guarded(rule.serve.as_ref().map_or("", |serve| serve.as_str())),
             rule.units.to_string(),
             rule.conversions.to_string(),
             rule.numerator.to_string(),
@@ -55,6 +56,7 @@ pub(crate) fn rules_csv(report: &RulesReport) -> Result<Vec<u8>, Error> {
             optional(interval.map(|interval| interval.low)),
             optional(interval.map(|interval| interval.high)),
             interval.map(|interval| digits(interval.level)).unwrap_or_default(),
+            guarded(rule.serve_experiment.as_ref().map_or("", |key| key.as_str())),
         ])?;
     }
     writer.into_inner().map_err(|error| Error::from(error.into_error()))

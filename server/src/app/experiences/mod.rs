@@ -1,24 +1,23 @@
 //! Experiences: registering, changing, publishing, and making one of a conclusion.
 
+mod nested;
+mod promote;
 mod report;
 
+pub(crate) use nested::Nested;
+pub(crate) use promote::Promotion;
 pub(crate) use report::RulesReport;
 
 use super::history::{Actor, Happening};
-use super::{App, RegisterError, TrackError, now, track};
-use crate::store::{StoreError, experiences, experiments, history};
+use super::{App, EditError, RegisterError, TrackError, now, track};
+use crate::store::{StoreError, experiences, history};
 use podium_core::experience::{
-    Action, Compiled, Definition, Experience, IllegalTransition, Placement, Rule, Status, Variant,
+    Action, Compiled, Definition, Experience, IllegalTransition, Placement, Status,
 };
-use podium_core::experiment::{self, Experiment, Fault};
-use podium_core::id::{ExperienceId, ExperienceKey, ExperimentId, FlagKey, RuleKey};
+use podium_core::experiment::{self, Fault};
+use podium_core::id::{ExperienceId, ExperienceKey, ExperimentId};
 use sea_orm::ConnectionTrait;
-use serde::Deserialize;
-use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
-
-/// The name of the rule of an experience that was made of a conclusion for some only.
-const WINNER: &str = "winner";
+use std::collections::HashMap;
 
 /// Why nothing changed.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +43,9 @@ pub(crate) enum ExperienceError {
     /// Only what a conclusion serves becomes an experience.
     #[error("the experiment is {status}; conclude it first")]
     NotConcluded { status: experiment::Status },
+    /// What a rule has decide does not start, or end.
+    #[error(transparent)]
+    Nested(#[from] EditError),
     /// Fields that cannot mean what they say, a metric or channel that is not there, the database.
     #[error(transparent)]
     Invalid(#[from] RegisterError),
@@ -61,21 +63,6 @@ impl From<TrackError> for ExperienceError {
     }
 }
 
-/// How what a conclusion serves is to go on. The experiment's own where nothing is said, for everyone.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Promotion {
-    /// The key of the experience; that of the experiment if absent.
-    #[serde(default)]
-    pub(crate) key: Option<ExperienceKey>,
-    /// Of several experiences on the flag the higher is asked first.
-    #[serde(default)]
-    pub(crate) priority: i32,
-    /// Who gets it; the others get the control. Everyone if absent.
-    #[serde(default)]
-    pub(crate) when: Option<Value>,
-}
-
 /// What stands for an experience where the history, and rendered contents, go by the number of an experiment: the
 /// negative of its own number, which no experiment has.
 pub(crate) fn as_experiment(experience: ExperienceId) -> ExperimentId {
@@ -83,34 +70,15 @@ pub(crate) fn as_experiment(experience: ExperienceId) -> ExperimentId {
 }
 
 impl App {
-    /// Registers a draft.
+    /// Registers a draft, with the experiments that its rules have decide.
     pub(crate) async fn register_experience(
         &self,
         key: ExperienceKey,
-        definition: Definition,
+        (definition, nested): (Definition, Vec<Nested>),
         by: &Actor,
     ) -> Result<Experience, ExperienceError> {
         let _editing = self.edits.lock().await;
-        self.insert_experience(draft(key, definition), by).await
-    }
-
-    /// Makes what a conclusion serves a live experience on the flag of the experiment. Nobody gets anything else for
-    /// it, unless there is a condition.
-    pub(crate) async fn promote(
-        &self,
-        experiment_key: &str,
-        promotion: Promotion,
-        by: &Actor,
-    ) -> Result<Experience, ExperienceError> {
-        let _editing = self.edits.lock().await;
-        let found = experiments::find(self.store.writer(), experiment_key, None).await?;
-        let experiment = found.ok_or_else(|| ExperienceError::NoExperiment(experiment_key.to_owned()))?;
-        if experiment.status != experiment::Status::Concluded {
-            return Err(ExperienceError::NotConcluded { status: experiment.status });
-        }
-        let mut experience = promoted(&experiment, promotion)?;
-        experience.apply(Action::Publish, now())?;
-        self.insert_experience(experience, by).await
+        self.insert_experience(draft(key, definition), nested, by).await
     }
 
     /// Replaces the definition; what is live is so from the next decision on.
@@ -120,7 +88,7 @@ impl App {
         &self,
         key: &str,
         revision: Option<i64>,
-        definition: Definition,
+        (definition, nested): (Definition, Vec<Nested>),
         by: &Actor,
     ) -> Result<Experience, ExperienceError> {
         let _editing = self.edits.lock().await;
@@ -129,10 +97,14 @@ impl App {
             return Err(ExperienceError::Archived);
         }
         let before = std::mem::replace(&mut experience.definition, definition);
-        self.check_experience(&mut experience).await?;
+        let drafts = self.check_experience(&mut experience, nested).await?;
         experience.updated_at = now();
         let happening = Happening::edited(&before, &experience.definition);
-        self.update_experience(experience, by, happening).await
+        let experience = self.update_experience(experience, drafts, (by, happening)).await?;
+        if experience.status == Status::Live {
+            self.start_nested(&experience, by).await?;
+        }
+        Ok(experience)
     }
 
     /// Publishes, pauses or archives.
@@ -148,7 +120,15 @@ impl App {
         let _editing = self.edits.lock().await;
         let mut experience = self.found_experience(key, revision).await?;
         experience.apply(action, now())?;
-        self.update_experience(experience, by, Some(happening(action))).await
+        if action == Action::Publish {
+            self.start_nested(&experience, by).await?;
+        }
+        let experience =
+            self.update_experience(experience, Vec::new(), (by, Some(happening(action)))).await?;
+        if action == Action::Archive {
+            self.archive_nested(&experience, by).await?;
+        }
+        Ok(experience)
     }
 
     async fn found_experience(&self, key: &str, seen: Option<i64>) -> Result<Experience, ExperienceError> {
@@ -162,13 +142,15 @@ impl App {
     async fn insert_experience(
         &self,
         mut experience: Experience,
+        nested: Vec<Nested>,
         by: &Actor,
     ) -> Result<Experience, ExperienceError> {
-        self.check_experience(&mut experience).await?;
+        let mut drafts = self.check_experience(&mut experience, nested).await?;
         if experiences::find(self.store.writer(), experience.key.as_str()).await?.is_some() {
             return Err(ExperienceError::KeyTaken(experience.key.to_string()));
         }
         let transaction = self.store.begin().await?;
+        self.write_nested(&transaction, &mut drafts, by).await?;
         experiences::insert(&transaction, &mut experience).await?;
         note(&transaction, &experience, by, &Happening::Registered { version: 1 }).await?;
         if experience.status == Status::Live {
@@ -176,29 +158,38 @@ impl App {
         }
         experiences::number_rules(&transaction, &experience).await?;
         transaction.commit().await.map_err(StoreError::from)?;
-        self.experience_changed(&experience, by).await?;
+        self.experience_changed(&experience, &drafts, by).await?;
         Ok(experience)
     }
 
     async fn update_experience(
         &self,
         mut experience: Experience,
-        by: &Actor,
-        happening: Option<Happening>,
+        mut drafts: Vec<nested::Draft>,
+        (by, happening): (&Actor, Option<Happening>),
     ) -> Result<Experience, ExperienceError> {
         let transaction = self.store.begin().await?;
+        self.write_nested(&transaction, &mut drafts, by).await?;
         experiences::update(&transaction, &mut experience).await?;
         if let Some(happening) = &happening {
             note(&transaction, &experience, by, happening).await?;
         }
         experiences::number_rules(&transaction, &experience).await?;
         transaction.commit().await.map_err(StoreError::from)?;
-        self.experience_changed(&experience, by).await?;
+        self.experience_changed(&experience, &drafts, by).await?;
         Ok(experience)
     }
 
-    /// Has the units of its rules counted, and publishes it.
-    async fn experience_changed(&self, experience: &Experience, by: &Actor) -> Result<(), ExperienceError> {
+    /// Has the units of its rules counted, and those of what was registered with them, and publishes it.
+    async fn experience_changed(
+        &self,
+        experience: &Experience,
+        drafts: &[nested::Draft],
+        by: &Actor,
+    ) -> Result<(), ExperienceError> {
+        for (draft, _) in drafts {
+            self.track(draft).await?;
+        }
         for figures in experiences::figures(self.store.writer(), experience.id).await? {
             self.track_rule(&figures).await?;
         }
@@ -207,8 +198,13 @@ impl App {
         Ok(())
     }
 
-    /// Checks a definition by itself, against the plugins, and against what else answers to its flag.
-    async fn check_experience(&self, experience: &mut Experience) -> Result<(), ExperienceError> {
+    /// Checks a definition by itself, against the plugins, and against what else answers to its flag; the drafts of what
+    /// is registered with its rules.
+    async fn check_experience(
+        &self,
+        experience: &mut Experience,
+        nested: Vec<Nested>,
+    ) -> Result<Vec<nested::Draft>, ExperienceError> {
         let definition = experience.definition.clone().checked().map_err(RegisterError::Invalid)?;
         for (rule_idx, rule) in definition.rules.iter().enumerate() {
             self.check_when(&format!("/rules/{rule_idx}"), rule.when.as_ref())?;
@@ -218,7 +214,8 @@ impl App {
         }
         self.check_channels(definition.variants.iter().map(|variant| &variant.channels)).await?;
         experience.definition = definition;
-        self.check_type(experience).await
+        self.check_type(experience).await?;
+        self.nested_drafts(experience, nested).await
     }
 
     /// A typed client asks for one type of value on a flag, whoever answers.
@@ -320,63 +317,4 @@ fn draft(key: ExperienceKey, definition: Definition) -> Experience {
 
 fn invalid(pointer: &str, detail: String) -> ExperienceError {
     RegisterError::Invalid(vec![Fault { pointer: pointer.to_owned(), detail }]).into()
-}
-
-/// The served variant as the only content, or with the control for those who do not meet the condition.
-///
-/// Without a condition it has no rule but a fallback, so that the next experiment on the flag runs over it.
-fn promoted(experiment: &Experiment, promotion: Promotion) -> Result<Experience, ExperienceError> {
-    let Promotion { key, priority, when } = promotion;
-    if when.as_ref().is_some_and(|when| !when.is_object()) {
-        return Err(invalid("/when", "a condition is an object".to_owned()));
-    }
-    let of = &experiment.definition;
-    let corrupt = |_| StoreError::Corrupt(format!("experiment `{}` has a bad key", experiment.key));
-    let variant = |variant_idx: usize| {
-        let variant = of.variants.get(variant_idx);
-        let variant =
-            variant.ok_or_else(|| StoreError::Corrupt(format!("`{}` has no variants", experiment.key)))?;
-        if variant.content.is_null() {
-            let detail = format!("variant `{}` has no content that could be shown", variant.key);
-            return Err(invalid("", detail));
-        }
-        let (name, channels) = (variant.name.clone(), BTreeMap::clone(&variant.channels));
-        Ok(Variant { key: variant.key.clone(), name, content: variant.content.clone(), channels })
-    };
-    let served = experiment.served.as_ref().and_then(|served| experiment.variant_idx(served.as_str()));
-    let (control_idx, served_idx) = (of.control_idx(), served.unwrap_or(of.control_idx()));
-    let served = variant(served_idx)?;
-    let (variants, rules, fallback) = match when {
-        Some(when) => {
-            let control = variant(control_idx)?;
-            let key = RuleKey::new(WINNER).map_err(corrupt)?;
-            let rules = vec![Rule { key, name: None, when: Some(when), serve: served.key.clone() }];
-            let fallback = control.key.clone();
-            let both = if served_idx == control_idx { vec![served] } else { vec![served, control] };
-            (both, rules, fallback)
-        }
-        None => (vec![served.clone()], Vec::new(), served.key),
-    };
-    let key = match key {
-        Some(key) => key,
-        None => ExperienceKey::new(experiment.key.as_str()).map_err(corrupt)?,
-    };
-    let definition = Definition {
-        name: of.name.clone(),
-        flag_key: Some(FlagKey::new(experiment.flag_key()).map_err(corrupt)?),
-        value_type: of.value_type(),
-        variants,
-        rules,
-        fallback,
-        hit_policy: podium_core::experience::HitPolicy::default(),
-        aggregator: None,
-        priority,
-        starts_at: None,
-        ends_at: None,
-        dismiss_days: None,
-        goal: Some(of.primary_metric.clone()),
-        currency: of.currency,
-        server_only: of.server_only,
-    };
-    Ok(draft(key, definition))
 }

@@ -5,7 +5,7 @@ use crate::app::{App, now, window_s};
 use crate::engine;
 use crate::store::{StoreError, experiences, stats};
 use podium_core::experience::{Definition, Experience};
-use podium_core::id::{ExperienceKey, RuleKey, VariantKey};
+use podium_core::id::{ExperienceKey, ExperimentKey, RuleKey, VariantKey};
 use podium_core::metric::{Direction, MetricKind, ValueUnit, VariantSums};
 use podium_core::money::Currency;
 use podium_core::projection::{MetricSlot, has_matured};
@@ -35,7 +35,12 @@ pub(crate) struct RuleReport {
     /// Its key; none of the fallback.
     pub(crate) rule: Option<RuleKey>,
     pub(crate) name: Option<String>,
-    pub(crate) serve: VariantKey,
+    /// The variant that it serves; none if an experiment decides.
+    pub(crate) serve: Option<VariantKey>,
+    /// The experiment that decides.
+    pub(crate) serve_experiment: Option<ExperimentKey>,
+    /// Where the report of that experiment is: what won among whom the rule hit.
+    pub(crate) report: Option<String>,
     /// Units that it hit.
     pub(crate) units: i64,
     /// Of these, units whose numerator is not zero.
@@ -78,8 +83,11 @@ impl App {
         let matured: Vec<_> = counted.iter().map(|counted| counted.matured).collect();
         let intervals =
             if goal.is_some() { intervals(kind, direction, &matured) } else { vec![None; matured.len()] };
-        let named = rules.iter().map(|rule| (Some(&rule.key), rule.name.as_ref(), &rule.serve));
-        let named = named.chain(std::iter::once((None, None, fallback)));
+        let named = rules.iter().map(|rule| {
+            let serves = (rule.serve.as_ref(), rule.serve_experiment.as_ref());
+            (Some(&rule.key), rule.name.as_ref(), serves)
+        });
+        let named = named.chain(std::iter::once((None, None, (Some(fallback), None))));
         let rows = named.zip(counted.into_iter().zip(intervals));
         let unit = info.map_or(ValueUnit::Plain, engine::unit);
         Ok(RulesReport {
@@ -91,13 +99,15 @@ impl App {
             currency: (goal.is_some() && unit == ValueUnit::CurrencyMinor).then_some(*currency),
             window_s,
             rules: rows
-                .map(|((rule, name, serve), (counted, interval))| {
+                .map(|((rule, name, (serve, experiment)), (counted, interval))| {
                     let (numerator, denominator) = fraction(kind, &counted.observed);
                     let (matured_numerator, matured_denominator) = fraction(kind, &counted.matured);
                     RuleReport {
                         rule: rule.cloned(),
                         name: name.cloned(),
-                        serve: serve.clone(),
+                        serve: serve.cloned(),
+                        serve_experiment: experiment.cloned(),
+                        report: experiment.map(|key| format!("/api/v1/experiments/{key}/report")),
                         units: counted.exposed,
                         conversions: counted.observed.n_nonzero,
                         numerator,

@@ -2,7 +2,7 @@
 
 use super::choices::ValueType;
 use super::condition::Condition;
-use super::experiment::{MetricChoice, MetricWanted};
+use super::experiment::{MetricChoice, MetricWanted, NewExperiment};
 use super::operations::{MetricKind, ValueUnit};
 use super::report::Interval;
 use super::{Currency, Key, Time, by_hand, closed, object_of, reference};
@@ -99,14 +99,30 @@ struct RuleFields {
     name: Option<String>,
     /// Who; everyone if absent.
     when: Option<Condition>,
-    /// The variant that is served.
-    serve: Key,
+    /// The variant that is served; a rule has this or `serve_experiment`.
+    serve: Option<Key>,
+    /// The experiment that decides what is served: whom the rule hits are a question of their own, with a winner of their
+    /// own.
+    serve_experiment: Option<Key>,
 }
 
 /// Who gets what.
 struct Rule;
 
 by_hand!(Rule, closed(object_of::<RuleFields>()).into(), RuleFields::schemas);
+
+/// Who gets what, perhaps with an experiment to be registered for them.
+struct NewRule;
+
+by_hand!(NewRule, new_rule().into(), RuleFields::schemas);
+
+/// A rule may bring along the experiment that decides: it is registered, started and put away with the experience. It
+/// answers to the flag of the experience, and stands in no exclusion group.
+fn new_rule() -> Object {
+    let mut object = object_of::<RuleFields>();
+    object.properties.insert("experiment".to_owned(), reference::<NewExperiment>());
+    closed(object)
+}
 
 /// What a person registers.
 #[derive(ToSchema)]
@@ -123,7 +139,7 @@ struct ExperienceFields {
     variants: Vec<ExperienceVariant>,
     /// Who gets what, in this order.
     #[schema(required = false, max_items = 100)]
-    rules: Vec<Rule>,
+    rules: Vec<NewRule>,
     /// The variant that is served where no rule hits.
     fallback: Key,
     /// What becomes of the rules that hit.
@@ -287,8 +303,15 @@ struct RuleReport {
     /// What people read.
     #[schema(required = true)]
     name: Option<String>,
-    /// The variant that it serves.
-    serve: Key,
+    /// The variant that it serves; null if an experiment decides.
+    #[schema(required = true)]
+    serve: Option<Key>,
+    /// The experiment that decides.
+    #[schema(required = true)]
+    serve_experiment: Option<Key>,
+    /// Where the report of that experiment is.
+    #[schema(required = true)]
+    report: Option<String>,
     /// Units that it hit.
     units: i64,
     /// Of these, units whose numerator is not zero.

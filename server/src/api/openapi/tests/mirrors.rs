@@ -81,6 +81,7 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<UndoBody>(named("Undoing"));
     check::<experience::Variant>(named("ExperienceVariant"));
     check::<experience::Rule>(named("Rule"));
+    check::<experience::Rule>(&without_member(named("NewRule"), "experiment"));
     check::<experience::Definition>(&without_member(named("NewExperience"), "key"));
     check::<experience::Definition>(&without_member(named("ExperienceDefinition"), "key"));
     check::<Promotion>(named("Promotion"));
@@ -246,6 +247,7 @@ fn reasons_for_refusing_an_event_are_those_in_its_source() {
     let sources = [
         include_str!("../../../ingest/event.rs"),
         include_str!("../../../ingest/body.rs"),
+        include_str!("../../../ingest/joining.rs"),
         include_str!("../../../ingest/whose.rs"),
     ];
     let mut said = Names::new();
