@@ -30,6 +30,7 @@ mod experiments;
 mod explain;
 mod figures;
 mod history;
+mod holdout;
 mod identity;
 mod isolation;
 mod keys;
@@ -78,6 +79,7 @@ fn main() -> std::process::ExitCode {
     explain::promises(&mut book);
     figures::promises(&mut book);
     history::promises(&mut book);
+    holdout::promises(&mut book);
     identity::promises(&mut book);
     isolation::promises(&mut book);
     keys::promises(&mut book);
