@@ -82,7 +82,9 @@ pub(crate) fn the_newest_trait_wins_in_any_order_and_null_takes_it_away(engine: 
         if idx % 2 == 0 {
             shop.log(&events);
         } else {
-            events.iter().for_each(|event| shop.log(std::slice::from_ref(event)));
+            for event in &events {
+                shop.log(std::slice::from_ref(event));
+            }
         }
         let found = profile(&shop, &user);
         assert_eq!(found["traits"], expected, "{order:?}");
