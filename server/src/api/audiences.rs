@@ -11,7 +11,7 @@ use crate::store::audiences::{self, Audience};
 use actix_web::http::header;
 use actix_web::web::{self, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use podium_core::audience::{Clause, Condition, Fault};
+use podium_core::audience::{Clause, CompiledCondition, Condition, Fault};
 use podium_core::id::{AudienceId, AudienceKey};
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,8 @@ async fn answer(
 
 fn shown<'a>(app: &Shared, audience: &'a Audience, size: Option<i64>) -> AudienceBody<'a> {
     let compiled = app.published.catalog.load();
-    let needs_context = compiled.book.audiences.get(audience.id).is_some_and(|one| one.needs_context());
+    let needs_context =
+        compiled.book.audiences.get(audience.id).is_some_and(CompiledCondition::needs_context);
     AudienceBody {
         key: audience.key.as_str(),
         name: audience.name.as_deref(),
@@ -151,7 +152,7 @@ pub(crate) async fn list(app: Shared, http: HttpRequest) -> Result<HttpResponse,
     Ok(page(&http, &data, None::<&String>))
 }
 
-/// Reads an audience: 200 with an ETag; 404.
+/// Reads an audience: 200 with an `ETag`; 404.
 pub(crate) async fn read(app: Shared, http: HttpRequest, key: Path<String>) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
     let audience = find(&app, &key).await?;

@@ -155,12 +155,15 @@ impl Making<'_> {
                 continue;
             }
             let mut own = known.remove(*person).unwrap_or_default();
+            let is_new = own.profile.first_seen.is_none();
             let is_mine = |unit: &str| joining.persons.of(unit) == *person;
             let outcome = own.profile.apply(&theirs.events, orders, &is_mine, &self.book.watched, CURRENCY);
             match outcome {
                 Outcome::Done => {
                     let touched = theirs.names.iter().flat_map(|name| self.book.audiences.touched_by(name));
-                    people.settle(self, person, own, &Which::These(touched.copied().collect()));
+                    // Somebody new may also meet what their first event does not touch: that there is no order.
+                    let which = if is_new { Which::All } else { Which::These(touched.copied().collect()) };
+                    people.settle(self, person, own, &which);
                 }
                 Outcome::Refold => {
                     again.push((*person).into());
