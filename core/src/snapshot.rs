@@ -83,6 +83,10 @@ pub struct Flag {
     pub stickiness: Stickiness,
     /// Whether only a server's key is told of it.
     pub server_only: bool,
+    /// Whether it is the global holdout, and runs.
+    pub is_holdout: bool,
+    /// Position of the control.
+    pub control_idx: usize,
     /// Whether units are assigned and all get the control.
     pub is_shadow: bool,
     /// Differs where a unit that has a variant already may be answered differently: new weights matter only if units
@@ -209,6 +213,8 @@ impl Flag {
             exposure: definition.exposure,
             stickiness: definition.stickiness,
             server_only: definition.server_only,
+            is_holdout: definition.holdout && experiment.status == Status::Running,
+            control_idx,
             is_shadow: definition.shadow,
             fingerprint: fingerprint(experiment, weights),
             mode,

@@ -22,6 +22,8 @@ pub(crate) struct Catalog {
     /// Every condition.
     pub(crate) book: Rulebook,
     placements: Arc<HashMap<Box<str>, Placement>>,
+    /// The flag key of the global holdout.
+    holdout: Option<Box<str>>,
     /// Experiments that another one answers for, each with the flag that it would answer to.
     waiting: HashMap<ExperimentId, (Box<str>, Arc<Flag>)>,
     by_key: HashMap<Box<str>, Arc<Experiment>>,
@@ -65,6 +67,9 @@ impl Catalog {
             }
             catalog.by_id.insert(experiment.id, experiment);
         }
+        let holdouts = flags.iter().filter(|(_, (_, flag))| flag.is_holdout);
+        catalog.holdout =
+            holdouts.min_by_key(|(_, (_, flag))| flag.experiment).map(|(flag_key, _)| flag_key.clone());
         catalog.snapshot =
             Snapshot::new(version, flags.into_iter().map(|(key, (_, flag))| (key, Arc::new(flag))));
         catalog
@@ -127,6 +132,11 @@ impl Catalog {
     pub(crate) fn flag_of(&self, experiment_key: &str) -> Option<&Flag> {
         let experiment = self.by_key.get(experiment_key)?;
         self.snapshot.flag(experiment.flag_key()).filter(|flag| &*flag.experiment_key == experiment_key)
+    }
+
+    /// The global holdout that runs; of several, the one that was registered first.
+    pub(crate) fn holdout(&self) -> Option<&Flag> {
+        self.snapshot.flag(self.holdout.as_deref()?)
     }
 
     /// All experiences, by the flags they answer to.

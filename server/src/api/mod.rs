@@ -128,6 +128,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/audiences/{key}/moves", "GET").get(audiences::moves))
         .service(resource("/api/v1/audiences/{key}/explain", "POST").post(audiences::explain))
         .service(resource("/api/v1/profiles/{id}", "GET").get(profiles::read))
+        .service(resource("/api/v1/profiles/{id}/moves", "GET").get(profiles::moves))
         .service(resource("/api/v1/profiles/{id}/aliases", "POST").post(profiles::join))
         .service(resource("/api/v1/profiles/{id}/aliases/{other}", "DELETE").delete(profiles::part))
         .service(resource("/api/v1/preview", "POST").post(preview::preview))

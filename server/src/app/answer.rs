@@ -29,8 +29,29 @@ pub(crate) struct Answer<'a> {
     pub(crate) id: Uuid,
     /// Whose it is.
     pub(crate) from: From<'a>,
+    /// Where the unit stands in the global holdout, if one runs.
+    held: Option<Held<'a>>,
     /// Whether a link wants it, whatever the unit would get: it counts nowhere.
     pub(crate) is_forced: bool,
+}
+
+/// Where a unit stands in the global holdout.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    flag: &'a Flag,
+    decision: Decision,
+    drawn: Drawn<'a>,
+    /// Whether nothing was known of it.
+    is_new: bool,
+}
+
+impl Held<'_> {
+    /// Whether it gets no treatment of anything.
+    fn is_out(&self) -> bool {
+        self.decision
+            .assignment
+            .is_some_and(|assignment| usize::from(assignment.variant_idx) == self.flag.control_idx)
+    }
 }
 
 /// Whose an answer is.
@@ -96,7 +117,18 @@ impl App {
         let (id, unit) = (Uuid::now_v7(), asker.unit);
         let mut asking = Asking::new(asker, behind.book(), now);
         if let Some(from) = self.forced(behind, flag_key, (asker, &asking)) {
-            return Some(Answer { flag_key, unit, id, from, is_forced: true });
+            return Some(Answer { flag_key, unit, id, from, held: None, is_forced: true });
+        }
+        let held = behind.holdout().map(|holdout| self.held(holdout, asker));
+        if held.as_ref().is_some_and(Held::is_out) {
+            let from = match behind.control(&asking)? {
+                Chosen::Experiment(flag, _) => {
+                    let (variant_idx, reason) = (flag.control_idx, Reason::Disabled);
+                    From::unassigned(flag, Decision { variant_idx, reason, assignment: None }, unit)
+                }
+                Chosen::Experience(chosen) => From::Experience(chosen),
+            };
+            return Some(Answer { flag_key, unit, id, from, held, is_forced: false });
         }
         let from = match behind.choose(now, &mut asking)? {
             Chosen::Experiment(flag, hit)
@@ -125,7 +157,46 @@ impl App {
                 From::Experience(chosen)
             }
         };
-        Some(Answer { flag_key, unit, id, from, is_forced: false })
+        Some(Answer { flag_key, unit, id, from, held, is_forced: false })
+    }
+
+    /// Where the unit stands in the global holdout.
+    fn held<'a>(&self, flag: &'a Flag, asker: &Asker<'a>) -> Held<'a> {
+        let (drawn, earlier) = self.drawn(flag, asker);
+        let decision = flag.decide(drawn.id(), earlier);
+        Held { flag, decision, drawn, is_new: decision.assignment != earlier }
+    }
+
+    /// The decision as the log keeps it, with where the unit stands in the global holdout if the log does not know that
+    /// yet; nothing if a link wanted it.
+    ///
+    /// - `exposure`: whether it is an exposure, where decisions count as such.
+    pub(super) fn events(
+        &self,
+        answer: &Answer<'_>,
+        exposure: bool,
+        snapshot_version: u64,
+        now: Timestamp,
+    ) -> Vec<StoredEvent> {
+        let mut events = answer.events(exposure, snapshot_version, now);
+        if let Some(held) = answer.held.as_ref().filter(|_| exposure && !answer.is_forced)
+            && self.published.shoppers.note_exposed(held.flag.experiment, held.drawn.id())
+        {
+            let made = OfExperiment {
+                flag: held.flag,
+                flag_key: &held.flag.experiment_key,
+                id: Uuid::now_v7(),
+                unit: held.drawn.id(),
+                asked_as: None,
+                decision: held.decision,
+                assigned: held.decision.assignment,
+                is_met: true,
+                is_out: false,
+                hit: None,
+            };
+            events.push(made.log_event((true, snapshot_version), now));
+        }
+        events
     }
 
     /// What a link shows that who asks came by.
@@ -156,6 +227,11 @@ impl App {
             return;
         }
         DECISIONS.increment(1);
+        if let Some(Held { flag, decision, drawn, is_new: true }) = &answer.held
+            && let Some(assignment) = decision.assignment
+        {
+            self.published.shoppers.assign(flag.experiment, drawn.id(), assignment);
+        }
         match &answer.from {
             From::Experiment { flag, assigned: Some(assigned), drawn, is_new: true, .. }
                 if flag.remembers() =>
@@ -224,6 +300,11 @@ impl App {
 }
 
 impl<'a> Answer<'a> {
+    /// The global holdout, if one runs, and whether the unit gets no treatment because of it.
+    pub(super) fn holdout(&self) -> Option<(&'a Flag, bool)> {
+        self.held.as_ref().map(|held| (held.flag, held.is_out()))
+    }
+
     /// The key of the variant; of several, their keys with `+` between them.
     pub(crate) fn variant(&self) -> Option<&str> {
         match &self.from {
@@ -302,6 +383,7 @@ impl<'a> Answer<'a> {
                     decision: *decision,
                     assigned: *assigned,
                     is_met: *is_met,
+                    is_out: self.holdout().is_some_and(|(_, is_out)| is_out),
                     hit: *hit,
                 };
                 let event = made.log_event((exposed, snapshot_version), now);

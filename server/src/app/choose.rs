@@ -128,6 +128,22 @@ impl<'a> Behind<'a> {
         Some(Owned::OfExperiment { flag, variant_idx, server_only })
     }
 
+    /// The global holdout, unless that is what is asked for.
+    pub(super) fn holdout(&self) -> Option<&'a Flag> {
+        let holdout = self.catalog.holdout()?;
+        self.flag.is_none_or(|flag| flag.experiment != holdout.experiment).then_some(holdout)
+    }
+
+    /// What answers to who is held out of everything: a control, or a fallback; `None` if nothing does.
+    pub(super) fn control(&self, visitor: &impl Visitor) -> Option<Chosen<'a>> {
+        let is_told = |server_only: bool| !server_only || visitor.is_server();
+        if let Some(flag) = self.flag.filter(|flag| is_told(flag.server_only)) {
+            return Some(Chosen::Experiment(flag, None));
+        }
+        let experience = self.experiences().iter().find(|experience| is_told(experience.server_only))?;
+        Chosen::fallback(experience, (Reason::Disabled, None))
+    }
+
     /// Chooses what answers; `None` if nothing does.
     pub(crate) fn choose(self, now: Timestamp, visitor: &mut impl Visitor) -> Option<Chosen<'a>> {
         let flag = self.flag.filter(|flag| !flag.server_only || visitor.is_server());

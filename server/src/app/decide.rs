@@ -217,7 +217,7 @@ impl App {
                     continue;
                 };
                 self.settle(&answer);
-                logged.extend(answer.events(request.exposure, snapshot.version, now));
+                logged.extend(self.events(&answer, request.exposure, snapshot.version, now));
                 let rendered = shown.as_ref().and_then(|shown| shown.content(&answer));
                 let degraded = behind.is_targeted() && asker.is_blind();
                 bodies.push(DecisionBody { degraded, ..DecisionBody::of(answer, rendered) });
@@ -297,7 +297,7 @@ pub(crate) struct Decided {
 impl<'a> DecisionBody<'a> {
     /// - `rendered`: the content as the channel has rendered it, if it has.
     pub(super) fn of(answer: Answer<'a>, rendered: Option<Box<RawValue>>) -> Self {
-        let Answer { flag_key, unit, id, from, is_forced: forced } = answer;
+        let Answer { flag_key, unit, id, from, is_forced: forced, .. } = answer;
         let nothing = Self::unknown(flag_key, unit, None);
         let known = Self { decision_id: (!forced).then_some(id), error_code: None, forced, ..nothing };
         match from {

@@ -34,7 +34,7 @@ impl App {
         let behind = Behind::of(catalog, flag_key);
         let answer = self.answer(&behind, flag_key, asker, now)?;
         self.settle(&answer);
-        let is_logged = self.log(answer.events(exposure, catalog.snapshot.version, now));
+        let is_logged = self.log(self.events(&answer, exposure, catalog.snapshot.version, now));
         let sticky = self.sticky_token(&answer);
         let is_degraded = !is_logged || behind.is_targeted() && asker.is_blind();
         Some(Evaluation { answer, sticky, is_degraded })

@@ -83,6 +83,9 @@ struct OfExperiment {
     /// Whether the unit met the condition.
     #[serde(default = "yes")]
     met: bool,
+    /// Whether the global holdout kept it from every treatment.
+    #[serde(default)]
+    held_out: bool,
     /// Whether nobody was shown what they were assigned.
     #[serde(default)]
     shadow: bool,
@@ -265,6 +268,9 @@ fn recompute(
 
 /// Whether the unit was rightly left out, and why.
 fn why_not_in(logged: &OfExperiment, weights: &WeightsVersion, unit: &str) -> (bool, String) {
+    if logged.held_out {
+        return (true, "the global holdout keeps the unit from every treatment: the control".to_owned());
+    }
     if logged.reason == "STATIC" {
         return (
             !logged.running,

@@ -92,6 +92,10 @@ fn of_preview(body: &Value) -> Vec<String> {
         let from = [text(answer, "experience"), text(answer, "experiment")];
         let from = from.into_iter().find(|key| !key.is_empty()).unwrap_or("nothing");
         lines.push(format!("{name}: `{unit}` would get `{variant}` ({reason}) of {from}"));
+        let holdout = flag.get("holdout").unwrap_or(&nothing);
+        if holdout.get("held_out").and_then(Value::as_bool).unwrap_or_default() {
+            lines.push(format!("  held out of every treatment by {}", text(holdout, "experiment")));
+        }
         for experience in list(flag, "experiences") {
             of_experience(experience, &mut lines);
         }

@@ -1,5 +1,6 @@
 //! Every operation, in the order of the document.
 
+mod audiences;
 mod channels;
 mod deciding;
 mod events;
@@ -10,6 +11,7 @@ mod messages;
 mod operations;
 mod planning;
 mod previewing;
+mod profiles;
 mod reports;
 
 use super::endpoint::{Endpoint, in_path};
@@ -19,6 +21,8 @@ pub(super) const DECIDING: &str = "Deciding";
 pub(super) const EVENTS: &str = "Events";
 pub(super) const EXPERIMENTS: &str = "Experiments";
 pub(super) const EXPERIENCES: &str = "Experiences";
+pub(super) const AUDIENCES: &str = "Audiences";
+pub(super) const PROFILES: &str = "Profiles";
 pub(super) const REPORTS: &str = "Reports";
 pub(super) const MESSAGES: &str = "Messages";
 pub(super) const CHANNELS: &str = "Channels";
@@ -42,6 +46,9 @@ pub(super) fn all() -> Vec<Endpoint> {
         experiences::one_experience(),
         experiences::lifecycle(),
         experiences::told(),
+        audiences::audiences(),
+        audiences::one_audience(),
+        profiles::profiles(),
         reports::reports(),
         reports::linked(),
         messages::messages(),

@@ -1,5 +1,12 @@
 //! Bodies to copy from. The tests hand each to the type that reads it.
 
+mod audiences;
+
+pub(super) use audiences::{
+    audience, audience_change, audience_explanation, audience_question, moves, new_alias, new_audience,
+    preview, preview_request, profile,
+};
+
 use serde_json::{Value, json};
 
 type Named = Vec<(&'static str, Value)>;
@@ -196,7 +203,7 @@ pub(super) fn decide() -> Named {
     ]
 }
 
-pub(super) fn preview() -> Named {
+pub(super) fn unit_preview() -> Named {
     vec![
         ("everything", json!({"unit": "u-1"})),
         (

@@ -3,6 +3,7 @@
 use super::allocator::Allocator;
 use super::automation::Automation;
 use super::choices::{ExposureSource, Stickiness, UnitKind, ValueType};
+use super::condition::Condition;
 use super::weights::Weights;
 use super::{Currency, Direction, Key, Share, Time, by_hand, closed, object_of, one_of, plain, reference};
 use serde_json::Value;
@@ -146,6 +147,8 @@ pub(super) struct Definition {
     /// turned off.
     #[schema(required = false, default = false)]
     shadow: bool,
+    /// Who may be in it; everyone if absent. The others get the control.
+    when: Option<Condition>,
     /// Whom we randomize.
     #[schema(required = false, default = "user")]
     unit: UnitKind,
@@ -336,6 +339,9 @@ pub(in crate::api::openapi) struct Experiment {
     server_only: bool,
     /// Whether it runs in the shadow.
     shadow: bool,
+    /// Who may be in it; everyone if absent. The others get the control.
+    #[schema(nullable = false)]
+    when: Option<Condition>,
     /// Whom we randomize.
     unit: UnitKind,
     /// The arms, also those that were taken out.

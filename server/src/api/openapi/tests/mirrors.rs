@@ -3,6 +3,7 @@
 use super::super::examples;
 use super::check::faults;
 use super::{document, schema};
+use crate::api::audiences::{self, AudienceChange, ExplainAsked, NewAudience, Previewed};
 use crate::api::channels::{NewChannel, Offered};
 use crate::api::events::{EventsQuery, Outcome};
 use crate::api::experiences;
@@ -10,6 +11,7 @@ use crate::api::experiments::{ActQuery, Conclusion, HistoryQuery, ListQuery, Ver
 use crate::api::history::{self, UndoBody};
 use crate::api::messages::MessagesQuery;
 use crate::api::preview::{LinkWanted, PreviewWanted};
+use crate::api::profiles::{self, NewAlias};
 use crate::api::suppressions::{self, LiftQuery, NewSuppression};
 use crate::api::webhooks::NewWebhook;
 use crate::app::history::tests::each;
@@ -21,6 +23,7 @@ use crate::delivery::message::MessageState;
 use crate::store::suppressions::SuppressionScope;
 use crate::webhooks::Event;
 use podium_core::allocation::{AllocatorConfig, Phase};
+use podium_core::audience::RfmGroup;
 use podium_core::experience;
 use podium_core::experiment::{
     Automation, Definition, ExclusionGroup, Experiment, ExposureSource, MetricChoice, OnHarm, OnWinner,
@@ -72,7 +75,7 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<AllocatorConfig>(named("AllocatorPatch"));
     check::<DecideRequest<'_>>(named("DecideRequest"));
     check::<PlanRequest>(named("PlanRequest"));
-    check::<PreviewWanted>(named("PreviewRequest"));
+    check::<PreviewWanted>(named("UnitPreviewRequest"));
     check::<LinkWanted>(named("NewPreviewLink"));
     check::<SendRequest>(named("NewMessages"));
     check::<NewSuppression>(named("NewSuppression"));
@@ -86,6 +89,11 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<experience::Definition>(&without_member(named("ExperienceDefinition"), "key"));
     check::<Promotion>(named("Promotion"));
     check::<NewWebhook>(named("NewWebhook"));
+    check::<NewAudience>(named("NewAudience"));
+    check::<AudienceChange>(named("AudienceChange"));
+    check::<Previewed>(named("PreviewRequest"));
+    check::<ExplainAsked>(named("AudienceQuestion"));
+    check::<NewAlias>(named("NewAlias"));
     let of_recipient = expected_by::<SendRequest>(r#"{"to": {"?": 0}}"#);
     assert_eq!(members(named("Recipient")), of_recipient);
     assert_eq!(named("Recipient")["additionalProperties"], json!(false));
@@ -127,6 +135,8 @@ fn query_parameters_are_those_that_are_read() {
     check_method("/api/v1/experiments/{key}/conclude", "post", act);
     check("/api/v1/experiences", expected_by::<experiences::ListQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiences/{key}/history", expected_by::<experiences::HistoryQuery>(r#"{"?": 0}"#));
+    check("/api/v1/audiences/{key}/moves", expected_by::<audiences::MovesQuery>(r#"{"?": 0}"#));
+    check("/api/v1/profiles/{id}/moves", expected_by::<profiles::MovesQuery>(r#"{"?": 0}"#));
     check("/api/v1/events", expected_by::<EventsQuery>(r#"{"?": 0}"#));
     check("/api/v1/messages", expected_by::<MessagesQuery>(r#"{"?": 0}"#));
     check("/api/v1/suppressions", expected_by::<suppressions::ListQuery>(r#"{"?": 0}"#));
@@ -168,6 +178,7 @@ fn words_that_are_read_are_those_that_are_declared() {
     check::<MessageState>(&document, "MessageState");
     check::<SuppressionScope>(&document, "SuppressionScope");
     check::<Event>(&document, "WebhookEvent");
+    check::<RfmGroup>(&document, "RfmGroup");
     let kinds = schema(&document, "HistoryKind")["enum"].as_array().unwrap().iter();
     let kinds: Names = kinds.map(|word| word.as_str().unwrap().to_owned()).collect();
     assert_eq!(kinds, expected_by::<Happening>(r#"{"kind": "?", "detail": {}}"#));

@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::delivery::SendRequest;
 use crate::ingest::body;
 use crate::ingest::event::Reading;
+use podium_core::audience::Condition;
 use podium_core::experience;
 use podium_core::experiment::{Definition, Variant};
 use podium_core::id::{ExperienceKey, ExperimentKey};
@@ -41,7 +42,7 @@ fn reads_decide(body: &Value) -> Result<(), String> {
 ///
 /// - `at`: where the object is in the body.
 #[track_caller]
-fn check_members(name: &str, body: &Value, at: &str, reads: fn(&Value) -> Result<(), String>) {
+pub(super) fn check_members(name: &str, body: &Value, at: &str, reads: fn(&Value) -> Result<(), String>) {
     let document = document();
     let schema = schema(&document, name);
     let probes = [
@@ -101,7 +102,7 @@ fn check_members(name: &str, body: &Value, at: &str, reads: fn(&Value) -> Result
 fn an_experiment_is_read_as_its_schema_says() {
     let body = json!({
         "key": "k", "name": "n", "description": "d", "flag_key": "f", "value_type": null,
-        "server_only": true, "shadow": true, "unit": "user",
+        "server_only": true, "shadow": true, "when": {"audience": "vips"}, "unit": "user",
         "variants": [
             {"key": "a", "name": "n", "control": true, "weight": 1.0, "content": null}, {"key": "b"}, {"key": "c"}
         ],
@@ -189,12 +190,12 @@ fn an_experience_is_read_as_its_schema_says() {
     for at in ["", "/variants/0", "/rules/0", "/goal"] {
         check_members("NewExperience", &body, at, reads_experience);
     }
-    let promotion = json!({"key": "k", "priority": 1, "when": {}});
+    let promotion = json!({"key": "k", "priority": 1, "when": {"audience": "vips"}});
     check_members("Promotion", &promotion, "", |body| {
         serde_json::from_value::<Promotion>(body.clone()).map_err(|error| error.to_string()).and_then(
             |read| {
-                let is_object = read.when.is_none_or(|when| when.is_object());
-                if is_object { Ok(()) } else { Err("no object".to_owned()) }
+                let when = read.when.map(|when| Condition::parse(&when));
+                when.map_or(Ok(()), |read| read.map(drop).map_err(|faults| format!("{faults:?}")))
             },
         )
     });
