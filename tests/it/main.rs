@@ -94,8 +94,8 @@ fn main() -> std::process::ExitCode {
     overload::promises(&mut book);
     planning::promises(&mut book);
     plugins::promises(&mut book);
-    preview::promises(&mut book);
     profiles::promises(&mut book);
+    preview::promises(&mut book);
     python_client::promises(&mut book);
     schedule::promises(&mut book);
     slots::promises(&mut book);

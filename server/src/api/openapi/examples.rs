@@ -4,7 +4,7 @@ mod audiences;
 
 pub(super) use audiences::{
     audience, audience_change, audience_explanation, audience_question, moves, new_alias, new_audience,
-    preview, preview_request, profile,
+    profile, size, size_request,
 };
 
 use serde_json::{Value, json};
@@ -203,7 +203,7 @@ pub(super) fn decide() -> Named {
     ]
 }
 
-pub(super) fn unit_preview() -> Named {
+pub(super) fn preview() -> Named {
     vec![
         ("everything", json!({"unit": "u-1"})),
         (
@@ -217,7 +217,7 @@ pub(super) fn unit_preview() -> Named {
 }
 
 pub(super) fn preview_link() -> Named {
-    vec![("of a hero", json!({"flag": "hero", "variant": "shoes"}))]
+    vec![("of a banner", json!({"flag": "banner", "variant": "red"}))]
 }
 
 pub(super) fn decisions() -> Named {

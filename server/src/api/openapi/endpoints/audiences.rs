@@ -4,7 +4,7 @@ use super::super::endpoint::{Endpoint, JSON, etag, in_path, limit, none, query, 
 use super::super::examples;
 use super::super::schema::{
     Audience, AudienceChange, AudienceExplanation, AudiencePreview, AudienceQuestion, Audiences, MovePage,
-    NewAudience, PreviewRequest,
+    NewAudience, SizeRequest,
 };
 use super::{AUDIENCES, get, post};
 use crate::auth::Scope;
@@ -64,8 +64,8 @@ pub(super) fn audiences() -> Vec<Endpoint> {
             .tag(AUDIENCES)
             .says("Count who would be in an audience", "It changes nothing.")
             .needs(Scope::Server)
-            .takes::<PreviewRequest>(true, &[JSON], examples::preview_request)
-            .answers::<AudiencePreview>(200, "How many.", examples::preview)
+            .takes::<SizeRequest>(true, &[JSON], examples::size_request)
+            .answers::<AudiencePreview>(200, "How many.", examples::size)
             .stores(),
     ]
 }

@@ -2,13 +2,13 @@
 
 use super::super::endpoint::{Endpoint, JSON, none};
 use super::super::examples;
-use super::super::schema::{NewPreviewLink, PreviewLink, Spread, UnitPreview, UnitPreviewRequest};
+use super::super::schema::{NewPreviewLink, Preview, PreviewLink, PreviewRequest, Spread};
 use super::{DECIDING, REPORTS, get, key, post};
 use crate::auth::Scope;
 
 pub(super) fn previewing() -> Vec<Endpoint> {
     vec![
-        post("/api/v1/preview", "previewUnit")
+        post("/api/v1/preview", "preview")
             .tag(DECIDING)
             .says(
                 "Say what a unit would get, and why",
@@ -16,8 +16,8 @@ pub(super) fn previewing() -> Vec<Endpoint> {
                  and rule on the flag, what became of each condition, and where the unit stands in the experiment.",
             )
             .needs(Scope::Server)
-            .takes::<UnitPreviewRequest>(true, &[JSON], examples::unit_preview)
-            .answers::<UnitPreview>(200, "What it would get.", none)
+            .takes::<PreviewRequest>(true, &[JSON], examples::preview)
+            .answers::<Preview>(200, "What it would get.", none)
             .stores(),
         post("/api/v1/previews/links", "createPreviewLink")
             .tag(DECIDING)

@@ -31,7 +31,7 @@ mod weights;
 
 pub(super) use audience::{
     Audience, AudienceChange, AudienceExplanation, AudiencePreview, AudienceQuestion, Audiences, MovePage,
-    NewAudience, PreviewRequest,
+    NewAudience, SizeRequest,
 };
 pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
@@ -50,7 +50,7 @@ pub(super) use operations::{
 };
 pub(super) use patch::ExperimentPatch;
 pub(super) use plan::{Plan, PlanRequest};
-pub(super) use preview::{NewPreviewLink, PreviewLink, Spread, UnitPreview, UnitPreviewRequest};
+pub(super) use preview::{NewPreviewLink, Preview, PreviewLink, PreviewRequest, Spread};
 pub(super) use profile::{NewAlias, Person, Profile};
 pub(super) use report::Report;
 pub(super) use suppression::{NewSuppression, Suppression, SuppressionPage};

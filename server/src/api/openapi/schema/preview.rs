@@ -27,9 +27,9 @@ struct PreviewFields {
 }
 
 /// What would a unit get, and why?
-pub(in crate::api::openapi) struct UnitPreviewRequest;
+pub(in crate::api::openapi) struct PreviewRequest;
 
-by_hand!(UnitPreviewRequest, closed(object_of::<PreviewFields>()).into(), PreviewFields::schemas);
+by_hand!(PreviewRequest, closed(object_of::<PreviewFields>()).into(), PreviewFields::schemas);
 
 /// A place among all units, and the part that is inside: from `start` to below `end`.
 #[derive(ToSchema)]
@@ -171,7 +171,7 @@ struct PreviewFlag {
 
 /// What a unit would get, and why.
 #[derive(ToSchema)]
-pub(in crate::api::openapi) struct UnitPreview {
+pub(in crate::api::openapi) struct Preview {
     /// The unit as it was asked for.
     unit: UnitId,
     /// The id by which all of the person's are known.

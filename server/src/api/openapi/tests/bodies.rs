@@ -109,7 +109,7 @@ async fn decide(server: &Server<'_>) {
 }
 
 async fn look(server: &Server<'_>) {
-    for (name, body) in examples::unit_preview() {
+    for (name, body) in examples::preview() {
         let looked = server.try_out(Some("server"), "POST /api/v1/preview", Some(body)).await;
         assert_eq!(looked.status, 200, "{name}: {}", looked.body);
     }
@@ -117,11 +117,11 @@ async fn look(server: &Server<'_>) {
         let made = server.try_out(Some("admin"), "POST /api/v1/previews/links", Some(body)).await;
         assert_eq!(made.status, 201, "{name}: {}", made.body);
         let context = json!({"podium_preview": made.body["token"]});
-        let body = json!({"unit": "u-1", "flags": ["hero"], "context": context});
+        let body = json!({"unit": "u-1", "flags": ["banner"], "context": context});
         let decided = server.try_out(Some("publishable"), "POST /api/v1/decide", Some(body)).await;
         assert_eq!(decided.body["decisions"][0]["forced"], true, "{}", decided.body);
         let asked =
-            format!("GET /api/v1/decide/hero?targetingKey=u-1&{}", made.body["query"].as_str().unwrap());
+            format!("GET /api/v1/decide/banner?targetingKey=u-1&{}", made.body["query"].as_str().unwrap());
         let decided = server.try_out(Some("publishable"), &asked, None).await;
         assert_eq!(decided.body["metadata"]["forced"], true, "{}", decided.body);
     }

@@ -75,7 +75,7 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<AllocatorConfig>(named("AllocatorPatch"));
     check::<DecideRequest<'_>>(named("DecideRequest"));
     check::<PlanRequest>(named("PlanRequest"));
-    check::<PreviewWanted>(named("UnitPreviewRequest"));
+    check::<PreviewWanted>(named("PreviewRequest"));
     check::<LinkWanted>(named("NewPreviewLink"));
     check::<SendRequest>(named("NewMessages"));
     check::<NewSuppression>(named("NewSuppression"));
@@ -91,7 +91,7 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<NewWebhook>(named("NewWebhook"));
     check::<NewAudience>(named("NewAudience"));
     check::<AudienceChange>(named("AudienceChange"));
-    check::<Previewed>(named("PreviewRequest"));
+    check::<Previewed>(named("SizeRequest"));
     check::<ExplainAsked>(named("AudienceQuestion"));
     check::<NewAlias>(named("NewAlias"));
     let of_recipient = expected_by::<SendRequest>(r#"{"to": {"?": 0}}"#);
@@ -284,7 +284,7 @@ fn defaults_are_what_serde_fills_in() {
         }
         n_checked
     };
-    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 9);
+    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 10);
     assert_eq!(check(schema(&document, "NewVariant"), &filled["variants"][0]), 2);
     let smallest = json!({"variants": [{"key": "a", "content": 1}], "fallback": "a"});
     let filled: experience::Definition = serde_json::from_value(smallest).unwrap();
