@@ -86,9 +86,6 @@ impl OfExperiment<'_> {
         if self.is_out {
             rest.push_str(r#","held_out":true"#);
         }
-        if self.flag.is_shadow && self.flag.is_running() {
-            rest.push_str(r#","shadow":true"#);
-        }
         if let Some(id) = self.asked_as.and_then(|id| serde_json::to_string(id).ok()) {
             rest.push_str(r#","asked_as":"#);
             rest.push_str(&id);

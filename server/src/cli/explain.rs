@@ -49,7 +49,9 @@ impl ExplainCommand {
             return Ok(ExitCode::SUCCESS);
         }
         let lines = if self.decision.is_some() { of_decision(&body) } else { of_preview(&body) };
-        lines.iter().for_each(|line| say(line));
+        for line in &lines {
+            say(line);
+        }
         Ok(ExitCode::SUCCESS)
     }
 
