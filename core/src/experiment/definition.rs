@@ -305,6 +305,9 @@ impl Definition {
         if self.when.is_some() || self.stickiness != Stickiness::Sticky || self.exclusion_group.is_some() {
             faults.add("/holdout", "a holdout is for everyone: sticky, without `when` and `exclusion_group`");
         }
+        if self.shadow {
+            faults.add("/shadow", "who is held out is shown nothing anyway; a holdout is not in the shadow");
+        }
         if self.traffic < 1.0 {
             faults.add(
                 "/traffic",

@@ -117,20 +117,6 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/keys", "GET, POST").get(keys::list).post(keys::create))
         .service(resource("/api/v1/keys/{id}", "DELETE").delete(keys::revoke))
         .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics))
-        .service(resource("/api/v1/audiences", "GET, POST").get(audiences::list).post(audiences::create))
-        .service(resource("/api/v1/audiences/preview", "POST").post(audiences::preview))
-        .service(
-            resource("/api/v1/audiences/{key}", "GET, PUT, DELETE")
-                .get(audiences::read)
-                .put(audiences::put)
-                .delete(audiences::remove),
-        )
-        .service(resource("/api/v1/audiences/{key}/moves", "GET").get(audiences::moves))
-        .service(resource("/api/v1/audiences/{key}/explain", "POST").post(audiences::explain))
-        .service(resource("/api/v1/profiles/{id}", "GET").get(profiles::read))
-        .service(resource("/api/v1/profiles/{id}/moves", "GET").get(profiles::moves))
-        .service(resource("/api/v1/profiles/{id}/aliases", "POST").post(profiles::join))
-        .service(resource("/api/v1/profiles/{id}/aliases/{other}", "DELETE").delete(profiles::part))
         .service(resource("/api/v1/preview", "POST").post(preview::preview))
         .service(resource("/api/v1/previews/links", "POST").post(preview::link))
         .service(resource("/api/v1/plan", "POST").post(plan::plan))
@@ -138,6 +124,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/plugins/reload", "POST").post(plugins::reload))
         .service(resource("/api/v1/plugins/{id}/rollback", "POST").post(plugins::rollback))
         .service(resource("/api/v1/plugins/{id}/release", "POST").post(plugins::release));
+    shoppers(config);
     delivery(config);
     always_on(config);
     config
@@ -167,6 +154,25 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/webhooks", "GET, POST").get(webhooks::list).post(webhooks::create))
         .service(resource("/api/v1/webhooks/{id}", "DELETE").delete(webhooks::remove))
         .default_service(web::to(unknown_path));
+}
+
+/// The routes of who shoppers are, and of what they have in common.
+fn shoppers(config: &mut ServiceConfig) {
+    config
+        .service(resource("/api/v1/audiences", "GET, POST").get(audiences::list).post(audiences::create))
+        .service(resource("/api/v1/audiences/preview", "POST").post(audiences::preview))
+        .service(
+            resource("/api/v1/audiences/{key}", "GET, PUT, DELETE")
+                .get(audiences::read)
+                .put(audiences::put)
+                .delete(audiences::remove),
+        )
+        .service(resource("/api/v1/audiences/{key}/moves", "GET").get(audiences::moves))
+        .service(resource("/api/v1/audiences/{key}/explain", "POST").post(audiences::explain))
+        .service(resource("/api/v1/profiles/{id}", "GET").get(profiles::read))
+        .service(resource("/api/v1/profiles/{id}/moves", "GET").get(profiles::moves))
+        .service(resource("/api/v1/profiles/{id}/aliases", "POST").post(profiles::join))
+        .service(resource("/api/v1/profiles/{id}/aliases/{other}", "DELETE").delete(profiles::part));
 }
 
 /// The routes of experiences.

@@ -191,6 +191,7 @@ impl App {
                 decision: held.decision,
                 assigned: held.decision.assignment,
                 is_met: true,
+                is_out: false,
                 hit: None,
             };
             events.push(made.log_event((true, snapshot_version), now));
@@ -299,6 +300,11 @@ impl App {
 }
 
 impl<'a> Answer<'a> {
+    /// The global holdout, if one runs, and whether the unit gets no treatment because of it.
+    pub(super) fn holdout(&self) -> Option<(&'a Flag, bool)> {
+        self.held.as_ref().map(|held| (held.flag, held.is_out()))
+    }
+
     /// The key of the variant; of several, their keys with `+` between them.
     pub(crate) fn variant(&self) -> Option<&str> {
         match &self.from {
@@ -377,6 +383,7 @@ impl<'a> Answer<'a> {
                     decision: *decision,
                     assigned: *assigned,
                     is_met: *is_met,
+                    is_out: self.holdout().is_some_and(|(_, is_out)| is_out),
                     hit: *hit,
                 };
                 let event = made.log_event((exposed, snapshot_version), now);

@@ -83,9 +83,9 @@ struct OfExperiment {
     /// Whether the unit met the condition.
     #[serde(default = "yes")]
     met: bool,
-    /// Whether nobody was shown what they were assigned.
+    /// Whether the global holdout kept it from every treatment.
     #[serde(default)]
-    shadow: bool,
+    held_out: bool,
     /// The id that asked, if it is another one of the unit's person.
     #[serde(default)]
     asked_as: Option<String>,
@@ -120,43 +120,10 @@ impl App {
         let stored = weights::find(db, experiment.id, version).await?;
         let weights = stored.ok_or_else(|| corrupt("its weights version is gone"))?.weights;
         let key = |variant_idx: usize| weights.weights.get(variant_idx).map(|(key, _)| key.clone());
-        let mut steps = Vec::new();
-        if let Some(experience) = &logged.experience {
-            let (rules, key) = (logged.rules.join(", "), &experiment.key);
-            steps.push(format!("of `{experience}` the rule {rules} hit, which has `{key}` decide"));
-        }
-        if let Some(asked_as) = &logged.asked_as {
-            steps.push(format!(
-                "`{asked_as}` asked, which is another id of `{}`: it is drawn for them",
-                event.unit
-            ));
-        }
-        let recomputed = match event.sighting {
-            Some(assigned) => {
-                if experiment.definition.when.is_some() {
-                    steps.push(format!("the unit met the condition of the experiment; {NOT_KEPT}"));
-                }
-                let drawn = recompute(&experiment, &weights, &event.unit, &mut steps);
-                let is_same = drawn.variant == key(usize::from(assigned.variant_idx));
-                if logged.shadow {
-                    let would = drawn.variant.as_deref().unwrap_or("nothing");
-                    steps.push(format!(
-                        "it ran in the shadow: the unit is assigned `{would}` and got the control"
-                    ));
-                    Recomputed { variant: key(logged.variant).filter(|_| is_same), ..drawn }
-                } else {
-                    drawn
-                }
-            }
-            None => {
-                let (is_out, step) = why_not_in(&logged, &weights, &event.unit);
-                steps.push(step);
-                Recomputed { variant: key(logged.variant).filter(|_| is_out), propensity: None }
-            }
-        };
+        let (mut steps, again) = logged.again(&experiment, &weights, &event);
         let variant = key(logged.variant);
         let propensity = event.sighting.and_then(|sighting| sighting.propensity);
-        let agrees = recomputed.variant == variant && recomputed.propensity == propensity;
+        let agrees = again.variant == variant && again.propensity == propensity;
         if assigned_under.is_some_and(|assigned| assigned != logged.version) {
             let current = logged.version;
             steps.push(format!(
@@ -178,10 +145,46 @@ impl App {
             propensity,
             weights_version: assigned_under,
             asked_under_version: Some(logged.version),
-            recomputed: Some(recomputed),
+            recomputed: Some(again),
             agrees: Some(agrees),
             steps,
         }))
+    }
+}
+
+impl OfExperiment {
+    /// How it came to that, and what it comes to when it is computed again.
+    fn again(
+        &self,
+        experiment: &Experiment,
+        weights: &WeightsVersion,
+        event: &StoredEvent,
+    ) -> (Vec<String>, Recomputed) {
+        let (unit, mut steps) = (&event.unit, Vec::new());
+        let key = |variant_idx: usize| weights.weights.get(variant_idx).map(|(key, _)| key.clone());
+        if let Some(experience) = &self.experience {
+            let (rules, key) = (self.rules.join(", "), &experiment.key);
+            steps.push(format!("of `{experience}` the rule {rules} hit, which has `{key}` decide"));
+        }
+        if let Some(asked_as) = &self.asked_as {
+            steps.push(format!("`{asked_as}` asked, which is another id of `{unit}`: it is drawn for them"));
+        }
+        let Some(assigned) = event.sighting else {
+            let (is_out, step) = why_not_in(self, weights, unit);
+            steps.push(step);
+            return (steps, Recomputed { variant: key(self.variant).filter(|_| is_out), propensity: None });
+        };
+        if experiment.definition.when.is_some() {
+            steps.push(format!("the unit met the condition of the experiment; {NOT_KEPT}"));
+        }
+        let drawn = recompute(experiment, weights, unit, &mut steps);
+        if self.reason == "SPLIT" {
+            return (steps, drawn);
+        }
+        let would = drawn.variant.as_deref().unwrap_or("nothing");
+        steps.push(format!("it ran in the shadow: the unit is assigned `{would}` and got the control"));
+        let is_same = drawn.variant == key(usize::from(assigned.variant_idx));
+        (steps, Recomputed { variant: key(self.variant).filter(|_| is_same), ..drawn })
     }
 }
 
@@ -265,6 +268,9 @@ fn recompute(
 
 /// Whether the unit was rightly left out, and why.
 fn why_not_in(logged: &OfExperiment, weights: &WeightsVersion, unit: &str) -> (bool, String) {
+    if logged.held_out {
+        return (true, "the global holdout keeps the unit from every treatment: the control".to_owned());
+    }
     if logged.reason == "STATIC" {
         return (
             !logged.running,

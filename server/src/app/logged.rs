@@ -27,6 +27,8 @@ pub(super) struct OfExperiment<'a> {
     pub(super) assigned: Option<Assignment>,
     /// Whether the unit meets the condition.
     pub(super) is_met: bool,
+    /// Whether the global holdout keeps it from every treatment.
+    pub(super) is_out: bool,
     /// The rule that had the experiment decide.
     pub(super) hit: Option<Hit<'a>>,
 }
@@ -81,8 +83,8 @@ impl OfExperiment<'_> {
         if !self.is_met {
             rest.push_str(r#","met":false"#);
         }
-        if self.flag.is_shadow && self.flag.is_running() {
-            rest.push_str(r#","shadow":true"#);
+        if self.is_out {
+            rest.push_str(r#","held_out":true"#);
         }
         if let Some(id) = self.asked_as.and_then(|id| serde_json::to_string(id).ok()) {
             rest.push_str(r#","asked_as":"#);

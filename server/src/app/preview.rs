@@ -47,8 +47,18 @@ pub(crate) struct PreviewBody<'a> {
 struct FlagBody<'a> {
     answer: DecisionBody<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    holdout: Option<HoldoutBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     experiment: Option<ExperimentBody<'a>>,
     experiences: Vec<ExperienceBody<'a>>,
+}
+
+/// The global holdout.
+#[derive(Debug, Serialize)]
+struct HoldoutBody<'a> {
+    experiment: &'a str,
+    /// Whether it keeps the unit from every treatment.
+    held_out: bool,
 }
 
 /// The experiment that answers; the one behind the flag where an experience does.
@@ -147,6 +157,7 @@ impl App {
         let Some(answer) = self.answer(&behind, flag_key, asker, at) else {
             return FlagBody {
                 answer: DecisionBody::unknown(flag_key, asker.unit, None),
+                holdout: None,
                 experiment: None,
                 experiences,
             };
@@ -159,9 +170,12 @@ impl App {
             let (drawn, earlier) = self.drawn(flag, asker);
             ExperimentBody::of(flag, drawn.id(), (earlier, assigned), asking.explain(flag.experiment))
         });
+        let holdout = answer.holdout();
+        let holdout =
+            holdout.map(|(flag, held_out)| HoldoutBody { experiment: &flag.experiment_key, held_out });
         let rendered = shown.and_then(|shown| shown.content(&answer));
         let answer = DecisionBody::of(answer, rendered).unlogged();
-        FlagBody { answer, experiment, experiences }
+        FlagBody { answer, holdout, experiment, experiences }
     }
 
     /// What will be published at a moment, as far as schedules say.

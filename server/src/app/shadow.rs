@@ -2,6 +2,7 @@
 
 use super::App;
 use crate::store::{StoreError, stats, weights};
+use podium_core::allocation::SliceShare;
 use podium_core::experiment::Experiment;
 use podium_core::inference::sample_ratio::{Counted, chi_square};
 use podium_core::snapshot::WeightsVersion;
@@ -59,7 +60,7 @@ impl App {
 
 /// The probability of each variant under some weights, with that of the uniform slice.
 fn wanted(experiment: &Experiment, weights: &WeightsVersion) -> Vec<f64> {
-    let slice = experiment.definition.allocator.uniform_slice.map_or(0.0, |share| share.get());
+    let slice = experiment.definition.allocator.uniform_slice.map_or(0.0, SliceShare::get);
     let sum: f64 = weights.weights.iter().map(|(_, weight)| weight).sum();
     let n_active = weights.weights.iter().filter(|(_, weight)| 0.0 < *weight).count();
     let share = |key: &str| {

@@ -49,7 +49,9 @@ impl ExplainCommand {
             return Ok(ExitCode::SUCCESS);
         }
         let lines = if self.decision.is_some() { of_decision(&body) } else { of_preview(&body) };
-        lines.iter().for_each(|line| say(line));
+        for line in &lines {
+            say(line);
+        }
         Ok(ExitCode::SUCCESS)
     }
 
@@ -92,6 +94,10 @@ fn of_preview(body: &Value) -> Vec<String> {
         let from = [text(answer, "experience"), text(answer, "experiment")];
         let from = from.into_iter().find(|key| !key.is_empty()).unwrap_or("nothing");
         lines.push(format!("{name}: `{unit}` would get `{variant}` ({reason}) of {from}"));
+        let holdout = flag.get("holdout").unwrap_or(&nothing);
+        if holdout.get("held_out").and_then(Value::as_bool).unwrap_or_default() {
+            lines.push(format!("  held out of every treatment by {}", text(holdout, "experiment")));
+        }
         for experience in list(flag, "experiences") {
             of_experience(experience, &mut lines);
         }

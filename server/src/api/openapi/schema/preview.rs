@@ -1,12 +1,12 @@
 //! What a unit would get, links to one variant, and the spread of units.
 
+use super::audience::Clause;
 use super::decision::{Decision, Violation};
 use super::experience::ExperienceStatus;
-use super::{Key, Share, Time, UnitId, by_hand, closed, object_of, plain, reference};
+use super::{Key, Share, Time, UnitId, by_hand, closed, object_of};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 
 /// What would a unit get, and why?
 #[derive(ToSchema)]
@@ -30,35 +30,6 @@ struct PreviewFields {
 pub(in crate::api::openapi) struct PreviewRequest;
 
 by_hand!(PreviewRequest, closed(object_of::<PreviewFields>()).into(), PreviewFields::schemas);
-
-/// What became of one condition, and of those in it.
-struct Clause;
-
-by_hand!(
-    Clause,
-    ObjectBuilder::new()
-        .description(Some("What became of one condition, and of those in it."))
-        .property(
-            "pointer",
-            plain(Type::String)
-                .description(Some("Where it stands in the condition, or in that of the audience that it belongs to."))
-                .examples(["/all/0"]),
-        )
-        .property("holds", plain(Type::Boolean).description(Some("Whether it holds.")))
-        .property("wanted", plain(Type::String).description(Some("What should be, in words.")))
-        .property("found", plain(Type::String).description(Some("What is, in words.")))
-        .property(
-            "clauses",
-            ArrayBuilder::new().items(reference::<Clause>()).description(Some(
-                "The conditions in it; for an audience, what became of its condition. Absent where there are none.",
-            )),
-        )
-        .required("pointer")
-        .required("holds")
-        .required("wanted")
-        .required("found")
-        .into()
-);
 
 /// A place among all units, and the part that is inside: from `start` to below `end`.
 #[derive(ToSchema)]
@@ -101,6 +72,15 @@ struct PreviewWeight {
     variant: Key,
     /// Its probability.
     weight: Share,
+}
+
+/// The global holdout.
+#[derive(ToSchema)]
+struct PreviewHoldout {
+    /// Its experiment.
+    experiment: Key,
+    /// Whether it keeps the unit from every treatment.
+    held_out: bool,
 }
 
 /// The experiment that answers; the one behind the flag where an experience does.
@@ -179,6 +159,9 @@ struct PreviewExperience {
 struct PreviewFlag {
     /// What a server would be answered, without a `decision_id`: nothing is logged.
     answer: Decision,
+    /// The global holdout; absent if none runs, or it is what is asked for.
+    #[schema(nullable = false)]
+    holdout: Option<PreviewHoldout>,
     /// The experiment that answers, or else the one behind the flag; absent if there is none.
     #[schema(nullable = false)]
     experiment: Option<PreviewExperiment>,

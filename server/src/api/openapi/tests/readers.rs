@@ -105,7 +105,7 @@ pub(super) fn check_members(name: &str, body: &Value, at: &str, reads: fn(&Value
 fn an_experiment_is_read_as_its_schema_says() {
     let body = json!({
         "key": "k", "name": "n", "description": "d", "flag_key": "f", "value_type": null,
-        "server_only": true, "shadow": true, "holdout": false, "when": {"audience": "vips"}, "unit": "user",
+        "server_only": true, "shadow": false, "holdout": false, "when": {"audience": "vips"}, "unit": "user",
         "variants": [
             {"key": "a", "name": "n", "control": true, "weight": 1.0, "content": null}, {"key": "b"}, {"key": "c"}
         ],
