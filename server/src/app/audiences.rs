@@ -6,10 +6,11 @@ use crate::ingest::queue::{IngestError, Queue};
 use crate::rulebook::{CURRENCY, Rulebook};
 use crate::store::audiences::{self, Audience};
 use crate::store::{Store, StoreError, bookmark, profiles};
-use podium_core::audience::{Audiences, Condition, EventLeaf, Fault, RfmCuts, RfmPoint, Watched};
+use podium_core::audience::{Audiences, Clause, Condition, EventLeaf, Fault, RfmCuts, RfmPoint, Watched};
 use podium_core::experience::Placement;
 use podium_core::experiment::Experiment;
 use podium_core::id::{AudienceId, AudienceKey, ExperimentId, LeafId};
+use podium_core::profile::Profile;
 use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
 use sea_orm::DatabaseConnection;
@@ -52,6 +53,15 @@ pub(crate) enum AudienceError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What a clause asks, with all that is in it.
+fn sentence(clause: &Clause) -> String {
+    if clause.clauses.is_empty() {
+        return clause.wanted.clone();
+    }
+    let parts: Vec<String> = clause.clauses.iter().map(sentence).collect();
+    format!("{} ({})", clause.wanted, parts.join("; "))
 }
 
 /// How many persons meet a condition.
@@ -177,6 +187,16 @@ impl App {
         let known = &self.published.catalog.load().book.audiences;
         known.compile(&condition, &|_| Some(LeafId(0)))?;
         Ok(condition)
+    }
+
+    /// What a condition asks, in words: the whole, and each of its parts.
+    pub(crate) fn words(&self, condition: &Condition) -> Vec<String> {
+        let book = &self.published.catalog.load().book;
+        let Ok(compiled) = book.audiences.compile(condition, &|_| Some(LeafId(0))) else { return Vec::new() };
+        let nobody = Profile::default();
+        let clause = book.audiences.explain(&compiled, &book.shopper(&nobody, &Value::Null), now());
+        let (whole, parts) = (clause.wanted, clause.clauses.iter().map(sentence));
+        std::iter::once(whole).chain(parts).collect()
     }
 
     /// Counts who meets a condition. Of very many persons, only the first are asked.
