@@ -1,6 +1,6 @@
 //! The form that audiences are built by: what its fields say, as a condition.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 /// The most conditions that the form has room for.
 pub(crate) const ROWS_MAX: usize = 20;
@@ -234,11 +234,16 @@ impl Row {
             ("in" | "not_in", list) => list.split(',').map(str::trim).collect(),
             (_, "true") => true.into(),
             (_, "false") => false.into(),
-            (_, text) => text.into(),
+            (_, text) => number(text).map_or_else(|| text.into(), Value::Number),
         };
         members.insert("value".to_owned(), value);
         members
     }
+}
+
+/// A number that is written just so.
+fn number(text: &str) -> Option<Number> {
+    text.parse().ok().filter(|number: &Number| number.to_string() == text)
 }
 
 #[cfg(test)]
@@ -260,14 +265,14 @@ mod tests {
 
     #[test]
     fn a_row_is_a_condition() {
-        let at_least_3 = json!({"op": "gte", "value": "3"});
+        let at_least_3 = json!({"op": "gte", "value": 3});
         check(
             "asked-0=event&of-0=Product Viewed&op-0=gte&value-0=3&within-0=7d",
             json!({"event": {"name": "Product Viewed", "count": at_least_3, "within": "7d"}}),
         );
         check(
             "asked-0=orders&op-0=gte&value-0=3",
-            json!({"profile": {"fact": "orders", "op": "gte", "value": "3"}}),
+            json!({"profile": {"fact": "orders", "op": "gte", "value": 3}}),
         );
         check(
             "asked-0=known&op-0=eq&value-0=true",
@@ -279,7 +284,7 @@ mod tests {
         );
         check(
             "asked-0=category_views&of-0=shoes&op-0=gt&value-0=2",
-            json!({"profile": {"fact": "category_views", "category": "shoes", "op": "gt", "value": "2"}}),
+            json!({"profile": {"fact": "category_views", "category": "shoes", "op": "gt", "value": 2}}),
         );
         check(
             "asked-0=cart_idle&op-0=gte&value-0=1h",

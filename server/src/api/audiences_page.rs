@@ -24,7 +24,7 @@ pub(crate) async fn list(app: Shared, http: HttpRequest) -> HttpResponse {
         let lines =
             store::audiences::all(app.store.reader()).await?.into_iter().map(|audience| AudienceLine {
                 size: audiences::size(&app, &audience, sizes.get(&audience.id).copied()),
-                words: app.words(&audience.condition).join("; "),
+                words: sentence(app.words(&audience.condition)),
                 key: audience.key.to_string(),
                 name: audience.name,
                 updated_at: audience.updated_at,
@@ -32,6 +32,10 @@ pub(crate) async fn list(app: Shared, http: HttpRequest) -> HttpResponse {
         Ok::<_, Problem>(reports::form_page(report_page::audiences(&lines.collect::<Vec<_>>())))
     };
     shown.await.unwrap_or_else(|problem| reports::problem_page(&problem))
+}
+
+fn sentence((whole, parts): (String, Vec<String>)) -> String {
+    if parts.is_empty() { whole } else { format!("{whole}: {}", parts.join("; ")) }
 }
 
 /// Shows the empty form: 200.
@@ -103,7 +107,8 @@ async fn answer(app: &Shared, http: &HttpRequest, mut form: AudienceForm) -> Res
         }
     }
     let preview = app.preview(&condition).await?;
-    let counted = Counted { preview, words: app.words(&condition) };
+    let (whole, parts) = app.words(&condition);
+    let counted = Counted { preview, whole, parts };
     Ok(page(app, http, &form, (Some(counted), faults)))
 }
 

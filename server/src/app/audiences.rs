@@ -189,14 +189,15 @@ impl App {
         Ok(condition)
     }
 
-    /// What a condition asks, in words: the whole, and each of its parts.
-    pub(crate) fn words(&self, condition: &Condition) -> Vec<String> {
+    /// What a condition asks, in words: how many of its parts have to hold, and each part.
+    pub(crate) fn words(&self, condition: &Condition) -> (String, Vec<String>) {
         let book = &self.published.catalog.load().book;
-        let Ok(compiled) = book.audiences.compile(condition, &|_| Some(LeafId(0))) else { return Vec::new() };
+        let compiled = book.audiences.compile(condition, &|_| Some(LeafId(0)));
+        // An audience that it names was taken away just now.
+        let Ok(compiled) = compiled else { return (String::new(), Vec::new()) };
         let nobody = Profile::default();
         let clause = book.audiences.explain(&compiled, &book.shopper(&nobody, &Value::Null), now());
-        let (whole, parts) = (clause.wanted, clause.clauses.iter().map(sentence));
-        std::iter::once(whole).chain(parts).collect()
+        (clause.wanted, clause.clauses.iter().map(sentence).collect())
     }
 
     /// Counts who meets a condition. Of very many persons, only the first are asked.

@@ -26,8 +26,10 @@ pub(crate) struct AudienceLine {
 pub(crate) struct Counted {
     /// How many.
     pub(crate) preview: Preview,
-    /// What it asks, in words, the whole first.
-    pub(crate) words: Vec<String>,
+    /// How many of the parts have to hold, in words.
+    pub(crate) whole: String,
+    /// What each part asks, in words.
+    pub(crate) parts: Vec<String>,
 }
 
 /// What the form shows.
@@ -80,7 +82,11 @@ pub(crate) fn audience_form(view: &FormView<'_>) -> Result<String, askama::Error
 
 impl AudienceLine {
     fn people(&self) -> String {
-        self.size.map_or_else(|| "known only while they visit".to_owned(), |size| wording::count(size.into()))
+        match self.size {
+            Some(1) => "1 person".to_owned(),
+            Some(size) => format!("{} people", wording::count(size.into())),
+            None => "known only while they visit".to_owned(),
+        }
     }
 
     fn changed(&self) -> String {
