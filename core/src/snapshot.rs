@@ -83,6 +83,12 @@ pub struct Flag {
     pub stickiness: Stickiness,
     /// Whether only a server's key is told of it.
     pub server_only: bool,
+    /// Whether it is the global holdout, and runs.
+    pub is_holdout: bool,
+    /// Position of the control.
+    pub control_idx: usize,
+    /// Whether units are assigned and all get the control.
+    pub is_shadow: bool,
     /// Differs where a unit that has a variant already may be answered differently: new weights matter only if units
     /// follow them.
     pub fingerprint: u64,
@@ -111,6 +117,34 @@ pub struct FlagVariant {
 enum Mode {
     Split { control_idx: usize },
     Fixed { variant_idx: usize, reason: Reason },
+}
+
+/// Where a unit stands in what an experiment takes of all units.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Places {
+    /// In its traffic.
+    pub traffic: Place,
+    /// In its exclusion group, if it has a part of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Place>,
+}
+
+/// A place among all units, and the part that is inside: `start <= at < end`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Place {
+    /// The unit's place, `0 <= at < 1`.
+    pub at: f64,
+    /// Where the part begins.
+    pub start: f64,
+    /// Where it ends.
+    pub end: f64,
+}
+
+impl Place {
+    /// Whether the unit is inside.
+    pub fn is_inside(&self) -> bool {
+        self.start <= self.at && self.at < self.end
+    }
 }
 
 /// What a unit gets.
@@ -179,6 +213,9 @@ impl Flag {
             exposure: definition.exposure,
             stickiness: definition.stickiness,
             server_only: definition.server_only,
+            is_holdout: definition.holdout && experiment.status == Status::Running,
+            control_idx,
+            is_shadow: definition.shadow,
             fingerprint: fingerprint(experiment, weights),
             mode,
             arms,
@@ -211,6 +248,14 @@ impl Flag {
         &self.propensities
     }
 
+    /// Where a unit stands, whatever becomes of it.
+    pub fn places(&self, unit: &str) -> Places {
+        Places {
+            traffic: Place { at: self.traffic_seed.draw(unit), start: 0.0, end: self.traffic },
+            slot: self.slot.map(|(seed, start, end)| Place { at: seed.draw(unit), start, end }),
+        }
+    }
+
     /// What a unit gets that is not in the experiment.
     pub fn outside(&self) -> Decision {
         let (variant_idx, reason) = match self.mode {
@@ -229,11 +274,10 @@ impl Flag {
         if !self.is_running() {
             return outside;
         }
-        if let Some((seed, start, end)) = self.slot {
-            let place = seed.draw(unit);
-            if !(start <= place && place < end) {
-                return outside;
-            }
+        if let Some((seed, start, end)) = self.slot
+            && !(Place { at: seed.draw(unit), start, end }).is_inside()
+        {
+            return outside;
         }
         if self.traffic < 1.0 && self.traffic <= self.traffic_seed.draw(unit) {
             return outside;
@@ -272,6 +316,7 @@ fn fingerprint(experiment: &Experiment, weights: &WeightsVersion) -> u64 {
     let all = (
         (experiment.id, &experiment.key, experiment.flag_key(), experiment.status, &experiment.served),
         (definition.value_type(), definition.server_only, definition.stickiness, contents, arms),
+        definition.shadow,
         (&weights.salt, weights.traffic, &weights.slot),
     );
     XxHash3_64::oneshot(&serde_json::to_vec(&all).unwrap_or_default())

@@ -22,6 +22,10 @@ pub(crate) struct Catalog {
     /// Every condition.
     pub(crate) book: Rulebook,
     placements: Arc<HashMap<Box<str>, Placement>>,
+    /// The flag key of the global holdout.
+    holdout: Option<Box<str>>,
+    /// Experiments that another one answers for, each with the flag that it would answer to.
+    waiting: HashMap<ExperimentId, (Box<str>, Arc<Flag>)>,
     by_key: HashMap<Box<str>, Arc<Experiment>>,
     by_id: HashMap<ExperimentId, Arc<Experiment>>,
 }
@@ -46,9 +50,13 @@ impl Catalog {
             if let Some(flag) = Flag::new(&experiment, &weights) {
                 let key: Box<str> = experiment.flag_key().into();
                 let taken = flags.get(&key).is_some_and(|(other_is_draft, _)| is_draft && !other_is_draft);
-                if !taken {
-                    flags.insert(key, (is_draft, flag));
-                }
+                let not_shown = if taken {
+                    Some(flag)
+                } else {
+                    flags.insert(key.clone(), (is_draft, flag)).map(|(_, other)| other)
+                };
+                let not_shown = not_shown.map(|flag| (flag.experiment, (key, Arc::new(flag))));
+                catalog.waiting.extend(not_shown);
             }
             let experiment = Arc::new(experiment);
             let key: Box<str> = experiment.key.as_str().into();
@@ -59,9 +67,18 @@ impl Catalog {
             }
             catalog.by_id.insert(experiment.id, experiment);
         }
+        let holdouts = flags.iter().filter(|(_, (_, flag))| flag.is_holdout);
+        catalog.holdout =
+            holdouts.min_by_key(|(_, (_, flag))| flag.experiment).map(|(flag_key, _)| flag_key.clone());
         catalog.snapshot =
             Snapshot::new(version, flags.into_iter().map(|(key, (_, flag))| (key, Arc::new(flag))));
         catalog
+    }
+
+    /// The same with other states of experiments, oldest first.
+    pub(crate) fn with_experiments(&self, experiments: Vec<(Experiment, WeightsVersion)>) -> Self {
+        let placements = HashMap::clone(&self.placements);
+        Self::new(self.snapshot.version, experiments, placements, self.slots.clone(), self.book.clone())
     }
 
     /// The same with new weights of one experiment.
@@ -100,10 +117,26 @@ impl Catalog {
             || experiences.iter().any(Compiled::is_targeted)
     }
 
+    /// An experiment that would answer to a flag, did not another one.
+    pub(crate) fn waiting(&self, flag_key: &str, id: ExperimentId) -> Option<&Flag> {
+        self.waiting.get(&id).filter(|(key, _)| **key == *flag_key).map(|(_, flag)| &**flag)
+    }
+
+    /// All those, in the order they were registered.
+    pub(crate) fn all_waiting(&self, flag_key: &str) -> BTreeSet<ExperimentId> {
+        let of_flag = self.waiting.iter().filter(|(_, (key, _))| **key == *flag_key);
+        of_flag.map(|(id, _)| *id).collect()
+    }
+
     /// The flag of the experiment of this key, unless it is put away.
     pub(crate) fn flag_of(&self, experiment_key: &str) -> Option<&Flag> {
         let experiment = self.by_key.get(experiment_key)?;
         self.snapshot.flag(experiment.flag_key()).filter(|flag| &*flag.experiment_key == experiment_key)
+    }
+
+    /// The global holdout that runs; of several, the one that was registered first.
+    pub(crate) fn holdout(&self) -> Option<&Flag> {
+        self.snapshot.flag(self.holdout.as_deref()?)
     }
 
     /// All experiences, by the flags they answer to.

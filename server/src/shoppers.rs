@@ -16,6 +16,8 @@ use twox_hash::XxHash3_64;
 pub(crate) struct Shoppers {
     /// What each unit was assigned first, by experiment and unit.
     assigned: papaya::HashMap<u64, Assignment>,
+    /// Whose exposure to the global holdout is in the log already, by experiment and unit.
+    held: papaya::HashMap<u64, ()>,
     /// The ids that are not their person's own.
     persons: papaya::HashMap<u64, Arc<str>>,
     /// What is known of those who came lately.
@@ -133,6 +135,11 @@ impl Shoppers {
     /// Forgets what a unit is assigned.
     pub(crate) fn forget(&self, experiment: ExperimentId, unit: &str) {
         self.assigned.pin().remove(&assigned_key(experiment, unit));
+    }
+
+    /// Notes that a unit's exposure is in the log; says whether that is new.
+    pub(crate) fn note_exposed(&self, experiment: ExperimentId, unit: &str) -> bool {
+        self.held.pin().insert(assigned_key(experiment, unit), ()).is_none()
     }
 
     /// The same where nothing is noted yet.

@@ -1,4 +1,5 @@
--- Asks for decisions: one unit a request, or a hundred. Arguments: the key, `returning`, `new` or `batch`.
+-- Asks for decisions: one unit a request, or a hundred. Arguments: the key, `returning`, `new`, `batch` or `targeted`.
+-- `targeted` asks for the flag of that name.
 -- Returning units come from a pool that is small enough to be known after the first round.
 
 local POOL = 20000
@@ -35,7 +36,8 @@ function request()
     for i = 1, BATCH do units[i] = '"' .. unit() .. '"' end
     return wrk.format(nil, nil, nil, '{"units":[' .. table.concat(units, ",") .. '],"flags":["bench"]}')
   end
-  return wrk.format(nil, nil, nil, '{"unit":"' .. unit() .. '","flags":["bench"]}')
+  local flag = mode == "targeted" and "targeted" or "bench"
+  return wrk.format(nil, nil, nil, '{"unit":"' .. unit() .. '","flags":["' .. flag .. '"]}')
 end
 
 function done(summary, latency, requests)

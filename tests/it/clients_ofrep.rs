@@ -24,7 +24,7 @@ pub(crate) fn promises(book: &mut Book) {
         for test in all {
             match here {
                 Ok(()) => book.both(*test),
-                Err(need) => book.skip(test.name, need),
+                Err(need) => book.skip(test.name.trim_start_matches("it::"), need),
             }
         }
     }

@@ -47,7 +47,7 @@ pub(crate) fn too_many_evaluations_are_turned_away_with_the_time_to_wait(engine:
 }
 
 pub(crate) fn behind_a_proxy_each_visitor_has_an_allowance(engine: Engine) {
-    let limits = [("PODIUM_EVALUATIONS_PER_ADDRESS", "1"), ("PODIUM_PROXIES", "127.0.0.1,10.0.0.1")];
+    let limits = [("PODIUM_EVALUATIONS_PER_ADDRESS", "1"), ("PODIUM_TRUSTED_PROXY", "127.0.0.1,10.0.0.1")];
     let shop = Shop::with(engine, Vec::new(), &limits);
     let page = shop.podium.client("publishable");
     let ask = |from: &str| {

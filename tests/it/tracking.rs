@@ -132,6 +132,8 @@ pub(crate) fn the_path_says_what_an_event_is_that_does_not(engine: Engine) {
                 (&json!(event_type), &json!("7")),
                 "{path}: {newest}"
             );
+            let other = if event_type == "alias" { json!("v") } else { Value::Null };
+            assert_eq!(newest["other_id"], other, "{path}: {newest}");
             let name = if event_type == "track" { json!("Seen") } else { Value::Null };
             assert_eq!(newest["name"], name, "{path}: {newest}");
         }

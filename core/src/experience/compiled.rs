@@ -40,8 +40,10 @@ pub struct Compiled {
     pub figures: ExperimentId,
     /// Whether pages are not told of it.
     pub server_only: bool,
-    pub(super) priority: i32,
-    pub(super) status: Status,
+    /// The highest is asked first.
+    pub priority: i32,
+    /// Where it stands.
+    pub status: Status,
     starts_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
     dismiss_days: Option<u32>,
@@ -127,13 +129,13 @@ impl Compiled {
     }
 
     /// Whether its schedule is on.
-    pub(super) fn is_in_time(&self, now: Timestamp) -> bool {
+    pub fn is_in_time(&self, now: Timestamp) -> bool {
         self.starts_at.is_none_or(|starts_at| starts_at <= now)
             && self.ends_at.is_none_or(|ends_at| now < ends_at)
     }
 
     /// Whether it is hidden from who closed it at `dismissed_at`.
-    pub(super) fn is_hidden(&self, dismissed_at: Option<Timestamp>, now: Timestamp) -> bool {
+    pub fn is_hidden(&self, dismissed_at: Option<Timestamp>, now: Timestamp) -> bool {
         let until = |at: Timestamp| self.dismiss_days.map(|days| at.plus_seconds(i64::from(days) * DAY_S));
         dismissed_at.and_then(until).is_some_and(|until| now < until)
     }
@@ -146,7 +148,7 @@ impl Compiled {
     /// What the rules come to.
     ///
     /// - `hits`: whether a rule hits.
-    pub(super) fn outcome(&self, mut hits: impl FnMut(&CompiledRule) -> bool) -> Outcome {
+    pub fn outcome(&self, mut hits: impl FnMut(&CompiledRule) -> bool) -> Outcome {
         let hits = |rule_idx: usize| self.rules.get(rule_idx).is_some_and(&mut hits);
         let content =
             |rule_idx: usize| Some(self.variants.get(self.rules.get(rule_idx)?.variant_idx)?.content.get());
@@ -162,15 +164,32 @@ impl Compiled {
 
     /// What a client gets where no rule is served: what a list has is a list of the fallback, and no rule is counted.
     pub fn fallback(&self) -> Option<Content<'_>> {
-        let fallback = self.one(self.fallback_idx)?;
+        self.alone(self.fallback_idx, 0)
+    }
+
+    /// What a client gets if the variant of this key is all there is.
+    pub fn only(&self, variant: &str) -> Option<Content<'_>> {
+        self.alone(self.variants.iter().position(|one| *one.key == *variant)?, 1)
+    }
+
+    /// A variant as the hit policy gives it.
+    ///
+    /// - `n_hits`: what counts as its number.
+    fn alone(&self, variant_idx: usize, n_hits: u32) -> Option<Content<'_>> {
+        let own = self.one(variant_idx)?;
         let value = match (self.hit_policy, self.aggregator) {
             (HitPolicy::RuleOrder, _) | (HitPolicy::Collect, Aggregator::List) => {
-                Cow::Owned(list(&[&fallback.value])?)
+                Cow::Owned(list(&[&own.value])?)
             }
-            (HitPolicy::Collect, Aggregator::Count) => Cow::Owned(to_raw_value(&0).ok()?),
-            _ => return Some(fallback),
+            (HitPolicy::Collect, Aggregator::Count) => Cow::Owned(to_raw_value(&n_hits).ok()?),
+            _ => return Some(own),
         };
-        Some(Content { value, variant_idx: None, ..fallback })
+        Some(Content { value, variant_idx: None, ..own })
+    }
+
+    /// The variant that a rule serves.
+    pub fn served(&self, rule: &CompiledRule) -> Option<&str> {
+        Some(&self.variants.get(rule.variant_idx)?.key)
     }
 
     fn one(&self, variant_idx: usize) -> Option<Content<'_>> {

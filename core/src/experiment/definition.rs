@@ -104,9 +104,15 @@ pub struct Definition {
     /// Whether only a server's key is told of it, and no page.
     #[serde(default)]
     pub server_only: bool,
+    /// Whether it runs in the shadow: units are assigned, and all get the control.
+    #[serde(default)]
+    pub shadow: bool,
     /// Who may be in it, as a condition on shoppers; everyone if absent. The others get the control.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Value>,
+    /// Whether it is the global holdout: while it runs, who is in its control gets no treatment of anything else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub holdout: bool,
     /// Whom we randomize.
     #[serde(default)]
     pub unit: UnitKind,
@@ -211,6 +217,7 @@ impl Definition {
         self.check_metrics(&mut faults);
         self.check_reach(&mut faults);
         self.check_when(&mut faults);
+        self.check_holdout(&mut faults);
         self.check_allocator(&mut faults);
         if faults.0.is_empty() { Ok(self) } else { Err(faults.0) }
     }
@@ -284,6 +291,25 @@ impl Definition {
         let is_share = 0.0 < sum && sum.is_finite();
         if !is_share && !self.variants.is_empty() {
             faults.add("/variants", "at least one weight is positive, and their sum is finite");
+        }
+    }
+
+    fn check_holdout(&self, faults: &mut Faults) {
+        if !self.holdout {
+            return;
+        }
+        if self.variants.len() != 2 || self.is_adaptive() {
+            faults
+                .add("/holdout", "a holdout has two variants, the control being held out, and a fixed split");
+        }
+        if self.when.is_some() || self.stickiness != Stickiness::Sticky || self.exclusion_group.is_some() {
+            faults.add("/holdout", "a holdout is for everyone: sticky, without `when` and `exclusion_group`");
+        }
+        if self.traffic < 1.0 {
+            faults.add(
+                "/traffic",
+                "a holdout has all traffic; the control's weight says how many are held out",
+            );
         }
     }
 

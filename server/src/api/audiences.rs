@@ -1,6 +1,7 @@
 //! `/api/v1/audiences`: named conditions, who meets them, who moved, and why somebody is in or not.
 
 use super::page::{cut, page};
+use super::profiles::{AN_ID, is_id};
 use super::{Shared, admin, allow, request};
 use crate::app::{AudienceError, Preview};
 use crate::auth::Scope;
@@ -11,10 +12,11 @@ use actix_web::http::header;
 use actix_web::web::{self, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use podium_core::audience::{Clause, Condition, Fault};
-use podium_core::id::{AudienceKey, UNIT_LENGTH_MAX};
+use podium_core::id::{AudienceId, AudienceKey};
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// What a path says that no audience can be called.
 const RESERVED: &str = "preview";
@@ -35,10 +37,10 @@ struct AudienceBody<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAudience {
-    key: AudienceKey,
+    pub(crate) key: AudienceKey,
     #[serde(default)]
-    name: Option<String>,
-    condition: Value,
+    pub(crate) name: Option<String>,
+    pub(crate) condition: Value,
 }
 
 #[derive(Deserialize)]
@@ -67,7 +69,7 @@ fn condition(app: &Shared, condition: &Value) -> Result<Condition, Problem> {
     app.checked_condition(condition).map_err(faults)
 }
 
-fn checked_name(name: Option<String>) -> Result<Option<String>, Problem> {
+pub(crate) fn checked_name(name: Option<String>) -> Result<Option<String>, Problem> {
     match name {
         Some(name) if NAME_MAX < name.chars().count() || name.contains('\0') => {
             let detail = format!("at most {NAME_MAX} characters, none of them NUL");
@@ -221,6 +223,7 @@ pub(crate) struct MovesQuery {
 
 #[derive(Serialize)]
 struct MoveBody<'a> {
+    audience: &'a str,
     person: &'a str,
     r#move: &'static str,
     at: Timestamp,
@@ -235,26 +238,44 @@ pub(crate) async fn moves(
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
     let audience = find(&app, &key).await?;
-    let limit = request::limit(query.limit, 50, 500)?;
-    if query.cursor.is_some_and(|cursor| cursor < 1) {
+    let person = match &query.unit {
+        Some(unit) if is_id(unit) => Some(app.person(unit).await?.id),
+        Some(_) => return Err(Problem::new(Kind::InvalidQuery, format!("`unit`: {AN_ID}"))),
+        None => None,
+    };
+    moves_page(&app, &http, (Some(audience.id), person.as_deref()), (query.limit, query.cursor)).await
+}
+
+/// A page of the moves of an audience or of a person, the newest first.
+///
+/// - `limit`, `cursor`: as they were asked for.
+pub(super) async fn moves_page(
+    app: &Shared,
+    http: &HttpRequest,
+    about: (Option<AudienceId>, Option<&str>),
+    (limit, cursor): (Option<u64>, Option<i64>),
+) -> Result<HttpResponse, Problem> {
+    let limit = request::limit(limit, 50, 500)?;
+    if cursor.is_some_and(|cursor| cursor < 1) {
         return Err(Problem::new(Kind::InvalidQuery, "`cursor` is what `next_cursor` said"));
     }
-    let person = match &query.unit {
-        Some(unit) if !unit.contains('\0') => Some(app.person(unit).await?.id),
-        _ => None,
-    };
-    let about = (Some(audience.id), person.as_deref());
-    let mut found = audiences::moves(app.store.reader(), about, query.cursor, limit + 1).await?;
+    let all = audiences::all(app.store.reader()).await?;
+    let keys: HashMap<AudienceId, &str> = all.iter().map(|one| (one.id, one.key.as_str())).collect();
+    let mut found = audiences::moves(app.store.reader(), about, cursor, limit + 1).await?;
     let next_cursor = cut(&mut found, limit, |(position, _)| *position);
+    // An audience that was removed meanwhile has taken its moves with it.
     let data: Vec<_> = found
         .iter()
-        .map(|(_, one)| MoveBody {
-            person: &one.person,
-            r#move: if one.entered { "entered" } else { "left" },
-            at: one.at,
+        .filter_map(|(_, one)| {
+            Some(MoveBody {
+                audience: keys.get(&one.audience)?,
+                person: &one.person,
+                r#move: if one.entered { "entered" } else { "left" },
+                at: one.at,
+            })
         })
         .collect();
-    Ok(page(&http, &data, next_cursor.as_ref()))
+    Ok(page(http, &data, next_cursor.as_ref()))
 }
 
 #[derive(Deserialize)]
@@ -289,9 +310,8 @@ pub(crate) async fn explain(
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
     let asked: ExplainAsked = request::json(&request::body(payload).await?)?;
-    if !(1..=UNIT_LENGTH_MAX).contains(&asked.unit.len()) || asked.unit.contains('\0') {
-        let detail = format!("a unit id has 1 to {UNIT_LENGTH_MAX} bytes, none of them NUL");
-        return Err(Problem::field(Kind::InvalidField, "/unit", detail));
+    if !is_id(&asked.unit) {
+        return Err(Problem::field(Kind::InvalidField, "/unit", AN_ID));
     }
     if !asked.context.is_null() && !asked.context.is_object() {
         return Err(Problem::field(Kind::InvalidField, "/context", "an object"));

@@ -101,7 +101,7 @@ impl From<SentEvent> for EventBody {
             r#type: event_type.to_owned(),
             name,
             unit: Some(event.unit),
-            other_id: None,
+            other_id: event.other_id,
             message_id: Some(event.message_id),
             scope: scope(event.trust),
             reason: None,

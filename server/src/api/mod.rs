@@ -19,6 +19,7 @@ pub(crate) mod operations;
 mod page;
 pub(crate) mod plan;
 pub(crate) mod plugins;
+pub(crate) mod preview;
 pub(crate) mod profiles;
 pub(crate) mod rate;
 pub(crate) mod reports;
@@ -133,8 +134,11 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/audiences/{key}/moves", "GET").get(audiences::moves))
         .service(resource("/api/v1/audiences/{key}/explain", "POST").post(audiences::explain))
         .service(resource("/api/v1/profiles/{id}", "GET").get(profiles::read))
+        .service(resource("/api/v1/profiles/{id}/moves", "GET").get(profiles::moves))
         .service(resource("/api/v1/profiles/{id}/aliases", "POST").post(profiles::join))
         .service(resource("/api/v1/profiles/{id}/aliases/{other}", "DELETE").delete(profiles::part))
+        .service(resource("/api/v1/preview", "POST").post(preview::preview))
+        .service(resource("/api/v1/previews/links", "POST").post(preview::link))
         .service(resource("/api/v1/plan", "POST").post(plan::plan))
         .service(resource("/api/v1/plugins", "GET").get(plugins::list))
         .service(resource("/api/v1/plugins/reload", "POST").post(plugins::reload))
@@ -161,6 +165,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/experiments/{key}/report", "GET").get(reports::json))
         .service(resource("/api/v1/experiments/{key}/report.csv", "GET").get(reports::csv))
         .service(resource("/api/v1/experiments/{key}/report.html", "GET").get(reports::html))
+        .service(resource("/api/v1/experiments/{key}/shadow", "GET").get(preview::spread))
         .service(resource("/api/v1/experiments/{key}/report-links", "POST").post(reports::link))
         .service(resource("/api/v1/experiments/{key}/history", "GET").get(history::list))
         .service(resource("/api/v1/experiments/{key}/undo", "POST").post(history::undo))

@@ -1,20 +1,13 @@
 //! Whether one more request with events may come now.
 
 use crate::app::App;
-use crate::auth::Scope;
+use crate::auth::{self, Scope};
+use crate::clock;
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderName;
-use std::time::Instant;
-
-/// Whom proxies say they forward a request for.
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
 /// Whether it may come; what may not is counted.
 pub(crate) fn admits(app: &App, http: &HttpRequest, key: &str, scope: Scope) -> bool {
-    let lines = http.headers().get_all(FORWARDED_FOR).filter_map(|line| line.to_str().ok());
-    let forwarded: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
-    let client = http.peer_addr().map(|peer| app.limits.client(peer.ip(), forwarded.into_iter()));
-    let is_admitted = app.limits.admit(key, scope, client, Instant::now());
+    let key_id = auth::id(key).unwrap_or_default();
+    let is_admitted = app.limits.events.admit(key_id, scope, app.limits.client(http), clock::now()).is_ok();
     if !is_admitted {
         shed("rate_limited");
     }

@@ -1,17 +1,20 @@
 //! What a unit gets for a flag, whoever asks and by whatever protocol.
 
 use super::App;
-use super::choose::{Behind, Chosen, FromExperience, Hit};
+use super::choose::{Behind, Chosen, FromExperience, Hit, Owned};
+use super::forced::Links;
+use super::logged::OfExperiment;
 use super::sticky::{self, Claims};
 use crate::auth::Scope;
 use crate::rulebook::Rulebook;
 use crate::shoppers::Known;
 use metrics::Counter;
+use podium_core::audience::Clause;
 use podium_core::experience::{CompiledRule, Visitor};
 use podium_core::experiment::{ExposureSource, Stickiness};
 use podium_core::id::ExperimentId;
 use podium_core::profile::Profile;
-use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
+use podium_core::projection::StoredEvent;
 use podium_core::snapshot::{Assignment, Decision, Flag, Reason};
 use podium_core::time::Timestamp;
 use serde_json::Value;
@@ -28,6 +31,7 @@ pub(crate) struct Asker<'a> {
     unit: &'a str,
     scope: Scope,
     claims: Claims,
+    links: Links,
     context: &'a Value,
     known: Option<Arc<Known>>,
     /// What is known was asked for and could not be had in time.
@@ -40,13 +44,15 @@ static NOTHING: LazyLock<Profile> = LazyLock::new(Profile::default);
 impl<'a> Asker<'a> {
     /// Gathers what decisions depend on.
     pub(crate) fn new(unit: &'a str, scope: Scope) -> Self {
-        let (claims, context) = (Claims::default(), &Value::Null);
-        Self { unit, scope, claims, context, known: None, is_blind: false }
+        let (claims, links, context) = (Claims::default(), Links::default(), &Value::Null);
+        Self { unit, scope, claims, links, context, known: None, is_blind: false }
     }
 
     /// The same with what the client knows of the unit: an object.
     pub(crate) fn with_context(self, context: &'a Value) -> Self {
-        Self { claims: context.as_object().map(Claims::of).unwrap_or_default(), context, ..self }
+        let members = context.as_object();
+        let (claims, links) = (members.map(Claims::of), members.map(Links::of));
+        Self { claims: claims.unwrap_or_default(), links: links.unwrap_or_default(), context, ..self }
     }
 
     /// The unit.
@@ -64,19 +70,29 @@ impl<'a> Asker<'a> {
         self.is_blind
     }
 
-    fn profile(&self) -> &Profile {
+    pub(super) fn profile(&self) -> &Profile {
         self.known.as_ref().map_or(&NOTHING, |known| &known.profile)
     }
 }
 
 /// Who asks, with the conditions that may be asked of them.
-struct Asking<'a, 'b> {
+pub(super) struct Asking<'a, 'b> {
     asker: &'b Asker<'a>,
     book: &'b Rulebook,
     now: Timestamp,
 }
 
-impl Asking<'_, '_> {
+impl<'a, 'b> Asking<'a, 'b> {
+    pub(super) fn new(asker: &'b Asker<'a>, book: &'b Rulebook, now: Timestamp) -> Self {
+        Self { asker, book, now }
+    }
+
+    /// What became of each part of a condition, if there is one.
+    pub(super) fn explain(&self, id: ExperimentId) -> Option<Clause> {
+        let shopper = self.book.shopper(self.asker.profile(), self.asker.context);
+        self.book.explain(id, &shopper, self.now)
+    }
+
     fn meets_condition(&self, id: ExperimentId) -> bool {
         let shopper = self.book.shopper(self.asker.profile(), self.asker.context);
         self.book.meets(id, &shopper, self.now)
@@ -108,6 +124,29 @@ pub(crate) struct Answer<'a> {
     pub(crate) id: Uuid,
     /// Whose it is.
     pub(crate) from: From<'a>,
+    /// Where the unit stands in the global holdout, if one runs.
+    held: Option<Held<'a>>,
+    /// Whether a link wants it, whatever the unit would get: it counts nowhere.
+    pub(crate) is_forced: bool,
+}
+
+/// Where a unit stands in the global holdout.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    flag: &'a Flag,
+    decision: Decision,
+    drawn: Drawn<'a>,
+    /// Whether nothing was known of it.
+    is_new: bool,
+}
+
+impl Held<'_> {
+    /// Whether it gets no treatment of anything.
+    fn is_out(&self) -> bool {
+        self.decision
+            .assignment
+            .is_some_and(|assignment| usize::from(assignment.variant_idx) == self.flag.control_idx)
+    }
 }
 
 /// Whose an answer is.
@@ -117,10 +156,14 @@ pub(crate) enum From<'a> {
     Experiment {
         /// Its flag.
         flag: &'a Flag,
-        /// What was decided.
+        /// What is shown.
         decision: Decision,
-        /// For whom.
+        /// What the unit is assigned, also where it is not shown.
+        assigned: Option<Assignment>,
+        /// For whom it was drawn.
         drawn: Drawn<'a>,
+        /// Whether the unit meets the condition.
+        is_met: bool,
         /// Whether it is another assignment than was known.
         is_new: bool,
         /// The rule that has the experiment decide; none if the flag is its own.
@@ -139,6 +182,14 @@ pub(crate) enum Drawn<'u> {
     Person(Arc<str>),
 }
 
+impl<'a> From<'a> {
+    /// An experiment's variant that nobody is assigned.
+    fn unassigned(flag: &'a Flag, decision: Decision, unit: &'a str) -> Self {
+        let (assigned, drawn, is_met, is_new) = (None, Drawn::Unit(unit), true, false);
+        Self::Experiment { flag, decision, assigned, drawn, is_met, is_new, hit: None }
+    }
+}
+
 impl Drawn<'_> {
     pub(super) fn id(&self) -> &str {
         match self {
@@ -149,7 +200,8 @@ impl Drawn<'_> {
 }
 
 impl App {
-    /// Decides one flag; `None` if there is no such flag for who asks.
+    /// Decides one flag; `None` if there is no such flag for who asks. It changes nothing: what is decided counts once it
+    /// is settled.
     pub(crate) fn answer<'a>(
         &self,
         behind: &Behind<'a>,
@@ -157,8 +209,22 @@ impl App {
         asker: &Asker<'a>,
         now: Timestamp,
     ) -> Option<Answer<'a>> {
-        let id = Uuid::now_v7();
-        let mut asking = Asking { asker, book: behind.book(), now };
+        let (id, unit) = (Uuid::now_v7(), asker.unit);
+        let mut asking = Asking::new(asker, behind.book(), now);
+        if let Some(from) = self.forced(behind, flag_key, (asker, &asking)) {
+            return Some(Answer { flag_key, unit, id, from, held: None, is_forced: true });
+        }
+        let held = behind.holdout().map(|holdout| self.held(holdout, asker));
+        if held.as_ref().is_some_and(Held::is_out) {
+            let from = match behind.control(&asking)? {
+                Chosen::Experiment(flag, _) => {
+                    let (variant_idx, reason) = (flag.control_idx, Reason::Disabled);
+                    From::unassigned(flag, Decision { variant_idx, reason, assignment: None }, unit)
+                }
+                Chosen::Experience(chosen) => From::Experience(chosen),
+            };
+            return Some(Answer { flag_key, unit, id, from, held, is_forced: false });
+        }
         let from = match behind.choose(now, &mut asking)? {
             Chosen::Experiment(flag, hit)
                 if flag.is_running() && !asking.meets_condition(flag.experiment) =>
@@ -166,13 +232,17 @@ impl App {
                 // What could not be asked is no reason to say that the unit is outside.
                 let reason = if asker.is_blind { Reason::Unknown } else { Reason::Disabled };
                 let decision = Decision { reason, ..flag.outside() };
-                From::Experiment { flag, decision, drawn: Drawn::Unit(asker.unit), is_new: false, hit }
+                let (assigned, drawn) = (None, Drawn::Unit(unit));
+                From::Experiment { flag, decision, assigned, drawn, is_met: false, is_new: false, hit }
             }
             Chosen::Experiment(flag, hit) => {
                 let (drawn, earlier) = self.drawn(flag, asker);
                 let decision = self.draw(flag, (&drawn, earlier), asker, id);
-                let is_new = decision.assignment.is_some() && decision.assignment != earlier;
-                From::Experiment { flag, decision, drawn, is_new, hit }
+                let assigned = decision.assignment;
+                let is_new = assigned.is_some() && assigned != earlier;
+                let is_shown = !flag.is_shadow || assigned.is_none();
+                let decision = if is_shown { decision } else { flag.outside() };
+                From::Experiment { flag, decision, assigned, drawn, is_met: true, is_new, hit }
             }
             Chosen::Experience(mut chosen) => {
                 let is_general = chosen.rules.iter().all(|rule| rule.when.is_none());
@@ -182,13 +252,96 @@ impl App {
                 From::Experience(chosen)
             }
         };
+        Some(Answer { flag_key, unit, id, from, held, is_forced: false })
+    }
+
+    /// Where the unit stands in the global holdout.
+    fn held<'a>(&self, flag: &'a Flag, asker: &Asker<'a>) -> Held<'a> {
+        let (drawn, earlier) = self.drawn(flag, asker);
+        let decision = flag.decide(drawn.id(), earlier);
+        Held { flag, decision, drawn, is_new: decision.assignment != earlier }
+    }
+
+    /// The decision as the log keeps it, with where the unit stands in the global holdout if the log does not know that
+    /// yet; nothing if a link wanted it.
+    ///
+    /// - `exposure`: whether it is an exposure, where decisions count as such.
+    pub(super) fn events(
+        &self,
+        answer: &Answer<'_>,
+        exposure: bool,
+        snapshot_version: u64,
+        now: Timestamp,
+    ) -> Vec<StoredEvent> {
+        let mut events = answer.events(exposure, snapshot_version, now);
+        if let Some(held) = answer.held.as_ref().filter(|_| exposure && !answer.is_forced)
+            && self.published.shoppers.note_exposed(held.flag.experiment, held.drawn.id())
+        {
+            let made = OfExperiment {
+                flag: held.flag,
+                flag_key: &held.flag.experiment_key,
+                id: Uuid::now_v7(),
+                unit: held.drawn.id(),
+                asked_as: None,
+                decision: held.decision,
+                assigned: held.decision.assignment,
+                is_met: true,
+                hit: None,
+            };
+            events.push(made.log_event((true, snapshot_version), now));
+        }
+        events
+    }
+
+    /// What a link shows that who asks came by.
+    fn forced<'a>(
+        &self,
+        behind: &Behind<'a>,
+        flag_key: &str,
+        (asker, asking): (&Asker<'a>, &Asking<'_, '_>),
+    ) -> Option<From<'a>> {
+        let wanted = asker.links.wanted(&self.links.secret, flag_key, asking.now)?;
+        let decision = |variant_idx| Decision { variant_idx, reason: Reason::Static, assignment: None };
+        // A link is no key: what only servers are told of, no page is.
+        let is_told = |server_only: bool| !server_only || asking.is_server();
+        match behind.owned(wanted.owner, &wanted.variant)? {
+            Owned::OfExperiment(flag, variant_idx) => {
+                is_told(flag.server_only).then(|| From::unassigned(flag, decision(variant_idx), asker.unit))
+            }
+            Owned::OfExperience(experience, content) => is_told(experience.server_only).then(|| {
+                let (reason, rules, violation) = (Reason::Static, Vec::new(), None);
+                From::Experience(FromExperience { experience, content, reason, rules, violation })
+            }),
+        }
+    }
+
+    /// Counts an answer, and remembers what it assigned.
+    pub(super) fn settle(&self, answer: &Answer<'_>) {
+        if answer.is_forced {
+            return;
+        }
         DECISIONS.increment(1);
-        Some(Answer { flag_key, unit: asker.unit, id, from })
+        if let Some(Held { flag, decision, drawn, is_new: true }) = &answer.held
+            && let Some(assignment) = decision.assignment
+        {
+            self.published.shoppers.assign(flag.experiment, drawn.id(), assignment);
+        }
+        match &answer.from {
+            From::Experiment { flag, assigned: Some(assigned), drawn, is_new: true, .. }
+                if flag.remembers() =>
+            {
+                self.published.shoppers.assign(flag.experiment, drawn.id(), *assigned);
+            }
+            From::Experience(FromExperience { violation: Some(_), .. }) => {
+                metrics::counter!("podium_hit_policy_violations_total").increment(1);
+            }
+            From::Experiment { .. } | From::Experience(_) => {}
+        }
     }
 
     /// For whom a decision is drawn, and what they were assigned before: the person, unless the unit was assigned
     /// something of its own before it was known to be theirs.
-    fn drawn<'a>(&self, flag: &Flag, asker: &Asker<'a>) -> (Drawn<'a>, Option<Assignment>) {
+    pub(super) fn drawn<'a>(&self, flag: &Flag, asker: &Asker<'a>) -> (Drawn<'a>, Option<Assignment>) {
         let (shoppers, unit) = (&self.published.shoppers, asker.unit);
         if flag.stickiness == Stickiness::PerDecision {
             return (Drawn::Unit(unit), None);
@@ -219,11 +372,7 @@ impl App {
         }
         // What the client can prove that the unit was assigned, should nothing be known of it here.
         let claimed = || asker.claims.assignment(&self.links.secret, asker.unit, flag.experiment);
-        let decision = flag.decide(drawn.id(), earlier.or_else(claimed));
-        if let Some(assignment) = decision.assignment.filter(|assignment| Some(*assignment) != earlier) {
-            self.published.shoppers.assign(flag.experiment, drawn.id(), assignment);
-        }
-        decision
+        flag.decide(drawn.id(), earlier.or_else(claimed))
     }
 
     /// Proves to another node what the unit was assigned, where that is kept.
@@ -300,18 +449,32 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// The decision as the log keeps it.
+    /// The decision as the log keeps it; none if a link wanted it.
     ///
     /// - `exposure`: whether it is an exposure, where decisions count as such.
     pub(crate) fn events(&self, exposure: bool, snapshot_version: u64, now: Timestamp) -> Vec<StoredEvent> {
+        if self.is_forced {
+            return Vec::new();
+        }
         match &self.from {
             From::Experience(chosen) => {
                 chosen.log_events((self.flag_key, self.unit, self.id), (exposure, snapshot_version), now)
             }
-            From::Experiment { flag, decision, drawn, hit, .. } => {
-                let exposed = exposure && flag.exposure == ExposureSource::Decision;
-                let about = (self.flag_key, drawn.id(), self.id);
-                let event = log_event((flag, *hit), about, decision, (exposed, snapshot_version), now);
+            From::Experiment { flag, decision, assigned, drawn, is_met, hit, .. } => {
+                let is_shown = exposure && !flag.is_shadow;
+                let exposed = is_shown && flag.exposure == ExposureSource::Decision;
+                let made = OfExperiment {
+                    flag,
+                    flag_key: self.flag_key,
+                    id: self.id,
+                    unit: drawn.id(),
+                    asked_as: (drawn.id() != self.unit).then_some(self.unit),
+                    decision: *decision,
+                    assigned: *assigned,
+                    is_met: *is_met,
+                    hit: *hit,
+                };
+                let event = made.log_event((exposed, snapshot_version), now);
                 let of_rule = hit.map(|hit| {
                     let served = (self.variant(), decision.reason);
                     hit.log_event((self.flag_key, self.unit), served, (exposure, snapshot_version), now)
@@ -319,51 +482,5 @@ impl<'a> Answer<'a> {
                 std::iter::once(event).chain(of_rule).collect()
             }
         }
-    }
-}
-
-/// The decision as the log keeps it.
-fn log_event(
-    (flag, hit): (&Flag, Option<Hit<'_>>),
-    (key, unit, id): (&str, &str, Uuid),
-    decision: &Decision,
-    (exposed, snapshot_version): (bool, u64),
-    now: Timestamp,
-) -> StoredEvent {
-    let reason = match decision.reason {
-        Reason::Split => "SPLIT",
-        Reason::Static => "STATIC",
-        Reason::Unknown => "UNKNOWN",
-        _ => "DISABLED",
-    };
-    let (experiment, variant_idx, asked_version) = (flag.experiment.0, decision.variant_idx, flag.version());
-    let running = flag.is_running();
-    let met = hit.map_or_else(String::new, |Hit { experience, rule }| {
-        format!(r#","experience":"{}","rules":["{}"]"#, experience.key, rule.key)
-    });
-    let body = format!(
-        r#"{{"flag":"{key}","experiment":{experiment},"variant":{variant_idx},"reason":"{reason}","running":{running},"version":{asked_version},"snapshot":{snapshot_version}{met}}}"#
-    );
-    let sighting = decision.assignment.map(|assignment| Sighting {
-        experiment: flag.experiment,
-        variant_idx: assignment.variant_idx,
-        exposed,
-        version: Some(assignment.version),
-        propensity: Some(assignment.propensity),
-    });
-    // Where every decision is drawn anew the decision itself is the unit.
-    let unit: Box<str> =
-        if flag.stickiness == Stickiness::PerDecision { id.to_string().into() } else { unit.into() };
-    StoredEvent {
-        message_id: id.to_string().into(),
-        name: DECISION.into(),
-        unit,
-        is_known: false,
-        other_id: None,
-        order_id: None,
-        trust: Trust::Server,
-        time: now,
-        sighting,
-        body: body.into(),
     }
 }

@@ -1,5 +1,6 @@
 //! What answers on a flag: one of its experiences, or the experiment behind it.
 
+use super::as_experiment;
 use crate::catalog::Catalog;
 use crate::rulebook::Rulebook;
 use podium_core::experience::{
@@ -45,10 +46,20 @@ pub(crate) struct FromExperience<'a> {
     pub(crate) violation: Option<Violation>,
 }
 
+/// A variant, with whose it is.
+#[derive(Debug)]
+pub(super) enum Owned<'a> {
+    /// An experiment's, by its position.
+    OfExperiment(&'a Flag, usize),
+    /// An experience's, with what it comes to.
+    OfExperience(&'a Compiled, Content<'a>),
+}
+
 /// What may answer on a flag, found once for all who ask.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Behind<'a> {
     catalog: &'a Catalog,
+    flag_key: &'a str,
     flag: Option<&'a Flag>,
     is_targeted: bool,
     placement: Option<&'a Placement>,
@@ -56,9 +67,9 @@ pub(crate) struct Behind<'a> {
 
 impl<'a> Behind<'a> {
     /// What stands behind a flag.
-    pub(crate) fn of(catalog: &'a Catalog, flag_key: &str) -> Self {
+    pub(crate) fn of(catalog: &'a Catalog, flag_key: &'a str) -> Self {
         let (flag, placement) = (catalog.snapshot.flag(flag_key), catalog.placement(flag_key));
-        Self { catalog, flag, placement, is_targeted: catalog.is_targeted(flag_key) }
+        Self { catalog, flag_key, flag, placement, is_targeted: catalog.is_targeted(flag_key) }
     }
 
     /// The conditions that may be asked.
@@ -69,6 +80,47 @@ impl<'a> Behind<'a> {
     /// Whether the answer depends on what is known of who asks.
     pub(super) fn is_targeted(&self) -> bool {
         self.is_targeted
+    }
+
+    /// What may be shown on the flag: what answers, what waits to, and experiences in their order.
+    pub(super) fn owners(&self) -> Vec<ExperimentId> {
+        let answers = self.flag.map(|flag| flag.experiment).into_iter();
+        let waits = self.catalog.all_waiting(self.flag_key).into_iter().rev();
+        let experiences = self.experiences().iter().map(|experience| as_experiment(experience.id));
+        answers.chain(waits).chain(experiences).collect()
+    }
+
+    /// The experiences on the flag, the first to be asked first.
+    pub(super) fn experiences(&self) -> &'a [Compiled] {
+        self.placement.map_or(&[], Placement::experiences)
+    }
+
+    /// The variant of a key, of whatever may be shown on the flag.
+    pub(super) fn owned(&self, owner: ExperimentId, variant: &str) -> Option<Owned<'a>> {
+        let experience = self.experiences().iter().find(|experience| as_experiment(experience.id) == owner);
+        if let Some(experience) = experience {
+            return Some(Owned::OfExperience(experience, experience.only(variant)?));
+        }
+        let flag = self.flag.filter(|flag| flag.experiment == owner);
+        let flag = flag.or_else(|| self.catalog.waiting(self.flag_key, owner))?;
+        let variant_idx = flag.variants.iter().position(|one| *one.key == *variant)?;
+        Some(Owned::OfExperiment(flag, variant_idx))
+    }
+
+    /// The global holdout, unless that is what is asked for.
+    pub(super) fn holdout(&self) -> Option<&'a Flag> {
+        let holdout = self.catalog.holdout()?;
+        self.flag.is_none_or(|flag| flag.experiment != holdout.experiment).then_some(holdout)
+    }
+
+    /// What answers to who is held out of everything: a control, or a fallback; `None` if nothing does.
+    pub(super) fn control(&self, visitor: &impl Visitor) -> Option<Chosen<'a>> {
+        let is_told = |server_only: bool| !server_only || visitor.is_server();
+        if let Some(flag) = self.flag.filter(|flag| is_told(flag.server_only)) {
+            return Some(Chosen::Experiment(flag, None));
+        }
+        let experience = self.experiences().iter().find(|experience| is_told(experience.server_only))?;
+        Chosen::fallback(experience, (Reason::Disabled, None))
     }
 
     /// Chooses what answers; `None` if nothing does.
@@ -110,10 +162,7 @@ impl<'a> Behind<'a> {
                 let why = match why {
                     WhyFallback::NoHit => (Reason::Static, None),
                     WhyFallback::Off => (Reason::Disabled, None),
-                    WhyFallback::Violated(violation) => {
-                        metrics::counter!("podium_hit_policy_violations_total").increment(1);
-                        (Reason::Unknown, Some(violation))
-                    }
+                    WhyFallback::Violated(violation) => (Reason::Unknown, Some(violation)),
                 };
                 Chosen::fallback(experience, why)
             }

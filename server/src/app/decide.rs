@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Asker, From};
 use super::choose::Behind;
-use super::{App, Slots, as_experiment};
+use super::{App, Slots, as_experiment, forced};
 use crate::auth::Scope;
 use crate::ingest::event::{DEPTH_MAX, depth};
 use podium_core::experience::Violation;
@@ -112,6 +112,9 @@ pub(crate) struct DecisionBody<'a> {
     decision_id: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<&'static str>,
+    /// Whether a link wanted it, so that it counts nowhere.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    forced: bool,
     /// Whether what is known of the unit could not be had in time.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     degraded: bool,
@@ -193,7 +196,8 @@ impl App {
         let snapshot = &catalog.snapshot;
         let behind: Vec<_> = request.flags.iter().map(|asked| Behind::of(&catalog, asked.key())).collect();
         let is_targeted = behind.iter().any(Behind::is_targeted);
-        let context = request.context.filter(|_| is_targeted);
+        let reads = |context: &&RawValue| is_targeted || context.get().contains(forced::ATTRIBUTE);
+        let context = request.context.filter(reads);
         let context =
             context.and_then(|context| serde_json::from_str(context.get()).ok()).unwrap_or_default();
         let mut askers: Vec<_> =
@@ -211,7 +215,8 @@ impl App {
                     bodies.push(DecisionBody::unknown(key, unit, default));
                     continue;
                 };
-                logged.extend(answer.events(request.exposure, snapshot.version, now));
+                self.settle(&answer);
+                logged.extend(self.events(&answer, request.exposure, snapshot.version, now));
                 let rendered = shown.as_ref().and_then(|shown| shown.content(&answer));
                 let degraded = behind.is_targeted() && asker.is_blind();
                 bodies.push(DecisionBody { degraded, ..DecisionBody::of(answer, rendered) });
@@ -235,32 +240,34 @@ impl App {
         self.acquaint(&mut askers, behind.is_targeted()).await;
         let [asker] = askers;
         let answer = self.answer(&behind, flag_key, &asker, now)?;
+        self.settle(&answer);
         Some(Decided {
             id: answer.id,
             experiment: answer.owner().to_owned(),
             variant: answer.variant()?.to_owned(),
             content: answer.content_on(channel)?.get().to_owned(),
+            is_shadow: matches!(answer.from, From::Experiment { flag, .. } if flag.is_shadow),
             event: answer.events(false, catalog.snapshot.version, now).into_iter().next()?,
         })
     }
 }
 
 /// The channel that shows decisions, and what it fills placeholders with.
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     slots: &'a Slots,
     channel: &'a str,
     values: HashMap<String, Cow<'a, str>>,
 }
 
 impl<'a> Shown<'a> {
-    fn new(slots: &'a Slots, channel: &'a str, context: Option<&'a RawValue>) -> Self {
+    pub(super) fn new(slots: &'a Slots, channel: &'a str, context: Option<&'a RawValue>) -> Self {
         let members = context.map(|context| Object::parse(context.get()));
         let members = members.iter().flat_map(Object::members);
         let values = members.filter_map(|(name, json)| Some((name.to_owned(), plain_text(json)?))).collect();
         Self { slots, channel, values }
     }
 
-    fn content(&self, answer: &Answer<'_>) -> Option<Box<RawValue>> {
+    pub(super) fn content(&self, answer: &Answer<'_>) -> Option<Box<RawValue>> {
         let variant = match &answer.from {
             From::Experiment { flag, decision, .. } => (flag.experiment, decision.variant_idx),
             From::Experience(chosen) => (as_experiment(chosen.experience.id), chosen.content.variant_idx?),
@@ -280,16 +287,18 @@ pub(crate) struct Decided {
     pub(crate) variant: String,
     /// The variant's content on the channel, as JSON.
     pub(crate) content: String,
+    /// Whether what was assigned is not shown.
+    pub(crate) is_shadow: bool,
     /// The decision as the log keeps it.
     pub(crate) event: StoredEvent,
 }
 
 impl<'a> DecisionBody<'a> {
     /// - `rendered`: the content as the channel has rendered it, if it has.
-    fn of(answer: Answer<'a>, rendered: Option<Box<RawValue>>) -> Self {
-        let Answer { flag_key, unit, id, from } = answer;
+    pub(super) fn of(answer: Answer<'a>, rendered: Option<Box<RawValue>>) -> Self {
+        let Answer { flag_key, unit, id, from, is_forced: forced, .. } = answer;
         let nothing = Self::unknown(flag_key, unit, None);
-        let known = Self { decision_id: Some(id), error_code: None, ..nothing };
+        let known = Self { decision_id: (!forced).then_some(id), error_code: None, forced, ..nothing };
         match from {
             From::Experiment { flag, decision, hit, .. } => {
                 let variant = flag.variants.get(decision.variant_idx);
@@ -321,7 +330,12 @@ impl<'a> DecisionBody<'a> {
         }
     }
 
-    fn unknown(key: &'a str, unit: &'a str, default: Option<&'a serde_json::Value>) -> Self {
+    /// The same as nobody has logged it.
+    pub(super) fn unlogged(self) -> Self {
+        Self { decision_id: None, ..self }
+    }
+
+    pub(super) fn unknown(key: &'a str, unit: &'a str, default: Option<&'a serde_json::Value>) -> Self {
         Self {
             flag: key,
             unit,
@@ -336,6 +350,7 @@ impl<'a> DecisionBody<'a> {
             weights_version: None,
             decision_id: None,
             error_code: Some("FLAG_NOT_FOUND"),
+            forced: false,
             degraded: false,
         }
     }

@@ -322,6 +322,8 @@ fn breaking(before: &Definition, after: &Definition) -> Option<String> {
         name: None,
         description: None,
         server_only: after.server_only,
+        // Out of the shadow, never back: what was exposed cannot be taken back.
+        shadow: before.shadow && after.shadow,
         traffic: 1.0,
         schedule: podium_core::experiment::Schedule::default(),
         automation: podium_core::experiment::Automation::default(),

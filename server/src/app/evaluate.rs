@@ -32,7 +32,8 @@ impl App {
     ) -> Option<Evaluation<'a>> {
         let behind = Behind::of(catalog, flag_key);
         let answer = self.answer(&behind, flag_key, asker, now)?;
-        let is_logged = self.log(answer.events(exposure, catalog.snapshot.version, now));
+        self.settle(&answer);
+        let is_logged = self.log(self.events(&answer, exposure, catalog.snapshot.version, now));
         let sticky = self.sticky_token(&answer);
         let is_degraded = !is_logged || behind.is_targeted() && asker.is_blind();
         Some(Evaluation { answer, sticky, is_degraded })
@@ -53,16 +54,16 @@ impl App {
             let Some(mut answer) = self.answer(&Behind::of(catalog, flag_key), flag_key, asker, now) else {
                 continue;
             };
-            if let From::Experiment { flag, decision, is_new, .. } = &mut answer.from
+            if let From::Experiment { flag, decision, assigned, is_new, .. } = &mut answer.from
                 && flag.stickiness == Stickiness::PerDecision
             {
                 // What is drawn anew at every decision cannot be fetched beforehand.
-                (*decision, *is_new) = (flag.outside(), false);
+                (*decision, *assigned, *is_new) = (flag.outside(), None, false);
             }
-            if let From::Experiment { flag, decision, drawn, is_new: true, .. } = &answer.from
-                && let Some(assignment) = decision.assignment
+            self.settle(&answer);
+            if let From::Experiment { flag, assigned: Some(assigned), drawn, is_new: true, .. } = &answer.from
             {
-                shoppers.assign(flag.experiment, drawn.id(), assignment);
+                shoppers.assign(flag.experiment, drawn.id(), *assigned);
                 noted.push((flag.experiment, drawn.id().to_owned()));
                 events.extend(answer.events(false, catalog.snapshot.version, now));
             }

@@ -11,6 +11,10 @@ use podium_core::snapshot::{Flag, WeightsVersion};
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// What no explanation can compute again.
+const NOT_KEPT: &str = "what was known of the unit then is not kept: which conditions held is as the log has it, and \
+                        `POST /api/v1/preview` says what holds now";
+
 /// A logged decision; of an experiment with the same one computed again.
 #[derive(Debug, Serialize)]
 pub(crate) struct Explanation {
@@ -26,6 +30,9 @@ pub(crate) struct Explanation {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rules: Vec<String>,
     unit: String,
+    /// The id that asked, if it is another one of theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_as: Option<String>,
     variant: Option<String>,
     reason: String,
     propensity: Option<f64>,
@@ -73,11 +80,24 @@ struct OfExperiment {
     reason: String,
     running: bool,
     version: u32,
+    /// Whether the unit met the condition.
+    #[serde(default = "yes")]
+    met: bool,
+    /// Whether nobody was shown what they were assigned.
+    #[serde(default)]
+    shadow: bool,
+    /// The id that asked, if it is another one of the unit's person.
+    #[serde(default)]
+    asked_as: Option<String>,
     /// Whose rule had the experiment decide.
     #[serde(default)]
     experience: Option<String>,
     #[serde(default)]
     rules: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl App {
@@ -105,12 +125,34 @@ impl App {
             let (rules, key) = (logged.rules.join(", "), &experiment.key);
             steps.push(format!("of `{experience}` the rule {rules} hit, which has `{key}` decide"));
         }
-        let recomputed = if logged.reason == "SPLIT" {
-            recompute(&experiment, &weights, &event.unit, &mut steps)
-        } else {
-            let (is_out, step) = why_not_in(&logged, &weights, &event.unit);
-            steps.push(step);
-            Recomputed { variant: key(logged.variant).filter(|_| is_out), propensity: None }
+        if let Some(asked_as) = &logged.asked_as {
+            steps.push(format!(
+                "`{asked_as}` asked, which is another id of `{}`: it is drawn for them",
+                event.unit
+            ));
+        }
+        let recomputed = match event.sighting {
+            Some(assigned) => {
+                if experiment.definition.when.is_some() {
+                    steps.push(format!("the unit met the condition of the experiment; {NOT_KEPT}"));
+                }
+                let drawn = recompute(&experiment, &weights, &event.unit, &mut steps);
+                let is_same = drawn.variant == key(usize::from(assigned.variant_idx));
+                if logged.shadow {
+                    let would = drawn.variant.as_deref().unwrap_or("nothing");
+                    steps.push(format!(
+                        "it ran in the shadow: the unit is assigned `{would}` and got the control"
+                    ));
+                    Recomputed { variant: key(logged.variant).filter(|_| is_same), ..drawn }
+                } else {
+                    drawn
+                }
+            }
+            None => {
+                let (is_out, step) = why_not_in(&logged, &weights, &event.unit);
+                steps.push(step);
+                Recomputed { variant: key(logged.variant).filter(|_| is_out), propensity: None }
+            }
         };
         let variant = key(logged.variant);
         let propensity = event.sighting.and_then(|sighting| sighting.propensity);
@@ -130,6 +172,7 @@ impl App {
             experience: logged.experience,
             rules: logged.rules,
             unit: event.unit.to_string(),
+            asked_as: logged.asked_as,
             variant,
             reason: logged.reason,
             propensity,
@@ -163,6 +206,7 @@ impl OfExperience {
             experience: Some(experience),
             rules,
             unit: event.unit.to_string(),
+            asked_as: None,
             variant: Some(variant),
             reason,
             propensity: None,
@@ -170,7 +214,7 @@ impl OfExperience {
             asked_under_version: None,
             recomputed: None,
             agrees: None,
-            steps: vec![why],
+            steps: vec![why, NOT_KEPT.to_owned()],
         }
     }
 }
@@ -229,6 +273,14 @@ fn why_not_in(logged: &OfExperiment, weights: &WeightsVersion, unit: &str) -> (b
     }
     if !logged.running {
         return (true, "the experiment did not run: the control".to_owned());
+    }
+    if !logged.met {
+        let why = if logged.reason == "UNKNOWN" {
+            "what is known of the unit could not be had in time, so that its condition was not met: the control"
+        } else {
+            "the unit did not meet the condition of the experiment: the control"
+        };
+        return (true, format!("{why}; {NOT_KEPT}"));
     }
     if let Some(slot) = &weights.slot {
         let place = Seed::of_group(&slot.group).draw(unit);

@@ -33,7 +33,7 @@ impl App {
 }
 
 /// What the schedule wants by now: a start, or a conclusion.
-fn due(experiment: &Experiment, now: Timestamp) -> Option<Action> {
+pub(super) fn due(experiment: &Experiment, now: Timestamp) -> Option<Action> {
     let schedule = experiment.definition.schedule;
     let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
     let never_started = experiment.status == Status::Draft && experiment.started_at.is_none();

@@ -90,8 +90,7 @@ impl Demo {
             listen,
             public_url: None,
             allow_private_webhooks: false,
-            limits: crate::ofrep::Limits::default(),
-            event_limits: LimitArgs::for_old_logs(),
+            limits: LimitArgs::for_old_logs(),
             log_format: LogFormat::Text,
         };
         let running = serve.start().await?;

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::clock;
 use crate::delivery::tokens::Links;
 use crate::limits::{LimitArgs, Limits};
-use crate::ofrep::{self, Gate};
+use crate::ofrep::Gate;
 use crate::telemetry::{self, LogFormat};
 use crate::webhooks::Reach;
 use actix_web::dev::ServerHandle;
@@ -45,9 +45,7 @@ pub(crate) struct Serve {
     #[arg(long, env = "PODIUM_ALLOW_PRIVATE_WEBHOOKS", value_parser = BoolishValueParser::new())]
     pub(crate) allow_private_webhooks: bool,
     #[command(flatten)]
-    pub(crate) limits: ofrep::Limits,
-    #[command(flatten)]
-    pub(crate) event_limits: LimitArgs,
+    pub(crate) limits: LimitArgs,
     /// How log lines are written to standard error.
     #[arg(long, env = "PODIUM_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
@@ -90,11 +88,11 @@ impl Serve {
         let public_url = public_url.trim_end_matches('/').to_owned();
         let links = Links { public_url, secret: self.place.link_secret()? };
         let reach = if self.allow_private_webhooks { Reach::Anywhere } else { Reach::Public };
-        let limits = Limits::new(&self.event_limits);
+        let limits = Limits::new(&self.limits);
         let app = App::start(store, plugins, links, (self.place.secrets(), reach), limits).await;
         let app = app.map_err(CliError::from_display)?;
         let shared = web::Data::from(Arc::clone(&app));
-        let gate = web::Data::new(Gate::new(self.limits.clone()));
+        let gate = web::Data::new(Gate::default());
         let server = HttpServer::new(move || {
             actix_web::App::new()
                 .app_data(shared.clone())

@@ -193,7 +193,7 @@ impl Submission<'_> {
         decided: Option<Decided>,
     ) {
         let (request, now) = (self.request, self.now);
-        let exposure = decided.as_ref().and_then(|decided| {
+        let exposure = decided.as_ref().filter(|decided| !decided.is_shadow).and_then(|decided| {
             let sighting = decided
                 .event
                 .sighting

@@ -207,7 +207,9 @@ impl<'a> Reading<'a> {
             },
         };
         let variant_idx = variant_idx as u16;
-        Ok(Sighting { experiment: experiment.id, variant_idx, exposed: true, version: None, propensity })
+        // In the shadow nobody has seen a variant, whatever a client believes.
+        let exposed = !experiment.definition.shadow;
+        Ok(Sighting { experiment: experiment.id, variant_idx, exposed, version: None, propensity })
     }
 }
 

@@ -254,7 +254,13 @@ impl Joining {
         members.extend(identity::ids(db, &list(persons.iter())).await?);
         if !is_before {
             let Written { members: moved, own, .. } = &self.written;
-            members.retain(|id, _| !own.contains(id) || persons.contains(id));
+            for id in own {
+                if persons.contains(id) {
+                    members.insert(id.clone(), Arc::from(&**id));
+                } else {
+                    members.remove(id);
+                }
+            }
             for (id, person) in moved {
                 if persons.iter().any(|wanted| **wanted == **person) {
                     members.insert(id.clone(), Arc::clone(person));

@@ -39,6 +39,9 @@ struct Metadata<'a> {
     propensity: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sticky: Option<&'a str>,
+    /// Only if a link wanted it: it is no exposure, and counts nowhere.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    forced: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     decision_id: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,7 +105,8 @@ impl<'a> Answer<'a> {
     /// The answer when one flag is asked for.
     pub(super) fn single(evaluation: &'a Evaluation<'a>) -> Result<Self, Refusal> {
         let answer = Self::of(evaluation, true).ok_or_else(|| Refusal::internal(NO_VARIANT))?;
-        let (decision_id, degraded) = (Some(evaluation.answer.id), Some(evaluation.is_degraded));
+        let decision_id = (!evaluation.answer.is_forced).then_some(evaluation.answer.id);
+        let degraded = Some(evaluation.is_degraded);
         Ok(Self { metadata: Metadata { decision_id, degraded, ..answer.metadata }, ..answer })
     }
 
@@ -121,6 +125,7 @@ impl<'a> Answer<'a> {
                 version: weighed.map(|assignment| assignment.version),
                 propensity: weighed.map(|assignment| assignment.propensity),
                 sticky: evaluation.sticky.as_deref(),
+                forced: answer.is_forced,
                 decision_id: None,
                 degraded: None,
             },

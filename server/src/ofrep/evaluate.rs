@@ -2,7 +2,6 @@
 
 use super::answer::{Answer, BulkAnswer, etag, has_already};
 use super::channel;
-use super::gate::Gate;
 use super::refusal::Refusal;
 use super::request::{self, admit, is_exposure, parameter, unit};
 use crate::api::Shared;
@@ -17,12 +16,11 @@ use serde_json::Value;
 /// Evaluates one flag: 200; 400 `PARSE_ERROR`, `INVALID_CONTEXT`, `TARGETING_KEY_MISSING`; 401; 404; 429.
 pub(super) async fn one(
     app: Shared,
-    gate: web::Data<Gate>,
     http: HttpRequest,
     key: Path<String>,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let (_, scope) = admit(&app, &gate, &http)?;
+    let (_, scope) = admit(&app, &http)?;
     let body = request::body(payload).await.map_err(|refusal| refusal.of(&key))?;
     let exposure = is_exposure(&request::query(&http));
     let context = request::context(&body).map_err(|refusal| refusal.of(&key))?;
@@ -49,11 +47,10 @@ pub(super) async fn single(
 /// Evaluates every flag: 200 with an ETag; 304; 400 `PARSE_ERROR`, `INVALID_CONTEXT`, `TARGETING_KEY_MISSING`; 401; 429.
 pub(super) async fn all(
     app: Shared,
-    gate: web::Data<Gate>,
     http: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Refusal> {
-    let (key, scope) = admit(&app, &gate, &http)?;
+    let (key, scope) = admit(&app, &http)?;
     let body = request::body(payload).await?;
     let context: Value = request::context(&body)?.into();
     let unit = unit(&context)?;

@@ -10,7 +10,7 @@ mod refusal;
 mod request;
 mod stream;
 
-pub(crate) use gate::{Gate, Limits};
+pub(crate) use gate::Gate;
 
 use crate::api::cross_origin;
 use actix_web::http::Method;

@@ -1,10 +1,11 @@
 //! Reading requests by hand, because each way to be wrong has its own word.
 
-use super::gate::Gate;
 use super::refusal::{Code, Refusal};
-use crate::api::BODY_MAX;
+use crate::api::{BODY_MAX, rate};
 use crate::app::App;
 use crate::auth::{self, Scope};
+use crate::clock;
+use crate::problem::retry_after_s;
 use actix_web::HttpRequest;
 use actix_web::web::{self, Bytes, Query};
 use podium_core::id::UNIT_LENGTH_MAX;
@@ -15,15 +16,24 @@ use std::borrow::Cow;
 pub(super) const TARGETING_KEY: &str = "targetingKey";
 
 /// Lets in whoever has a key, as often as they may come.
-pub(super) fn admit<'r>(
-    app: &App,
-    gate: &Gate,
-    http: &'r HttpRequest,
-) -> Result<(Cow<'r, str>, Scope), Refusal> {
+pub(super) fn admit<'r>(app: &App, http: &'r HttpRequest) -> Result<(Cow<'r, str>, Scope), Refusal> {
     let key = auth::presented(http).ok_or_else(Refusal::unauthorized)?;
     let scope = app.scope(&key).ok_or_else(Refusal::unauthorized)?;
-    gate.pass(http, auth::id(&key).unwrap_or_default(), scope).map_err(Refusal::too_many)?;
+    pass(app, http, &key, scope)?;
     Ok((key, scope))
+}
+
+/// Lets an evaluation pass, or says when the next one may come.
+pub(super) fn pass(app: &App, http: &HttpRequest, key: &str, scope: Scope) -> Result<(), Refusal> {
+    const SECOND_US: i64 = 1_000_000;
+    let client = app.limits.client(http);
+    let admitted =
+        app.limits.evaluations.admit(auth::id(key).unwrap_or_default(), scope, client, clock::now());
+    admitted.map_err(|waits_us| {
+        rate::shed("rate_limited");
+        // Those who were turned away together should not come back together.
+        Refusal::too_many((waits_us / SECOND_US).unsigned_abs() + u64::from(retry_after_s()))
+    })
 }
 
 /// Reads a body of at most 1 MiB.

@@ -41,8 +41,9 @@ pub(super) async fn open(
     let query = query(&http);
     let channel = parameter(&query, "channel").ok_or_else(Refusal::unauthorized)?.to_owned();
     let key_id = allowed(&app, &channel).ok_or_else(Refusal::unauthorized)?;
-    let seat =
-        gate.seat(&http, &key_id).ok_or_else(|| Refusal::too_many(u64::from(retry_at_end_ms() / 1_000)))?;
+    let seat = gate
+        .seat(&app.limits, &http, &key_id)
+        .ok_or_else(|| Refusal::too_many(u64::from(retry_at_end_ms() / 1_000)))?;
     let seen = http.headers().get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.parse().ok());
     let (sender, events) = mpsc::channel(BEHIND_MAX);
     let app = app.into_inner();

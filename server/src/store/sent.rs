@@ -19,6 +19,8 @@ pub(crate) struct SentEvent {
     pub(crate) name: String,
     /// Whose it is.
     pub(crate) unit: String,
+    /// Another id of the same person.
+    pub(crate) other_id: Option<String>,
     /// Who said it.
     pub(crate) trust: Trust,
     /// When it happened.
@@ -42,10 +44,11 @@ pub(crate) async fn page(
         values.push(name.into());
         named = "AND name = $3";
     }
-    let columns = "seq, message_id, name, unit, trust, event_time, received_at";
+    let columns = "seq, message_id, name, unit, trust, event_time, received_at, other_id";
+    // Other events of our own are few, and need no index.
     let sql = format!(
         "SELECT {columns} FROM (SELECT {columns} FROM event_log WHERE project_id = $1 AND name <> '$decision' \
-         ORDER BY seq DESC LIMIT {SHOWN}) AS shown WHERE seq < $2 {named} ORDER BY seq DESC LIMIT {limit}"
+         ORDER BY seq DESC LIMIT {SHOWN}) AS shown WHERE seq < $2 AND name NOT LIKE '$%' {named} ORDER BY seq DESC LIMIT {limit}"
     );
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     let rows = db.query_all_raw(statement).await?;
@@ -58,6 +61,7 @@ pub(crate) async fn page(
             trust: super::log::trust(row.try_get_by_index(4)?),
             time: Timestamp::from_micros(row.try_get_by_index(5)?),
             received_at: Timestamp::from_micros(row.try_get_by_index(6)?),
+            other_id: row.try_get_by_index(7)?,
         })
     };
     rows.iter().map(event).collect()

@@ -304,6 +304,24 @@ pub(crate) async fn assignments(
     }
 }
 
+/// Counts the assignments of an experiment, by weights version and variant.
+pub(crate) async fn assigned(
+    db: &impl ConnectionTrait,
+    experiment: ExperimentId,
+) -> Result<Vec<(u32, u16, u64)>, StoreError> {
+    let sql = "SELECT assigned_version, assigned_variant, COUNT(*) FROM unit_stat WHERE experiment_id = $1 \
+               AND assigned_variant IS NOT NULL GROUP BY assigned_version, assigned_variant";
+    let values = [experiment.0.into()];
+    let rows =
+        db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+    let row = |row: &QueryResult| {
+        let (version, variant_idx): (i32, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        let n: i64 = row.try_get_by_index(2)?;
+        Ok((version.cast_unsigned(), variant_idx as u16, n.unsigned_abs()))
+    };
+    rows.iter().map(row).collect()
+}
+
 /// Removes everything folded, before it is made again.
 ///
 /// - `kept`: metrics, each of an experiment, whose figures stay as they are, because they cannot be made again.

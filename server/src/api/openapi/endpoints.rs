@@ -1,5 +1,6 @@
 //! Every operation, in the order of the document.
 
+mod audiences;
 mod channels;
 mod deciding;
 mod events;
@@ -9,6 +10,7 @@ mod history;
 mod messages;
 mod operations;
 mod planning;
+mod profiles;
 mod reports;
 
 use super::endpoint::{Endpoint, in_path};
@@ -18,6 +20,8 @@ pub(super) const DECIDING: &str = "Deciding";
 pub(super) const EVENTS: &str = "Events";
 pub(super) const EXPERIMENTS: &str = "Experiments";
 pub(super) const EXPERIENCES: &str = "Experiences";
+pub(super) const AUDIENCES: &str = "Audiences";
+pub(super) const PROFILES: &str = "Profiles";
 pub(super) const REPORTS: &str = "Reports";
 pub(super) const MESSAGES: &str = "Messages";
 pub(super) const CHANNELS: &str = "Channels";
@@ -40,6 +44,9 @@ pub(super) fn all() -> Vec<Endpoint> {
         experiences::one_experience(),
         experiences::lifecycle(),
         experiences::told(),
+        audiences::audiences(),
+        audiences::one_audience(),
+        profiles::profiles(),
         reports::reports(),
         reports::linked(),
         messages::messages(),

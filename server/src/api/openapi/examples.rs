@@ -1,5 +1,12 @@
 //! Bodies to copy from. The tests hand each to the type that reads it.
 
+mod audiences;
+
+pub(super) use audiences::{
+    audience, audience_change, audience_explanation, audience_question, moves, new_alias, new_audience,
+    preview, preview_request, profile,
+};
+
 use serde_json::{Value, json};
 
 type Named = Vec<(&'static str, Value)>;

@@ -172,6 +172,7 @@ pub(super) enum RejectionReason {
     EventTooLarge,
     ExperimentEnded,
     ExperimentNotStarted,
+    MergeRefused,
     MissingEventName,
     NoUserOrAnonymousId,
     NotAnObject,
@@ -238,7 +239,7 @@ struct SentEvent {
     /// Whose it is.
     #[schema(required = true)]
     unit: Option<String>,
-    /// Another id of the same person, of a rejected event.
+    /// Another id of the same person.
     #[schema(required = true)]
     other_id: Option<String>,
     /// Its id.

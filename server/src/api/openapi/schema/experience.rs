@@ -1,14 +1,15 @@
 //! Experiences, as they are registered and as they are read, and what came of their rules.
 
 use super::choices::ValueType;
+use super::condition::Condition;
 use super::experiment::{MetricChoice, MetricWanted, NewExperiment};
 use super::operations::{MetricKind, ValueUnit};
 use super::report::Interval;
-use super::{Currency, Key, Time, by_hand, closed, object_of, plain, reference};
+use super::{Currency, Key, Time, by_hand, closed, object_of, reference};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 /// Where an experience stands: draft → live ⇄ paused → archived.
 #[derive(ToSchema)]
@@ -86,22 +87,6 @@ by_hand!(
     ExperienceVariant,
     closed(object_of::<ExperienceVariantFields>()).into(),
     ExperienceVariantFields::schemas
-);
-
-/// A condition on who asks: an object that says `all`, `any` or `not`, or what has to hold of the profile, the cart, the
-/// context, the time, past events or an audience.
-struct Condition;
-
-by_hand!(
-    Condition,
-    plain(Type::Object)
-        .description(Some(
-            "A condition on who asks: an object that says `all`, `any` or `not`, or what has to hold of the profile, \
-             the cart, the context, the time, past events or an audience."
-        ))
-        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
-        .examples([json!({"profile": {"fact": "orders", "op": "gte", "value": 1}})])
-        .into()
 );
 
 /// Who gets what.

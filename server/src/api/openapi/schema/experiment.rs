@@ -3,6 +3,7 @@
 use super::allocator::Allocator;
 use super::automation::Automation;
 use super::choices::{ExposureSource, Stickiness, UnitKind, ValueType};
+use super::condition::Condition;
 use super::weights::Weights;
 use super::{Currency, Direction, Key, Share, Time, by_hand, closed, object_of, one_of, plain, reference};
 use serde_json::Value;
@@ -142,6 +143,8 @@ pub(super) struct Definition {
     /// Whether only a key of scope server is told of it, and no page.
     #[schema(required = false, default = false)]
     server_only: bool,
+    /// Who may be in it; everyone if absent. The others get the control.
+    when: Option<Condition>,
     /// Whom we randomize.
     #[schema(required = false, default = "user")]
     unit: UnitKind,
@@ -330,6 +333,9 @@ pub(in crate::api::openapi) struct Experiment {
     value_type: Option<ValueType>,
     /// Whether only a key of scope server is told of it, and no page.
     server_only: bool,
+    /// Who may be in it; everyone if absent. The others get the control.
+    #[schema(nullable = false)]
+    when: Option<Condition>,
     /// Whom we randomize.
     unit: UnitKind,
     /// The arms, also those that were taken out.

@@ -5,9 +5,11 @@
 #![expect(clippy::struct_field_names, reason = "members are named as they are on the wire")]
 
 mod allocator;
+mod audience;
 mod automation;
 mod channel;
 mod choices;
+mod condition;
 mod decision;
 mod evaluation;
 mod event;
@@ -16,14 +18,20 @@ mod experiment;
 mod history;
 mod inferred;
 mod message;
+mod op;
 mod operations;
 mod patch;
 mod plan;
+mod profile;
 mod report;
 mod suppression;
 mod webhook;
 mod weights;
 
+pub(super) use audience::{
+    Audience, AudienceChange, AudienceExplanation, AudiencePreview, AudienceQuestion, Audiences, MovePage,
+    NewAudience, PreviewRequest,
+};
 pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
 pub(super) use evaluation::{Evaluation, EvaluationError};
@@ -41,6 +49,7 @@ pub(super) use operations::{
 };
 pub(super) use patch::ExperimentPatch;
 pub(super) use plan::{Plan, PlanRequest};
+pub(super) use profile::{NewAlias, Person, Profile};
 pub(super) use report::Report;
 pub(super) use suppression::{NewSuppression, Suppression, SuppressionPage};
 pub(super) use webhook::{NewWebhook, Webhook, WebhookMessage, Webhooks};

@@ -3,6 +3,7 @@
 use super::super::examples;
 use super::delivery;
 use super::shop::{Server, Shop};
+use super::shoppers;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -38,6 +39,8 @@ async fn answers_are_what_their_schemas_say() {
     webhooks(&server).await;
     live(&server).await;
     experiences(&server).await;
+    shoppers::audiences(&server).await;
+    shoppers::profiles(&server).await;
     let all = server.operations().values().map(|operation| operation["operationId"].as_str().unwrap());
     let succeeded = server.succeeded.borrow();
     let untried: BTreeSet<_> = all.filter(|id| !succeeded.contains(*id)).collect();
@@ -248,6 +251,7 @@ async fn problems_are_what_the_document_says() {
         let answer = server.try_out(Some("admin"), &asked, Some(json!({"nonsense": 1}))).await;
         let id = operation["operationId"].as_str().unwrap();
         let answers_anything = [
+            "listAudiences",
             "listChannels",
             "listConflicts",
             "listExperiences",
@@ -256,9 +260,11 @@ async fn problems_are_what_the_document_says() {
             "listMessages",
             "listMetrics",
             "listPlugins",
+            "listProfileMoves",
             "listWebhooks",
             "readEventsPage",
             "readIndexPage",
+            "readProfile",
             "reloadPlugins",
             "sendEvents",
         ]
@@ -305,7 +311,9 @@ async fn each_request_that_fails_says_why_as_documented() {
         ("GET /api/v1/experiments/nope/report.html", None, 404),
         ("GET /api/v1/experiments/banner/report.html?version=last", None, 400),
     ];
-    for (asked, body, status) in of_experiments.into_iter().chain(delivery::failing()) {
+    for (asked, body, status) in
+        of_experiments.into_iter().chain(delivery::failing()).chain(shoppers::failing())
+    {
         let answer = server.try_out(Some("admin"), asked, body).await;
         assert_eq!(answer.status, status, "{asked}: {}", answer.body);
     }

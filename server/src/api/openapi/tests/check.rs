@@ -1,5 +1,7 @@
 //! As much of JSON Schema as the document uses.
 
+use jiff::civil::Time;
+use podium_core::audience::Span;
 use podium_core::id::FlagKey;
 use podium_core::time::Timestamp;
 use serde_json::Value;
@@ -88,6 +90,10 @@ impl Check<'_> {
             Some("^[A-Za-z0-9][A-Za-z0-9._-]*$") => FlagKey::new(text).is_ok(),
             Some("^[A-Za-z]{3}$") => letters(3),
             Some("^podium_(adm|srv|pub)_[0-9a-f]+_[0-9a-f]+$") => text.starts_with("podium_"),
+            Some("^[0-9]+[smhdw]$") => Span::parse(text).is_some(),
+            Some("^([01][0-9]|2[0-3]):[0-5][0-9]$") => {
+                Time::strptime("%H:%M", text).is_ok() && text.len() == 5
+            }
             Some(r"^3\.1\.") => text.starts_with("3.1."),
             Some(other) => panic!("{other} is not checked here"),
         };

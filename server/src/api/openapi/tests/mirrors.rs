@@ -3,12 +3,14 @@
 use super::super::examples;
 use super::check::faults;
 use super::{document, schema};
+use crate::api::audiences::{self, AudienceChange, ExplainAsked, NewAudience, Previewed};
 use crate::api::channels::{NewChannel, Offered};
 use crate::api::events::{EventsQuery, Outcome};
 use crate::api::experiences;
 use crate::api::experiments::{ActQuery, Conclusion, HistoryQuery, ListQuery, VersionQuery};
 use crate::api::history::{self, UndoBody};
 use crate::api::messages::MessagesQuery;
+use crate::api::profiles::{self, NewAlias};
 use crate::api::suppressions::{self, LiftQuery, NewSuppression};
 use crate::api::webhooks::NewWebhook;
 use crate::app::history::tests::each;
@@ -20,6 +22,7 @@ use crate::delivery::message::MessageState;
 use crate::store::suppressions::SuppressionScope;
 use crate::webhooks::Event;
 use podium_core::allocation::{AllocatorConfig, Phase};
+use podium_core::audience::RfmGroup;
 use podium_core::experience;
 use podium_core::experiment::{
     Automation, Definition, ExclusionGroup, Experiment, ExposureSource, MetricChoice, OnHarm, OnWinner,
@@ -83,6 +86,11 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<experience::Definition>(&without_member(named("ExperienceDefinition"), "key"));
     check::<Promotion>(named("Promotion"));
     check::<NewWebhook>(named("NewWebhook"));
+    check::<NewAudience>(named("NewAudience"));
+    check::<AudienceChange>(named("AudienceChange"));
+    check::<Previewed>(named("PreviewRequest"));
+    check::<ExplainAsked>(named("AudienceQuestion"));
+    check::<NewAlias>(named("NewAlias"));
     let of_recipient = expected_by::<SendRequest>(r#"{"to": {"?": 0}}"#);
     assert_eq!(members(named("Recipient")), of_recipient);
     assert_eq!(named("Recipient")["additionalProperties"], json!(false));
@@ -123,6 +131,8 @@ fn query_parameters_are_those_that_are_read() {
     check_method("/api/v1/experiments/{key}/conclude", "post", act);
     check("/api/v1/experiences", expected_by::<experiences::ListQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiences/{key}/history", expected_by::<experiences::HistoryQuery>(r#"{"?": 0}"#));
+    check("/api/v1/audiences/{key}/moves", expected_by::<audiences::MovesQuery>(r#"{"?": 0}"#));
+    check("/api/v1/profiles/{id}/moves", expected_by::<profiles::MovesQuery>(r#"{"?": 0}"#));
     check("/api/v1/events", expected_by::<EventsQuery>(r#"{"?": 0}"#));
     check("/api/v1/messages", expected_by::<MessagesQuery>(r#"{"?": 0}"#));
     check("/api/v1/suppressions", expected_by::<suppressions::ListQuery>(r#"{"?": 0}"#));
@@ -164,6 +174,7 @@ fn words_that_are_read_are_those_that_are_declared() {
     check::<MessageState>(&document, "MessageState");
     check::<SuppressionScope>(&document, "SuppressionScope");
     check::<Event>(&document, "WebhookEvent");
+    check::<RfmGroup>(&document, "RfmGroup");
     let kinds = schema(&document, "HistoryKind")["enum"].as_array().unwrap().iter();
     let kinds: Names = kinds.map(|word| word.as_str().unwrap().to_owned()).collect();
     assert_eq!(kinds, expected_by::<Happening>(r#"{"kind": "?", "detail": {}}"#));
@@ -236,6 +247,7 @@ fn reasons_for_refusing_an_event_are_those_in_its_source() {
     let sources = [
         include_str!("../../../ingest/event.rs"),
         include_str!("../../../ingest/body.rs"),
+        include_str!("../../../ingest/joining.rs"),
         include_str!("../../../ingest/whose.rs"),
     ];
     let mut said = Names::new();

@@ -2,12 +2,14 @@
 
 mod bodies;
 mod check;
+mod conditions;
 mod delivery;
 mod mirrors;
 mod readers;
 mod reports;
 mod routes;
 mod shop;
+mod shoppers;
 
 use super::document_of;
 use serde_json::Value;

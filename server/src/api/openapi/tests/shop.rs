@@ -8,7 +8,7 @@ use crate::api;
 use crate::app::App;
 use crate::auth::{KeyRecord, Scope};
 use crate::delivery::tokens::Links;
-use crate::ofrep::{Gate, Limits};
+use crate::ofrep::Gate;
 use crate::secrets::Secrets;
 use crate::store::channels::StoredChannel;
 use crate::store::weights::StoredWeights;
@@ -79,7 +79,7 @@ impl Shop {
 
     pub(super) async fn server(&self) -> Server<'_> {
         let app = actix_web::App::new().app_data(web::Data::from(Arc::clone(&self.app)));
-        let app = app.app_data(web::Data::new(Gate::new(Limits::default())));
+        let app = app.app_data(web::Data::new(Gate::default()));
         let app = app.wrap(from_fn(api::measure::duration)).configure(api::routes);
         let service = Rc::new(init_service(app).await);
         let ask = move |request: TestRequest| -> Answering {

@@ -111,8 +111,7 @@ impl Run {
             listen,
             public_url: None,
             allow_private_webhooks: false,
-            limits: crate::ofrep::Limits::default(),
-            event_limits: LimitArgs::for_old_logs(),
+            limits: LimitArgs::for_old_logs(),
             log_format: LogFormat::Text,
         };
         // Commands run beside the runtime, on a thread that may wait.

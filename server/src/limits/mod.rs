@@ -1,17 +1,24 @@
 //! How much each client may send at once, and how far back what it tells may lie.
 
-use crate::auth::{self, Scope};
-use std::collections::HashMap;
-use std::hash::Hash;
+mod buckets;
+
+use crate::auth::Scope;
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
+use buckets::Buckets;
+use podium_core::time::Timestamp;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-/// Clients that are remembered. Whoever comes when there is no room is let in: only the limit of its key holds then.
-const CLIENTS_MAX: usize = 100_000;
-/// How often clients are looked through for those that have been quiet.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Whom proxies say they forward a request for.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// How many seconds' worth of evaluations may come at once from one address.
+const BURST_S: u32 = 4;
+/// Evaluations a second with one key.
+const EVALUATIONS_PER_KEY: u32 = 5_000;
+const EVALUATIONS_PER_ADDRESS: u32 = 100;
+const STREAMS_PER_KEY: usize = 10_000;
+const STREAMS_PER_ADDRESS: usize = 100;
 
 /// The least that events are kept and taken, in days.
 const RETENTION_DAYS_MIN: u32 = 30;
@@ -37,6 +44,16 @@ pub(crate) struct LimitArgs {
     #[arg(long, env = "PODIUM_EVENT_RETENTION_DAYS", value_name = "DAYS", default_value_t = 400)]
     #[arg(value_parser = clap::value_parser!(u32).range(i64::from(RETENTION_DAYS_MIN)..=i64::from(RETENTION_DAYS_MAX)))]
     pub(crate) event_retention_days: u32,
+    /// How many evaluations a second one address may ask for with publishable keys, four times that at once.
+    #[arg(long, env = "PODIUM_EVALUATIONS_PER_ADDRESS", value_name = "N", default_value_t = EVALUATIONS_PER_ADDRESS)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) evaluations_per_address: u32,
+    /// How many event streams may be open with one key.
+    #[arg(long, env = "PODIUM_STREAMS_PER_KEY", value_name = "N", default_value_t = STREAMS_PER_KEY)]
+    pub(crate) streams_per_key: usize,
+    /// How many of them from one address.
+    #[arg(long, env = "PODIUM_STREAMS_PER_ADDRESS", value_name = "N", default_value_t = STREAMS_PER_ADDRESS)]
+    pub(crate) streams_per_address: usize,
     /// A proxy whose `X-Forwarded-For` is believed: an address, or a network such as 10.0.0.0/8; may be repeated.
     #[arg(long, env = "PODIUM_TRUSTED_PROXY", value_name = "NETWORK", value_delimiter = ',')]
     pub(crate) trusted_proxy: Vec<Network>,
@@ -49,6 +66,9 @@ impl Default for LimitArgs {
             event_burst_per_address: 400,
             event_rate_per_key: 5_000,
             event_retention_days: 400,
+            evaluations_per_address: EVALUATIONS_PER_ADDRESS,
+            streams_per_key: STREAMS_PER_KEY,
+            streams_per_address: STREAMS_PER_ADDRESS,
             trusted_proxy: Vec::new(),
         }
     }
@@ -61,39 +81,76 @@ impl LimitArgs {
     }
 }
 
-/// What holds for all requests with events.
+/// What holds for all requests of shoppers.
 #[derive(Debug)]
 pub(crate) struct Limits {
-    per_address: Buckets<IpAddr>,
-    per_key: Buckets<Box<str>>,
+    /// Requests with events.
+    pub(crate) events: Rates,
+    /// Flags that are asked for by typed clients.
+    pub(crate) evaluations: Rates,
     proxies: Vec<Network>,
     /// How far back an event may lie, in seconds.
     pub(crate) retention_s: i64,
+    /// How many event streams may be open with one key.
+    pub(crate) streams_per_key: usize,
+    /// How many of them from one address.
+    pub(crate) streams_per_address: usize,
+}
+
+/// How much may come of one sort of request.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    per_address: Buckets<IpAddr>,
+    per_key: Buckets<Box<str>>,
+}
+
+impl Rates {
+    /// Lets one more request come; else says after how many microseconds the next one may. A publishable key is
+    /// everybody's, so each address has a share of its own.
+    ///
+    /// - `client`: see [`Limits::client`].
+    pub(crate) fn admit(
+        &self,
+        key_id: &str,
+        scope: Scope,
+        client: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<(), i64> {
+        if let Some(client) = client.filter(|_| scope == Scope::Publishable) {
+            self.per_address.take(client, now.as_micros())?;
+        }
+        self.per_key.take(key_id.into(), now.as_micros())
+    }
 }
 
 impl Limits {
     /// Takes over what is set up.
     pub(crate) fn new(args: &LimitArgs) -> Self {
+        let rates = |rate, burst, per_key| Rates {
+            per_address: Buckets::new(rate, burst),
+            per_key: Buckets::new(per_key, per_key),
+        };
+        let evaluations = args.evaluations_per_address;
         Self {
-            per_address: Buckets::new(args.event_rate_per_address, args.event_burst_per_address),
-            per_key: Buckets::new(args.event_rate_per_key, args.event_rate_per_key),
+            events: rates(args.event_rate_per_address, args.event_burst_per_address, args.event_rate_per_key),
+            evaluations: rates(evaluations, evaluations.saturating_mul(BURST_S), EVALUATIONS_PER_KEY),
             proxies: args.trusted_proxy.clone(),
             retention_s: i64::from(args.event_retention_days) * 86_400,
+            streams_per_key: args.streams_per_key,
+            streams_per_address: args.streams_per_address,
         }
     }
 
-    /// Whether one more request may come. A publishable key is everybody's, so each address has a share of its own.
-    pub(crate) fn admit(&self, key: &str, scope: Scope, address: Option<IpAddr>, now: Instant) -> bool {
-        let is_public = scope == Scope::Publishable;
-        let address = address.filter(|_| is_public);
-        address.is_none_or(|address| self.per_address.take(household(address), now))
-            && self.per_key.take(auth::id(key).unwrap_or_default().into(), now)
+    /// Who sent a request: its peer, or whom trusted proxies say they forwarded it for; of an IPv6 address the part that
+    /// its holder may not choose.
+    pub(crate) fn client(&self, http: &HttpRequest) -> Option<IpAddr> {
+        let lines = http.headers().get_all(FORWARDED_FOR).filter_map(|line| line.to_str().ok());
+        let forwarded: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
+        Some(household(self.forwarded_for(http.peer_addr()?.ip(), forwarded.into_iter())))
     }
 
-    /// Who sent a request: its peer, or whom trusted proxies say they forwarded it for.
-    ///
     /// - `forwarded`: the addresses of `X-Forwarded-For`, the last proxy's word last.
-    pub(crate) fn client<'a>(
+    fn forwarded_for<'a>(
         &self,
         peer: IpAddr,
         mut forwarded: impl DoubleEndedIterator<Item = &'a str>,
@@ -162,96 +219,12 @@ impl Network {
     }
 }
 
-/// A bucket of tokens for each client. Only the moment at which a bucket is full again is kept, and of a full bucket nothing.
-#[derive(Debug)]
-struct Buckets<K> {
-    /// How long one token takes to come back.
-    each: Duration,
-    /// How long a whole bucket takes.
-    all: Duration,
-    full_at: Mutex<FullAt<K>>,
-}
-
-#[derive(Debug)]
-struct FullAt<K> {
-    clients: HashMap<K, Instant>,
-    swept_at: Option<Instant>,
-}
-
-impl<K: Hash + Eq> Buckets<K> {
-    /// - `rate`: tokens that come back in a second, at least 1.
-    /// - `burst`: tokens that a bucket holds, at least 1.
-    fn new(rate: u32, burst: u32) -> Self {
-        let each = Duration::from_secs(1) / rate.max(1);
-        let full_at = FullAt { clients: HashMap::new(), swept_at: None };
-        Self { each, all: each * burst.max(1), full_at: Mutex::new(full_at) }
-    }
-
-    /// Takes a token, if there is one.
-    fn take(&self, client: K, now: Instant) -> bool {
-        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(full) = full_at.clients.get_mut(&client) {
-            let next = (*full).max(now) + self.each;
-            let is_there = next <= now + self.all;
-            if is_there {
-                *full = next;
-            }
-            return is_there;
-        }
-        full_at.make_room(now);
-        if full_at.clients.len() < CLIENTS_MAX {
-            full_at.clients.insert(client, now + self.each);
-        }
-        true
-    }
-}
-
-impl<K: Hash + Eq> FullAt<K> {
-    /// Forgets those whose bucket is full, if there is no room and it was not tried just now.
-    fn make_room(&mut self, now: Instant) {
-        let is_due =
-            self.swept_at.is_none_or(|swept_at| SWEEP_EVERY <= now.saturating_duration_since(swept_at));
-        if CLIENTS_MAX <= self.clients.len() && is_due {
-            self.swept_at = Some(now);
-            self.clients.retain(|_, full| now < *full);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_bucket_gives_its_burst_and_then_its_rate() {
-        let buckets = Buckets::new(10, 3);
-        let begun = Instant::now();
-        let at = |ms| begun + Duration::from_millis(ms);
-        let taken: Vec<bool> =
-            [0, 0, 0, 0, 99, 100, 100, 150, 200].map(|ms| buckets.take("a", at(ms))).into();
-        assert_eq!(taken, [true, true, true, false, false, true, false, false, true]);
-        assert!(buckets.take("b", at(200)), "others have buckets of their own");
-        let later: Vec<bool> = [9_000; 4].map(|ms| buckets.take("a", at(ms))).into();
-        assert_eq!(later, [true, true, true, false], "a bucket holds no more than its burst");
-    }
-
-    #[test]
-    fn clients_that_have_been_quiet_are_forgotten_when_there_is_no_room() {
-        let buckets = Buckets::new(1, 1);
-        let begun = Instant::now();
-        for client in 0..CLIENTS_MAX {
-            assert!(buckets.take(client, begun));
-        }
-        let one_more = CLIENTS_MAX;
-        assert!(buckets.take(one_more, begun) && buckets.take(one_more, begun), "not remembered: let in");
-        assert!(!buckets.take(0, begun), "those that are remembered are held to it");
-        let later = begun + Duration::from_secs(2);
-        assert!(buckets.take(one_more, later) && !buckets.take(one_more, later), "now there is room");
-        assert_eq!(buckets.full_at.lock().unwrap().clients.len(), 1);
     }
 
     #[test]
@@ -262,8 +235,9 @@ mod tests {
             event_rate_per_key: 2,
             ..LimitArgs::default()
         };
-        let (limits, now) = (Limits::new(&args), Instant::now());
-        let admit = |key, scope, address| limits.admit(key, scope, Some(ip(address)), now);
+        let (limits, now) = (Limits::new(&args), Timestamp::default());
+        let admit =
+            |key, scope, address| limits.events.admit(key, scope, Some(household(ip(address))), now).is_ok();
         assert!(admit("podium_pub_a_x", Scope::Publishable, "2001:db8::1"));
         assert!(!admit("podium_pub_a_x", Scope::Publishable, "2001:db8::2"), "the same household");
         assert!(admit("podium_pub_a_x", Scope::Publishable, "2001:db8:0:1::1"));
@@ -279,7 +253,7 @@ mod tests {
             ..LimitArgs::default()
         };
         let limits = Limits::new(&args);
-        let client = |peer, forwarded: &str| limits.client(ip(peer), forwarded.split(','));
+        let client = |peer, forwarded: &str| limits.forwarded_for(ip(peer), forwarded.split(','));
         assert_eq!(client("198.51.100.7", "203.0.113.9"), ip("198.51.100.7"), "anyone can write the header");
         assert_eq!(client("10.1.2.3", "203.0.113.9"), ip("203.0.113.9"));
         assert_eq!(client("::ffff:10.1.2.3", "203.0.113.9:4711"), ip("203.0.113.9"));
