@@ -31,6 +31,9 @@
   const { key = '', timeoutMs, user } = script.dataset;
   const limit = Number(timeoutMs) >= 0 ? Number(timeoutMs) : 400;
 
+  /** What links to this page show, whatever the shopper would get. */
+  const previews = new URLSearchParams(location.search).getAll('podium_preview');
+
   const warn = (/** @type {unknown} */ fault) => console.warn('podium:', fault);
   /** @template T @param {() => T} run @returns {T | undefined} nothing if it threw */
   const attempt = (run) => {
@@ -156,7 +159,9 @@
     const asked = new Map([...waiting].slice(0, 100));
     for (const flag of asked.keys()) waiting.delete(flag);
     if (waiting.size) asking = setTimeout(ask);
+    /** @type {Record<string, unknown>} */
     const body = { unit: whose.userId ?? whose.anonymousId, flags: [...asked.keys()], exposure: false, channel: 'web' };
+    if (previews.length) body.context = { podium_preview: previews };
     post('api/v1/decide', JSON.stringify(body))
       .then((answer) => (answer.ok ? answer.json() : Promise.reject(`status ${answer.status}`)))
       .then(({ decisions }) => {

@@ -44,6 +44,7 @@ mod orders;
 mod overload;
 mod planning;
 mod plugins;
+mod preview;
 mod profiles;
 mod python_client;
 mod schedule;
@@ -94,6 +95,7 @@ fn main() -> std::process::ExitCode {
     planning::promises(&mut book);
     plugins::promises(&mut book);
     profiles::promises(&mut book);
+    preview::promises(&mut book);
     python_client::promises(&mut book);
     schedule::promises(&mut book);
     slots::promises(&mut book);

@@ -50,6 +50,23 @@ test('a variant that shows nothing, or the default, counts like the others', asy
   await until(async () => (await shop.admin.units('empty')) === 1 && (await shop.admin.units('control')) === 1, 'both count');
 });
 
+test('a link shows its variant, and nothing is reported', async () => {
+  await shop.admin.register('linked', { html: 'A' }, { html: 'B' });
+  const address = shop.put('/linked', { body: slot('linked') });
+  const page = await shop.visitor();
+  for (const [idx, content] of ['A', 'B', 'A'].entries()) {
+    await page.goto(`${address}?utm=x&${await shop.admin.link('linked', `v${idx % 2}`)}`);
+    assert.equal(await state(page), 'shown');
+    assert.equal(await page.textContent('#slot'), content);
+    await settle(page);
+  }
+  assert.deepEqual(views('linked'), []);
+  assert.equal(await shop.admin.units('linked'), 0);
+  await page.goto(address);
+  assert.equal(await state(page), 'shown');
+  await until(() => views('linked').length === 1, 'without the link it is an exposure');
+});
+
 test('nothing is reported before it is in view', async () => {
   await shop.admin.register('below', { html: 'Below' }, { html: 'Below' });
   const page = await shop.visitor();

@@ -187,9 +187,10 @@ impl Compiled {
         Some(Content { value, variant_idx: None, ..own })
     }
 
-    /// The variant that a rule serves.
+    /// The variant that a rule serves; none if an experiment decides.
     pub fn served(&self, rule: &CompiledRule) -> Option<&str> {
-        Some(&self.variants.get(rule.variant_idx)?.key)
+        let variant = self.variants.get(rule.variant_idx).filter(|_| rule.experiment.is_none());
+        variant.map(|variant| &*variant.key)
     }
 
     fn one(&self, variant_idx: usize) -> Option<Content<'_>> {

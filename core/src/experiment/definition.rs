@@ -111,7 +111,7 @@ pub struct Definition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Value>,
     /// Whether it is the global holdout: while it runs, who is in its control gets no treatment of anything else.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub holdout: bool,
     /// Whom we randomize.
     #[serde(default)]

@@ -125,6 +125,8 @@ pub enum WarningCode {
     Burst,
     /// The lead was another one at first.
     Novelty,
+    /// It runs in the shadow: nobody is shown anything of it.
+    Shadow,
 }
 
 /// One variant, whatever the metric.

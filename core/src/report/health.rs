@@ -92,6 +92,14 @@ fn of_traffic(input: &ReportInput<'_>, sample_ratio: Option<SampleRatio>) -> Vec
         );
         warn(WarningCode::SampleRatio, message);
     }
+    if input.experiment.definition.shadow {
+        let message = format!(
+            "It runs in the shadow: all {} get the control and none counts. How they spread over the variants is told \
+             apart.",
+            words.many,
+        );
+        warn(WarningCode::Shadow, message);
+    }
     if is_in_quarantine(input) {
         let message = format!(
             "{} were seen in two variants and count in none. More than 1 in {QUARANTINE_PART} is too many: \

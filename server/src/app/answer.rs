@@ -1,117 +1,22 @@
 //! What a unit gets for a flag, whoever asks and by whatever protocol.
 
 use super::App;
+use super::asker::{Asker, Asking};
 use super::choose::{Behind, Chosen, FromExperience, Hit, Owned};
-use super::forced::Links;
 use super::logged::OfExperiment;
-use super::sticky::{self, Claims};
-use crate::auth::Scope;
-use crate::rulebook::Rulebook;
-use crate::shoppers::Known;
+use super::sticky;
 use metrics::Counter;
-use podium_core::audience::Clause;
-use podium_core::experience::{CompiledRule, Visitor};
+use podium_core::experience::Visitor;
 use podium_core::experiment::{ExposureSource, Stickiness};
-use podium_core::id::ExperimentId;
-use podium_core::profile::Profile;
 use podium_core::projection::StoredEvent;
 use podium_core::snapshot::{Assignment, Decision, Flag, Reason};
 use podium_core::time::Timestamp;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
 /// Found once: to look a counter up by its name takes longer than to decide.
 static DECISIONS: LazyLock<Counter> = LazyLock::new(|| metrics::counter!("podium_decisions_total"));
-
-/// For whom flags are asked, and by whom.
-#[derive(Clone, Debug)]
-pub(crate) struct Asker<'a> {
-    unit: &'a str,
-    scope: Scope,
-    claims: Claims,
-    links: Links,
-    context: &'a Value,
-    known: Option<Arc<Known>>,
-    /// What is known was asked for and could not be had in time.
-    is_blind: bool,
-}
-
-/// What is known of somebody of whom nothing is.
-static NOTHING: LazyLock<Profile> = LazyLock::new(Profile::default);
-
-impl<'a> Asker<'a> {
-    /// Gathers what decisions depend on.
-    pub(crate) fn new(unit: &'a str, scope: Scope) -> Self {
-        let (claims, links, context) = (Claims::default(), Links::default(), &Value::Null);
-        Self { unit, scope, claims, links, context, known: None, is_blind: false }
-    }
-
-    /// The same with what the client knows of the unit: an object.
-    pub(crate) fn with_context(self, context: &'a Value) -> Self {
-        let members = context.as_object();
-        let (claims, links) = (members.map(Claims::of), members.map(Links::of));
-        Self { claims: claims.unwrap_or_default(), links: links.unwrap_or_default(), context, ..self }
-    }
-
-    /// The unit.
-    pub(super) fn unit(&self) -> &'a str {
-        self.unit
-    }
-
-    /// The same with what the server knows of the person; `None` if that could not be had in time.
-    pub(super) fn with_known(self, known: Option<Arc<Known>>) -> Self {
-        Self { is_blind: known.is_none(), known, ..self }
-    }
-
-    /// Whether decisions for it go on without what should be known.
-    pub(crate) fn is_blind(&self) -> bool {
-        self.is_blind
-    }
-
-    pub(super) fn profile(&self) -> &Profile {
-        self.known.as_ref().map_or(&NOTHING, |known| &known.profile)
-    }
-}
-
-/// Who asks, with the conditions that may be asked of them.
-pub(super) struct Asking<'a, 'b> {
-    asker: &'b Asker<'a>,
-    book: &'b Rulebook,
-    now: Timestamp,
-}
-
-impl<'a, 'b> Asking<'a, 'b> {
-    pub(super) fn new(asker: &'b Asker<'a>, book: &'b Rulebook, now: Timestamp) -> Self {
-        Self { asker, book, now }
-    }
-
-    /// What became of each part of a condition, if there is one.
-    pub(super) fn explain(&self, id: ExperimentId) -> Option<Clause> {
-        let shopper = self.book.shopper(self.asker.profile(), self.asker.context);
-        self.book.explain(id, &shopper, self.now)
-    }
-
-    fn meets_condition(&self, id: ExperimentId) -> bool {
-        let shopper = self.book.shopper(self.asker.profile(), self.asker.context);
-        self.book.meets(id, &shopper, self.now)
-    }
-}
-
-impl Visitor for Asking<'_, '_> {
-    fn is_server(&self) -> bool {
-        Scope::Server <= self.asker.scope
-    }
-
-    fn dismissed_at(&self, experience: &str) -> Option<Timestamp> {
-        self.asker.profile().dismissed.get(experience).copied()
-    }
-
-    fn meets(&mut self, rule: &CompiledRule) -> bool {
-        rule.when.is_none() || self.meets_condition(rule.figures)
-    }
-}
 
 /// What a unit gets for a flag.
 #[derive(Debug)]
@@ -305,8 +210,8 @@ impl App {
         // A link is no key: what only servers are told of, no page is.
         let is_told = |server_only: bool| !server_only || asking.is_server();
         match behind.owned(wanted.owner, &wanted.variant)? {
-            Owned::OfExperiment(flag, variant_idx) => {
-                is_told(flag.server_only).then(|| From::unassigned(flag, decision(variant_idx), asker.unit))
+            Owned::OfExperiment { flag, variant_idx, server_only } => {
+                is_told(server_only).then(|| From::unassigned(flag, decision(variant_idx), asker.unit))
             }
             Owned::OfExperience(experience, content) => is_told(experience.server_only).then(|| {
                 let (reason, rules, violation) = (Reason::Static, Vec::new(), None);

@@ -49,8 +49,15 @@ pub(crate) struct FromExperience<'a> {
 /// A variant, with whose it is.
 #[derive(Debug)]
 pub(super) enum Owned<'a> {
-    /// An experiment's, by its position.
-    OfExperiment(&'a Flag, usize),
+    /// An experiment's.
+    OfExperiment {
+        /// Whose.
+        flag: &'a Flag,
+        /// Its position.
+        variant_idx: usize,
+        /// Whether only servers are told of it.
+        server_only: bool,
+    },
     /// An experience's, with what it comes to.
     OfExperience(&'a Compiled, Content<'a>),
 }
@@ -82,12 +89,24 @@ impl<'a> Behind<'a> {
         self.is_targeted
     }
 
-    /// What may be shown on the flag: what answers, what waits to, and experiences in their order.
+    /// What may be shown on the flag: what answers, what waits to, experiences in their order, and what their
+    /// rules have decide.
     pub(super) fn owners(&self) -> Vec<ExperimentId> {
         let answers = self.flag.map(|flag| flag.experiment).into_iter();
         let waits = self.catalog.all_waiting(self.flag_key).into_iter().rev();
         let experiences = self.experiences().iter().map(|experience| as_experiment(experience.id));
-        answers.chain(waits).chain(experiences).collect()
+        let of_rules = self.of_rules().map(|(flag, _)| flag.experiment);
+        answers.chain(waits).chain(experiences).chain(of_rules).collect()
+    }
+
+    /// The experiments that rules on the flag have decide, each with whether only servers are told of it.
+    fn of_rules(&self) -> impl Iterator<Item = (&'a Flag, bool)> {
+        let catalog = self.catalog;
+        self.experiences().iter().flat_map(move |experience| {
+            let flags =
+                experience.rules.iter().filter_map(move |rule| catalog.flag_of(rule.experiment.as_deref()?));
+            flags.map(|flag| (flag, flag.server_only || experience.server_only))
+        })
     }
 
     /// The experiences on the flag, the first to be asked first.
@@ -101,10 +120,12 @@ impl<'a> Behind<'a> {
         if let Some(experience) = experience {
             return Some(Owned::OfExperience(experience, experience.only(variant)?));
         }
-        let flag = self.flag.filter(|flag| flag.experiment == owner);
-        let flag = flag.or_else(|| self.catalog.waiting(self.flag_key, owner))?;
+        let own = self.flag.into_iter().chain(self.catalog.waiting(self.flag_key, owner));
+        let own = own.map(|flag| (flag, flag.server_only));
+        let mut flags = own.chain(self.of_rules());
+        let (flag, server_only) = flags.find(|(flag, _)| flag.experiment == owner)?;
         let variant_idx = flag.variants.iter().position(|one| *one.key == *variant)?;
-        Some(Owned::OfExperiment(flag, variant_idx))
+        Some(Owned::OfExperiment { flag, variant_idx, server_only })
     }
 
     /// The global holdout, unless that is what is asked for.

@@ -1,6 +1,7 @@
 //! Deciding: memory in, answer out; what was decided goes to the queue behind the answer.
 
-use super::answer::{Answer, Asker, From};
+use super::answer::{Answer, From};
+use super::asker::Asker;
 use super::choose::Behind;
 use super::{App, Slots, as_experiment, forced};
 use crate::auth::Scope;

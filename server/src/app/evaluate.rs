@@ -1,7 +1,8 @@
 //! One flag, or every flag, for one unit of which the client says what it knows.
 
 use super::App;
-use super::answer::{Answer, Asker, From};
+use super::answer::{Answer, From};
+use super::asker::Asker;
 use super::choose::Behind;
 use crate::catalog::Catalog;
 use podium_core::experiment::Stickiness;

@@ -138,7 +138,7 @@ impl App {
         let found = owners.find_map(|id| Some((id, behind.owned(id, variant)?)));
         let (owner, found) = found.ok_or(NoLink::Variant)?;
         let (experiment, experience) = match found {
-            Owned::OfExperiment(flag, _) => (Some(flag.experiment_key.to_string()), None),
+            Owned::OfExperiment { flag, .. } => (Some(flag.experiment_key.to_string()), None),
             Owned::OfExperience(experience, _) => (None, Some(experience.key.to_string())),
         };
         let wanted = Wanted { owner, variant: variant.to_owned() };

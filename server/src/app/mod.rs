@@ -1,6 +1,7 @@
 //! What handlers share, and the use cases they call. Nothing in here knows HTTP.
 
 mod answer;
+mod asker;
 mod audiences;
 mod choose;
 mod conclude;
@@ -20,6 +21,7 @@ mod preview;
 mod profiles;
 mod register;
 mod report;
+mod reweigh;
 mod schedule;
 mod shadow;
 mod slots;

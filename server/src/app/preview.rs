@@ -1,6 +1,7 @@
 //! What a unit would get and why: decided as always, and noted nowhere.
 
-use super::answer::{Asker, Asking, From};
+use super::answer::From;
+use super::asker::{Asker, Asking};
 use super::choose::Behind;
 use super::decide::{DecisionBody, Shown};
 use super::{App, schedule};
@@ -50,7 +51,7 @@ struct FlagBody<'a> {
     experiences: Vec<ExperienceBody<'a>>,
 }
 
-/// The experiment behind the flag, also where an experience answers.
+/// The experiment that answers; the one behind the flag where an experience does.
 #[derive(Debug, Serialize)]
 struct ExperimentBody<'a> {
     key: &'a str,
@@ -99,6 +100,8 @@ struct ExperienceBody<'a> {
 struct RuleBody<'a> {
     key: &'a str,
     serve: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experiment: Option<&'a str>,
     hits: bool,
     condition: Option<Clause>,
 }
@@ -143,16 +146,16 @@ impl App {
         let experiences = experiences.collect();
         let Some(answer) = self.answer(&behind, flag_key, asker, at) else {
             return FlagBody {
-                answer: DecisionBody::unknown(flag_key, asker.unit(), None),
+                answer: DecisionBody::unknown(flag_key, asker.unit, None),
                 experiment: None,
                 experiences,
             };
         };
-        let assigned = match &answer.from {
-            From::Experiment { assigned, .. } => *assigned,
-            From::Experience(_) => None,
+        let (flag, assigned) = match &answer.from {
+            From::Experiment { flag, assigned, .. } => (Some(*flag), *assigned),
+            From::Experience(_) => (catalog.snapshot.flag(flag_key), None),
         };
-        let experiment = catalog.snapshot.flag(flag_key).map(|flag| {
+        let experiment = flag.map(|flag| {
             let (drawn, earlier) = self.drawn(flag, asker);
             ExperimentBody::of(flag, drawn.id(), (earlier, assigned), asking.explain(flag.experiment))
         });
@@ -225,6 +228,7 @@ impl<'a> ExperienceBody<'a> {
         let rules = experience.rules.iter().map(|rule| RuleBody {
             key: &rule.key,
             serve: experience.served(rule),
+            experiment: rule.experiment.as_deref(),
             hits: asking.meets(rule),
             condition: asking.explain(rule.figures),
         });

@@ -1,7 +1,7 @@
 //! What is known of a person, and which ids are theirs.
 
 use super::App;
-use super::answer::Asker;
+use super::asker::Asker;
 use crate::auth::Scope;
 use crate::clock;
 use crate::ingest::queue::IngestError;
@@ -37,7 +37,7 @@ impl App {
         }
         let shoppers = &self.published.shoppers;
         let person_of =
-            |asker: &Asker<'_>| shoppers.person_of(asker.unit()).unwrap_or_else(|| asker.unit().into());
+            |asker: &Asker<'_>| shoppers.person_of(asker.unit).unwrap_or_else(|| asker.unit.into());
         let persons: Vec<Arc<str>> = askers.iter().map(person_of).collect();
         let mut known: HashMap<Arc<str>, Arc<Known>> = HashMap::with_capacity(persons.len());
         let mut missing: Vec<&str> = Vec::new();

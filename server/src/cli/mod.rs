@@ -4,6 +4,7 @@ mod client;
 mod config;
 mod demo;
 mod experiment;
+mod explain;
 mod key;
 mod plan;
 mod plugin;
@@ -36,6 +37,8 @@ enum Command {
     Experiment(experiment::ExperimentCommand),
     /// Print the report of an experiment.
     Report(report::ReportCommand),
+    /// Say why a unit got what it got, or what it would get.
+    Explain(explain::ExplainCommand),
     /// Say how many units and days an experiment needs, or what they find.
     Plan(plan::PlanCommand),
     /// Run an experiment many times on shoppers whose true rates are stated.
@@ -94,6 +97,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Serve(serve) => serve.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Experiment(command) => blocking(move || command.run()).await,
+        Command::Explain(command) => blocking(move || command.run()).await,
         Command::Report(command) => blocking(move || command.run()).await,
         Command::Plan(command) => command.run(),
         Command::Simulate(command) => blocking(move || command.run()).await,

@@ -58,6 +58,11 @@ function api(url, key) {
       await ask(`/experiments/${key}/start`);
     },
     act: (key, action) => ask(`/experiments/${key}/${action}`),
+    /** What is put behind the address of a page that is to show one variant. */
+    async link(flag, variant) {
+      const { query } = await ask('/previews/links', { flag, variant });
+      return query;
+    },
     /** The exposed units of all variants. */
     async units(key) {
       const report = await ask(`/experiments/${key}/report`, undefined, 'GET');

@@ -10,6 +10,7 @@ mod history;
 mod messages;
 mod operations;
 mod planning;
+mod previewing;
 mod profiles;
 mod reports;
 
@@ -33,6 +34,7 @@ pub(super) const OPERATIONS: &str = "Operations";
 pub(super) fn all() -> Vec<Endpoint> {
     let all = [
         deciding::deciding(),
+        previewing::previewing(),
         events::events(),
         planning::planning(),
         experiments::experiments(),
@@ -45,6 +47,7 @@ pub(super) fn all() -> Vec<Endpoint> {
         experiences::lifecycle(),
         experiences::told(),
         audiences::audiences(),
+        audiences::audience_pages(),
         audiences::one_audience(),
         profiles::profiles(),
         reports::reports(),

@@ -4,7 +4,7 @@ mod audiences;
 
 pub(super) use audiences::{
     audience, audience_change, audience_explanation, audience_question, moves, new_alias, new_audience,
-    preview, preview_request, profile,
+    profile, size, size_request,
 };
 
 use serde_json::{Value, json};
@@ -201,6 +201,23 @@ pub(super) fn decide() -> Named {
             }),
         ),
     ]
+}
+
+pub(super) fn preview() -> Named {
+    vec![
+        ("everything", json!({"unit": "u-1"})),
+        (
+            "one flag on Black Friday",
+            json!({
+                "unit": "u-1", "flags": ["checkout-banner"], "context": {"country": "NL"}, "channel": "web",
+                "at": "2026-11-27T09:00:00Z"
+            }),
+        ),
+    ]
+}
+
+pub(super) fn preview_link() -> Named {
+    vec![("of a banner", json!({"flag": "banner", "variant": "red"}))]
 }
 
 pub(super) fn decisions() -> Named {

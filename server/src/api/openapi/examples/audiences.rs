@@ -76,11 +76,11 @@ pub(in super::super) fn audience() -> Named {
     )]
 }
 
-pub(in super::super) fn preview_request() -> Named {
+pub(in super::super) fn size_request() -> Named {
     vec![("shoes", json!({ "condition": shoe_lovers() }))]
 }
 
-pub(in super::super) fn preview() -> Named {
+pub(in super::super) fn size() -> Named {
     vec![("shoes", json!({"size": 29, "of": 1_204, "is_whole": true, "needs_context": false}))]
 }
 

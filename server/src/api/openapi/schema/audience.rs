@@ -70,15 +70,15 @@ pub(in crate::api::openapi) struct Audiences {
 
 /// Who would be in an audience?
 #[derive(ToSchema)]
-struct PreviewFields {
+struct SizeFields {
     /// The condition to try.
     condition: Condition,
 }
 
 /// Who would be in an audience?
-pub(in crate::api::openapi) struct PreviewRequest;
+pub(in crate::api::openapi) struct SizeRequest;
 
-by_hand!(PreviewRequest, closed(object_of::<PreviewFields>()).into(), PreviewFields::schemas);
+by_hand!(SizeRequest, closed(object_of::<SizeFields>()).into(), SizeFields::schemas);
 
 /// How many persons meet a condition.
 #[derive(ToSchema)]

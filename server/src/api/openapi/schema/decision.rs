@@ -45,7 +45,8 @@ struct DecideFields {
     /// Whether the answer is an exposure, where the experiment counts decisions as such; `false` for previews.
     #[schema(required = false, default = true)]
     exposure: bool,
-    /// What is known of the unit: texts and numbers fill the placeholders of a rendered content.
+    /// What is known of the unit: texts and numbers fill the placeholders of a rendered content, and `podium_preview` has
+    /// the tokens of links that show one variant.
     context: Option<BTreeMap<String, Value>>,
     /// The channel that shows it: where it has rendered the content of a variant, the answer has it as it was
     /// rendered, by the names of its parts.
@@ -83,14 +84,14 @@ enum ErrorCode {
 /// How rules that hit break the hit policy: several where one may, or different contents where they must be the same.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
-enum Violation {
+pub(super) enum Violation {
     SeveralHits,
     DifferentOutputs,
 }
 
 /// What one unit gets for one flag.
 #[derive(ToSchema)]
-struct Decision {
+pub(super) struct Decision {
     /// The flag as it was asked for.
     flag: String,
     /// The unit as it was asked for.
@@ -124,6 +125,9 @@ struct Decision {
     /// What the log calls this decision; `GET /api/v1/decisions/{id}/explain` explains it.
     #[schema(nullable = false, format = "uuid")]
     decision_id: Option<String>,
+    /// Whether a link wanted it: nothing is logged, and it counts nowhere; absent if not.
+    #[schema(nullable = false)]
+    forced: Option<bool>,
     /// Why it was not decided; absent if it was.
     #[schema(nullable = false)]
     error_code: Option<ErrorCode>,
@@ -172,6 +176,9 @@ pub(in crate::api::openapi) struct Explanation {
     rules: Option<Vec<Key>>,
     /// The unit; where every decision is drawn anew, the decision's own id.
     unit: String,
+    /// The id that asked, if it is another one of the unit's person.
+    #[schema(nullable = false)]
+    asked_as: Option<String>,
     /// The variant it got, or several with `+` between them.
     #[schema(required = true)]
     variant: Option<String>,

@@ -34,8 +34,11 @@ struct EvaluationMetadata {
     #[schema(nullable = false)]
     sticky: Option<String>,
     /// What the log calls this decision; `GET /api/v1/decisions/{id}/explain` explains it.
-    #[schema(format = "uuid")]
-    decision_id: String,
+    #[schema(nullable = false, format = "uuid")]
+    decision_id: Option<String>,
+    /// Whether a link wanted it: nothing is logged, and it counts nowhere; absent if not.
+    #[schema(nullable = false)]
+    forced: Option<bool>,
     /// Whether it was decided, but the log could not be told.
     degraded: bool,
 }

@@ -145,6 +145,14 @@ pub(super) struct Definition {
     server_only: bool,
     /// Who may be in it; everyone if absent. The others get the control.
     when: Option<Condition>,
+    /// Whether it runs in the shadow: units are assigned and all get the control. Once it was started it can only be
+    /// turned off.
+    #[schema(required = false, default = false)]
+    shadow: bool,
+    /// Whether it is the global holdout: two variants with a fixed split. While it runs, who is in its control gets no
+    /// treatment of anything else, and its report tells the lift of all treatments.
+    #[schema(required = false, default = false)]
+    holdout: bool,
     /// Whom we randomize.
     #[schema(required = false, default = "user")]
     unit: UnitKind,
@@ -336,6 +344,10 @@ pub(in crate::api::openapi) struct Experiment {
     /// Who may be in it; everyone if absent. The others get the control.
     #[schema(nullable = false)]
     when: Option<Condition>,
+    /// Whether it runs in the shadow.
+    shadow: bool,
+    /// Whether it is the global holdout.
+    holdout: bool,
     /// Whom we randomize.
     unit: UnitKind,
     /// The arms, also those that were taken out.

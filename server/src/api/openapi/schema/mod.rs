@@ -22,6 +22,7 @@ mod op;
 mod operations;
 mod patch;
 mod plan;
+mod preview;
 mod profile;
 mod report;
 mod suppression;
@@ -30,7 +31,7 @@ mod weights;
 
 pub(super) use audience::{
     Audience, AudienceChange, AudienceExplanation, AudiencePreview, AudienceQuestion, Audiences, MovePage,
-    NewAudience, PreviewRequest,
+    NewAudience, SizeRequest,
 };
 pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
@@ -49,6 +50,7 @@ pub(super) use operations::{
 };
 pub(super) use patch::ExperimentPatch;
 pub(super) use plan::{Plan, PlanRequest};
+pub(super) use preview::{NewPreviewLink, Preview, PreviewLink, PreviewRequest, Spread};
 pub(super) use profile::{NewAlias, Person, Profile};
 pub(super) use report::Report;
 pub(super) use suppression::{NewSuppression, Suppression, SuppressionPage};

@@ -54,6 +54,7 @@ pub(super) enum WarningCode {
     StaleGoal,
     Burst,
     Novelty,
+    Shadow,
 }
 
 /// What is enough to compare at all, and to speak of a lead.

@@ -29,6 +29,7 @@ async fn answers_are_what_their_schemas_say() {
     let reloaded = server.try_out(Some("admin"), "POST /api/v1/plugins/reload", None).await;
     assert_eq!(reloaded.status, 200, "{}", reloaded.body);
     decide(&server).await;
+    look(&server).await;
     decide_by_address(&server).await;
     follow_links(&server).await;
     make_and_revoke_a_key(&server).await;
@@ -65,6 +66,7 @@ async fn read(server: &Server<'_>) {
         "GET /api/v1/experiments/banner?version=1",
         "GET /api/v1/experiments/banner/weights",
         "GET /api/v1/experiments/banner/report",
+        "GET /api/v1/experiments/banner/shadow",
         "GET /api/v1/experiments/banner/report.csv",
         "GET /api/v1/experiments/banner/report.html",
     ] {
@@ -103,6 +105,25 @@ async fn decide(server: &Server<'_>) {
         let explain = format!("GET /api/v1/decisions/{id}/explain");
         let explained = server.try_out(Some("server"), &explain, None).await;
         assert_eq!(explained.body["agrees"], true, "{}", explained.body);
+    }
+}
+
+async fn look(server: &Server<'_>) {
+    for (name, body) in examples::preview() {
+        let looked = server.try_out(Some("server"), "POST /api/v1/preview", Some(body)).await;
+        assert_eq!(looked.status, 200, "{name}: {}", looked.body);
+    }
+    for (name, body) in examples::preview_link() {
+        let made = server.try_out(Some("admin"), "POST /api/v1/previews/links", Some(body)).await;
+        assert_eq!(made.status, 201, "{name}: {}", made.body);
+        let context = json!({"podium_preview": made.body["token"]});
+        let body = json!({"unit": "u-1", "flags": ["banner"], "context": context});
+        let decided = server.try_out(Some("publishable"), "POST /api/v1/decide", Some(body)).await;
+        assert_eq!(decided.body["decisions"][0]["forced"], true, "{}", decided.body);
+        let asked =
+            format!("GET /api/v1/decide/banner?targetingKey=u-1&{}", made.body["query"].as_str().unwrap());
+        let decided = server.try_out(Some("publishable"), &asked, None).await;
+        assert_eq!(decided.body["metadata"]["forced"], true, "{}", decided.body);
     }
 }
 

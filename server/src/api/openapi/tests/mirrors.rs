@@ -10,6 +10,7 @@ use crate::api::experiences;
 use crate::api::experiments::{ActQuery, Conclusion, HistoryQuery, ListQuery, VersionQuery};
 use crate::api::history::{self, UndoBody};
 use crate::api::messages::MessagesQuery;
+use crate::api::preview::{LinkWanted, PreviewWanted};
 use crate::api::profiles::{self, NewAlias};
 use crate::api::suppressions::{self, LiftQuery, NewSuppression};
 use crate::api::webhooks::NewWebhook;
@@ -74,6 +75,8 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<AllocatorConfig>(named("AllocatorPatch"));
     check::<DecideRequest<'_>>(named("DecideRequest"));
     check::<PlanRequest>(named("PlanRequest"));
+    check::<PreviewWanted>(named("PreviewRequest"));
+    check::<LinkWanted>(named("NewPreviewLink"));
     check::<SendRequest>(named("NewMessages"));
     check::<NewSuppression>(named("NewSuppression"));
     check::<NewChannel>(named("NewChannel"));
@@ -88,7 +91,7 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<NewWebhook>(named("NewWebhook"));
     check::<NewAudience>(named("NewAudience"));
     check::<AudienceChange>(named("AudienceChange"));
-    check::<Previewed>(named("PreviewRequest"));
+    check::<Previewed>(named("SizeRequest"));
     check::<ExplainAsked>(named("AudienceQuestion"));
     check::<NewAlias>(named("NewAlias"));
     let of_recipient = expected_by::<SendRequest>(r#"{"to": {"?": 0}}"#);
@@ -125,6 +128,7 @@ fn query_parameters_are_those_that_are_read() {
     check("/api/v1/experiments", expected_by::<ListQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}", expected_by::<VersionQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}/report", expected_by::<VersionQuery>(r#"{"?": 0}"#));
+    check("/api/v1/experiments/{key}/shadow", expected_by::<VersionQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}/weights", expected_by::<HistoryQuery>(r#"{"?": 0}"#));
     check("/api/v1/experiments/{key}/history", expected_by::<history::ListQuery>(r#"{"?": 0}"#));
     let act = expected_by::<ActQuery>(r#"{"?": 0}"#);
@@ -280,7 +284,7 @@ fn defaults_are_what_serde_fills_in() {
         }
         n_checked
     };
-    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 8);
+    assert_eq!(check(schema(&document, "NewExperiment"), &filled), 10);
     assert_eq!(check(schema(&document, "NewVariant"), &filled["variants"][0]), 2);
     let smallest = json!({"variants": [{"key": "a", "content": 1}], "fallback": "a"});
     let filled: experience::Definition = serde_json::from_value(smallest).unwrap();

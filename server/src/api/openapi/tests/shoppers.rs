@@ -34,7 +34,7 @@ pub(super) async fn audiences(server: &Server<'_>) {
         assert_eq!(made.status, 201, "{name}: {}", made.body);
     }
     let path = "/api/v1/audiences/shoe-lovers";
-    for (_, body) in examples::preview_request() {
+    for (_, body) in examples::size_request() {
         let counted = server.try_out(Some("server"), "POST /api/v1/audiences/preview", Some(body)).await;
         assert_eq!((counted.status, &counted.body["size"]), (200, &json!(0)), "{}", counted.body);
     }
