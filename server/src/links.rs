@@ -1,4 +1,4 @@
-//! Links that open one report without a key: signed, and good until they expire.
+//! Links that open one report without a key: signed, and good until they expire; and what shows a form to be ours.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -33,6 +33,25 @@ pub(crate) fn verify(secret: &[u8; 32], token: &str, now: Timestamp) -> Option<E
     (now < expires_at).then_some(experiment)
 }
 
+/// What a form of ours carries, which nobody can write who does not know the key that it is sent with.
+pub(crate) fn of_form(secret: &[u8; 32], key: &str) -> String {
+    let code = form_mac(secret, key).map(|mac| mac.finalize().into_bytes());
+    code.map(|code| URL_SAFE_NO_PAD.encode(code)).unwrap_or_default()
+}
+
+/// Whether a form that came with `key` is ours.
+pub(crate) fn is_of_form(secret: &[u8; 32], key: &str, token: &str) -> bool {
+    let code = URL_SAFE_NO_PAD.decode(token).ok();
+    code.is_some_and(|code| form_mac(secret, key).is_some_and(|mac| mac.verify_slice(&code).is_ok()))
+}
+
+fn form_mac(secret: &[u8; 32], key: &str) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
+    mac.update(b"podium form 1");
+    mac.update(key.as_bytes());
+    Some(mac)
+}
+
 /// Decodes standard base64.
 pub(crate) fn base64_decode(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
@@ -48,6 +67,15 @@ fn mac(secret: &[u8; 32], signed: &[u8]) -> Option<Hmac<Sha256>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_is_ours_with_the_key_it_was_made_for() {
+        let token = of_form(&[7; 32], "key");
+        assert!(is_of_form(&[7; 32], "key", &token));
+        assert!(!is_of_form(&[7; 32], "other", &token));
+        assert!(!is_of_form(&[8; 32], "key", &token));
+        assert!(!is_of_form(&[7; 32], "key", ""));
+    }
 
     #[test]
     fn a_link_opens_its_report_until_it_expires_and_no_other() {

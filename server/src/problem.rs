@@ -1,6 +1,6 @@
 //! Every error a client of our API can get: the one place that knows status codes.
 
-use crate::app::{EditError, ExperienceError, IntakeError, RegisterError, ReportError, TrackError};
+use crate::app::{EditError, IntakeError, RegisterError, ReportError, TrackError};
 use crate::ingest::body::BadBody;
 use crate::ingest::queue::IngestError;
 use crate::store::StoreError;
@@ -383,26 +383,6 @@ impl From<EditError> for Problem {
             EditError::NeedsNewVersion { pointer, .. } => Self::field(Kind::NeedsNewVersion, pointer, detail),
             EditError::CannotUndo(_) => Self::new(Kind::CannotUndo, detail),
             EditError::Invalid(error) => error.into(),
-        }
-    }
-}
-
-impl From<ExperienceError> for Problem {
-    fn from(error: ExperienceError) -> Self {
-        let detail = error.to_string();
-        match error {
-            ExperienceError::NotFound(_) | ExperienceError::NoExperiment(_) => {
-                Self::new(Kind::NotFound, detail)
-            }
-            ExperienceError::KeyTaken(_) => Self::field(Kind::ExperienceKeyTaken, "/key", detail),
-            ExperienceError::Stale { revision } => {
-                Self::new(Kind::EditConflict, detail).with_etag(format!("\"{revision}\""))
-            }
-            ExperienceError::Illegal(_)
-            | ExperienceError::Archived
-            | ExperienceError::NotConcluded { .. } => Self::new(Kind::IllegalTransition, detail),
-            ExperienceError::Nested(error) => error.into(),
-            ExperienceError::Invalid(error) => error.into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The requests to copy, each sent as it is, and a simulated shop that shows what comes of it.
 
 use crate::harness::events::{history, now, order, rfc3339, track, viewed};
-use crate::harness::{Book, Engine, Random, Shop, experiment, named, soon};
+use crate::harness::{Answer, Book, Engine, Random, Shop, experiment, named, soon};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,6 +20,8 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(each_context_finds_its_own_winner));
     book.both(named!(a_wrong_experiment_of_a_rule_is_a_problem_that_names_the_field));
     book.both(named!(the_size_before_saving_is_the_size_after));
+    book.both(named!(a_marketer_builds_an_audience_by_form));
+    book.both(named!(a_form_from_elsewhere_changes_nothing));
     book.both(named!(a_segment_is_entered_and_left_in_the_same_second));
 }
 
@@ -84,7 +86,7 @@ pub(crate) fn a_banner_is_ranked_by_the_size_of_orders(engine: Engine) {
     let (mut events, mut sums) = (Vec::new(), BTreeMap::new());
     for (variant, mean) in [("nothing", 5_000), ("bundle", 6_000), ("threshold", 8_000)] {
         for nth in 0..600 {
-            let (unit, at) = (format!("{variant}-{nth}"), history() + nth * DAY_MS / 100);
+            let (unit, at) = (format!("{variant}-{nth}"), history() + nth * DAY_MS / 60);
             events.push(viewed(&unit, "upsell-banner", variant, at));
             if nth % 3 == 0 {
                 let cents = mean - 1_000 + random.between(0, 2_000) as i64;
@@ -288,6 +290,14 @@ pub(crate) fn the_experiments_of_rules_live_and_end_with_their_experience(engine
     assert_eq!(both(), ["archived", "archived"]);
 }
 
+/// What a shopper saw and did.
+struct Seen {
+    context: &'static str,
+    is_best: bool,
+    buys: bool,
+    is_in_slice: bool,
+}
+
 /// How likely it is that a shopper buys who saw a variant.
 fn p_order(context: &str, variant: &str) -> f64 {
     match (context, variant) {
@@ -307,11 +317,11 @@ pub(crate) fn each_context_finds_its_own_winner(engine: Engine) {
     }
     publish(&shop, &experience);
     let mut random = Random::new(7);
-    let mut ticks: Vec<Vec<(&str, bool, bool)>> = Vec::new();
+    let mut ticks: Vec<Vec<Seen>> = Vec::new();
     let best = |context: &str| if context == "sneakers" { "size" } else { "returns" };
     let version = |key: &str| shop.weights(key).last().unwrap()["version"].as_u64().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(40);
-    let (mut begun, mut n_more) = (Instant::now(), 24);
+    let deadline = Instant::now() + Duration::from_secs(90);
+    let (mut begun, mut n_more) = (Instant::now(), 16);
     while n_more > 0 {
         // Until both have learned something, and some time longer.
         if 5 <= version("cta-sneakers") && 5 <= version("cta-rest") {
@@ -336,20 +346,29 @@ pub(crate) fn each_context_finds_its_own_winner(engine: Engine) {
                 if buys {
                     orders.push(order(&decision.unit, &format!("of-{}", decision.unit), 1_000, now() + 2));
                 }
-                tick.push((context, variant == best(context), buys));
+                let is_in_slice = (propensity - 1.0 / 3.0).abs() < 1e-9;
+                tick.push(Seen { context, is_best: variant == best(context), buys, is_in_slice });
             }
         }
         shop.log(&orders);
         ticks.push(tick);
     }
     let last: Vec<_> = ticks.iter().skip(ticks.len() * 3 / 4).flatten().collect();
+    let share = |of: &dyn Fn(&Seen) -> bool, is: &dyn Fn(&Seen) -> bool| {
+        let all: Vec<_> = last.iter().filter(|seen| of(seen)).collect();
+        all.iter().filter(|seen| is(seen)).count() as f64 / all.len() as f64
+    };
     for context in ["sneakers", "rest"] {
-        let shown: Vec<_> = last.iter().filter(|(of, ..)| *of == context).collect();
-        let share = shown.iter().filter(|(_, is_best, _)| *is_best).count() as f64 / shown.len() as f64;
-        assert!(0.8 <= share, "{context}: {share} of the last quarter");
+        let best = share(&|seen| seen.context == context, &|seen| seen.is_best);
+        assert!(0.8 <= best, "{context}: {best} of the last quarter");
+        // What is split evenly for good shows what learning brings.
+        let learned = share(&|seen| seen.context == context && !seen.is_in_slice, &|seen| seen.buys);
+        let even = share(&|seen| seen.context == context && seen.is_in_slice, &|seen| seen.buys);
+        assert!(even < learned, "{context}: {even} < {learned}");
     }
     // Whoever showed everyone the same would have half of all buy with 0.5, the others with 0.1.
-    let (n, n_bought) = (ticks.iter().flatten().count(), ticks.iter().flatten().filter(|one| one.2).count());
+    let n_bought = ticks.iter().flatten().filter(|seen| seen.buys).count();
+    let n = ticks.iter().flatten().count();
     assert!(n as f64 * 0.3 < n_bought as f64, "{n_bought} of {n}");
     for (key, winner) in [("cta-sneakers", "size"), ("cta-rest", "returns")] {
         let report = shop.report(key).0;
@@ -370,7 +389,7 @@ pub(crate) fn a_wrong_experiment_of_a_rule_is_a_problem_that_names_the_field(eng
         let mut wrong = example("behavior-ctas.json");
         change(&mut wrong);
         let problem = shop.admin.post("/api/v1/experiences", &wrong).problem(status);
-        assert_eq!(problem.pointers, [pointer]);
+        assert_eq!(problem.pointers.first().map(String::as_str), Some(pointer));
         for key in ["cta-sneakers", "cta-rest"] {
             let path = format!("/api/v1/experiments/{key}");
             shop.admin.get(&path).expect(404);
@@ -431,6 +450,94 @@ pub(crate) fn the_size_before_saving_is_the_size_after(engine: Engine) {
     shop.admin.get("/api/v1/audiences/big-spenders").expect(404);
     let saved = shop.admin.post("/api/v1/audiences", &audience).expect(201);
     assert_eq!(saved["size"], preview["size"]);
+}
+
+const FORM: &str = "/audiences/new";
+
+/// Sends the form, as a browser does.
+#[track_caller]
+fn submit(shop: &Shop, fields: &[(&str, &str)]) -> Answer {
+    let escaped = |text: &str| -> String {
+        text.bytes()
+            .map(|byte| match byte {
+                b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
+                _ => format!("%{byte:02X}"),
+            })
+            .collect()
+    };
+    let pairs = fields.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
+    let body = pairs.collect::<Vec<_>>().join("&");
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    shop.admin.call("POST", FORM, &form, Some(body.as_bytes()))
+}
+
+/// What shows that the form came from here.
+#[track_caller]
+fn token(shop: &Shop) -> String {
+    let page = shop.admin.get(FORM).text();
+    let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+pub(crate) fn a_marketer_builds_an_audience_by_form(engine: Engine) {
+    let shop = Shop::open(engine);
+    let orders: Vec<_> =
+        (0..12).map(|nth| order(&format!("u-{}", nth % 8), &format!("o-{nth}"), 500, now())).collect();
+    shop.log(&orders);
+    let token = token(&shop);
+    let fields = |pressed: &'static str, value: &'static str| {
+        [
+            ("token".to_owned(), token.clone()),
+            ("name".to_owned(), "Came <again> & again".to_owned()),
+            ("key".to_owned(), String::new()),
+            ("join".to_owned(), "all".to_owned()),
+            ("asked-0".to_owned(), "orders".to_owned()),
+            ("op-0".to_owned(), "gte".to_owned()),
+            ("value-0".to_owned(), value.to_owned()),
+            ("asked-1".to_owned(), String::new()),
+            ("do".to_owned(), pressed.to_owned()),
+        ]
+    };
+    let press = |pressed: &'static str, value: &'static str| {
+        let fields = fields(pressed, value);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        submit(&shop, &fields)
+    };
+    let page = press("add", "2").text();
+    assert_eq!(page.matches("<fieldset").count(), 3, "one row more");
+    let page = press("count", "2").text();
+    assert!(page.contains("<strong>4</strong> of 8 people"), "{page}");
+    assert!(page.contains("the number of orders is at least 2"), "{page}");
+    assert!(page.contains("Came &#60;again&#62; &#38; again"), "{page}");
+    assert!(!page.contains("<again>"), "{page}");
+    let wrong = press("save", "many").text();
+    assert!(wrong.contains("value: a number such as 3"), "{wrong}");
+    assert_eq!(shop.admin.get("/api/v1/audiences").expect(200)["data"], json!([]), "nothing is saved yet");
+    let saved = press("save", "2");
+    assert_eq!((saved.status, saved.header("location")), (303, Some("/audiences")));
+    let audience = shop.admin.get("/api/v1/audiences/came-again-again").expect(200);
+    assert_eq!(audience["size"], 4, "what was counted before");
+    let list = shop.admin.get("/audiences").text();
+    assert!(list.contains("Came &#60;again&#62; &#38; again") && list.contains("4 people"), "{list}");
+    let twice = press("save", "2").text();
+    assert!(twice.contains("there is an audience `came-again-again` already"), "{twice}");
+    assert!(shop.admin.get("/").text().contains("href=\"/audiences\""));
+}
+
+pub(crate) fn a_form_from_elsewhere_changes_nothing(engine: Engine) {
+    let shop = Shop::open(engine);
+    let row = [("name", "x"), ("asked-0", "orders"), ("op-0", "gte"), ("value-0", "1"), ("do", "save")];
+    for token in ["", "AAAA"] {
+        let fields: Vec<_> = row.iter().copied().chain([("token", token)]).collect();
+        assert_eq!(submit(&shop, &fields).status, 403);
+    }
+    for scope in ["server", "publishable"] {
+        assert_eq!(shop.podium.client(scope).get(FORM).status, 403, "{scope}");
+    }
+    let nobody = shop.admin.with_key(None).get(FORM);
+    assert_eq!(nobody.status, 401);
+    assert!(nobody.header("www-authenticate").is_some_and(|how| how.starts_with("Basic")));
+    assert_eq!(shop.admin.get("/api/v1/audiences").expect(200)["data"], json!([]));
 }
 
 pub(crate) fn a_segment_is_entered_and_left_in_the_same_second(engine: Engine) {

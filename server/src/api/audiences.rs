@@ -105,15 +105,22 @@ async fn answer(
     Ok(response.json(shown(app, audience, sizes.get(&audience.id).copied())))
 }
 
-fn shown<'a>(app: &Shared, audience: &'a Audience, size: Option<i64>) -> AudienceBody<'a> {
+/// How many are in an audience; `None` where only a request can tell.
+///
+/// - `counted`: those that the store has in it.
+pub(super) fn size(app: &Shared, audience: &Audience, counted: Option<i64>) -> Option<i64> {
     let compiled = app.published.catalog.load();
     let needs_context =
         compiled.book.audiences.get(audience.id).is_some_and(CompiledCondition::needs_context);
+    (!needs_context).then(|| counted.unwrap_or(0))
+}
+
+fn shown<'a>(app: &Shared, audience: &'a Audience, counted: Option<i64>) -> AudienceBody<'a> {
     AudienceBody {
         key: audience.key.as_str(),
         name: audience.name.as_deref(),
         condition: audience.condition.to_value(),
-        size: (!needs_context).then(|| size.unwrap_or(0)),
+        size: size(app, audience, counted),
         created_at: audience.created_at,
         updated_at: audience.updated_at,
     }
@@ -125,6 +132,19 @@ async fn find(app: &Shared, key: &str) -> Result<Audience, Problem> {
     found.ok_or_else(|| AudienceError::NotFound(key.to_owned()).into())
 }
 
+/// Makes an audience, if it can be called so.
+pub(super) async fn add(
+    app: &Shared,
+    key: AudienceKey,
+    name: Option<String>,
+    condition: Condition,
+) -> Result<Audience, Problem> {
+    if key.as_str() == RESERVED {
+        return Err(Problem::field(Kind::InvalidField, "/key", format!("`{RESERVED}` is taken by a path")));
+    }
+    Ok(app.add_audience(key, checked_name(name)?, condition).await?)
+}
+
 /// Makes an audience: 201; 400 `invalid-field` with a pointer to each clause; 409 `audience-key-taken`.
 pub(crate) async fn create(
     app: Shared,
@@ -133,11 +153,8 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, Problem> {
     admin(&app, &http)?;
     let new: NewAudience = request::json(&request::body(payload).await?)?;
-    if new.key.as_str() == RESERVED {
-        return Err(Problem::field(Kind::InvalidField, "/key", format!("`{RESERVED}` is taken by a path")));
-    }
-    let (name, condition) = (checked_name(new.name)?, condition(&app, &new.condition)?);
-    let audience = app.add_audience(new.key, name, condition).await?;
+    let condition = condition(&app, &new.condition)?;
+    let audience = add(&app, new.key, new.name, condition).await?;
     let mut response = HttpResponse::Created();
     response.insert_header((header::LOCATION, format!("/api/v1/audiences/{}", audience.key)));
     answer(&app, response, &audience).await

@@ -3,7 +3,7 @@
 use super::history::EntryBody;
 use super::page::{cut, page};
 use super::{Shared, admin, allow, experiments, request};
-use crate::app::{App, Nested, Promotion, as_experiment};
+use crate::app::{App, ExperienceError, Nested, Promotion, as_experiment};
 use crate::auth::Scope;
 use crate::problem::{Kind, Problem};
 use crate::report_page;
@@ -31,6 +31,26 @@ struct ExperienceBody<'a> {
     published_at: Option<Timestamp>,
     #[serde(flatten)]
     definition: Map<String, Value>,
+}
+
+impl From<ExperienceError> for Problem {
+    fn from(error: ExperienceError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ExperienceError::NotFound(_) | ExperienceError::NoExperiment(_) => {
+                Self::new(Kind::NotFound, detail)
+            }
+            ExperienceError::KeyTaken(_) => Self::field(Kind::ExperienceKeyTaken, "/key", detail),
+            ExperienceError::Stale { revision } => {
+                Self::new(Kind::EditConflict, detail).with_etag(format!("\"{revision}\""))
+            }
+            ExperienceError::Illegal(_)
+            | ExperienceError::Archived
+            | ExperienceError::NotConcluded { .. } => Self::new(Kind::IllegalTransition, detail),
+            ExperienceError::Nested(error) => error.into(),
+            ExperienceError::Invalid(error) => error.into(),
+        }
+    }
 }
 
 fn body_of(experience: &Experience) -> Result<Value, Problem> {

@@ -1,6 +1,8 @@
 //! Our API, one file per resource, and what all handlers share.
 
+pub(crate) mod audience_form;
 pub(crate) mod audiences;
+pub(crate) mod audiences_page;
 pub(crate) mod channels;
 pub(crate) mod cross_origin;
 pub(crate) mod decide;
@@ -109,6 +111,10 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/assets/podium.css", "GET").get(reports::stylesheet))
         .service(resource("/", "GET").get(reports::index))
         .service(resource("/events", "GET").get(events_page::show))
+        .service(resource("/audiences", "GET").get(audiences_page::list))
+        .service(
+            resource("/audiences/new", "GET, POST").get(audiences_page::form).post(audiences_page::submit),
+        )
         .service(resource("/r/{token}", "GET").get(reports::linked_page))
         .service(resource("/r/{token}/report.json", "GET").get(reports::linked_json))
         .service(resource("/r/{token}/report.csv", "GET").get(reports::linked_csv));

@@ -6,10 +6,11 @@ use crate::ingest::queue::{IngestError, Queue};
 use crate::rulebook::{CURRENCY, Rulebook};
 use crate::store::audiences::{self, Audience};
 use crate::store::{Store, StoreError, bookmark, profiles};
-use podium_core::audience::{Audiences, Condition, EventLeaf, Fault, RfmCuts, RfmPoint, Watched};
+use podium_core::audience::{Audiences, Clause, Condition, EventLeaf, Fault, RfmCuts, RfmPoint, Watched};
 use podium_core::experience::Placement;
 use podium_core::experiment::Experiment;
 use podium_core::id::{AudienceId, AudienceKey, ExperimentId, LeafId};
+use podium_core::profile::Profile;
 use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
 use sea_orm::DatabaseConnection;
@@ -52,6 +53,15 @@ pub(crate) enum AudienceError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What a clause asks, with all that is in it.
+fn sentence(clause: &Clause) -> String {
+    if clause.clauses.is_empty() {
+        return clause.wanted.clone();
+    }
+    let parts: Vec<String> = clause.clauses.iter().map(sentence).collect();
+    format!("{} ({})", clause.wanted, parts.join("; "))
 }
 
 /// How many persons meet a condition.
@@ -177,6 +187,17 @@ impl App {
         let known = &self.published.catalog.load().book.audiences;
         known.compile(&condition, &|_| Some(LeafId(0)))?;
         Ok(condition)
+    }
+
+    /// What a condition asks, in words: how many of its parts have to hold, and each part.
+    pub(crate) fn words(&self, condition: &Condition) -> (String, Vec<String>) {
+        let book = &self.published.catalog.load().book;
+        let compiled = book.audiences.compile(condition, &|_| Some(LeafId(0)));
+        // An audience that it names was taken away just now.
+        let Ok(compiled) = compiled else { return (String::new(), Vec::new()) };
+        let nobody = Profile::default();
+        let clause = book.audiences.explain(&compiled, &book.shopper(&nobody, &Value::Null), now());
+        (clause.wanted, clause.clauses.iter().map(sentence).collect())
     }
 
     /// Counts who meets a condition. Of very many persons, only the first are asked.

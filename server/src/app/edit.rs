@@ -233,7 +233,7 @@ impl App {
         let mut definition = experiment.definition.clone();
         let at = format!("/variants/{}", definition.variants.len());
         definition.variants.push(Variant { removed_at: None, absences: Vec::new(), ..variant });
-        experiment.definition = self.checked(definition).await.map_err(|error| below(&at, error))?;
+        experiment.definition = self.checked(definition).await.map_err(|error| error.below(&at))?;
         Ok(())
     }
 
@@ -262,22 +262,6 @@ pub(super) fn control(experiment: &Experiment) -> Result<&VariantKey, StoreError
 
 pub(super) fn fault(pointer: &str, detail: String) -> EditError {
     EditError::Invalid(RegisterError::Invalid(vec![Fault { pointer: pointer.to_owned(), detail }]))
-}
-
-/// Points into the part that was sent, and not into the whole it became part of.
-fn below(part: &str, error: RegisterError) -> RegisterError {
-    let move_all = |faults: Vec<Fault>| faults.into_iter().map(|fault| moved(part, fault)).collect();
-    match error {
-        RegisterError::Invalid(faults) => RegisterError::Invalid(move_all(faults)),
-        RegisterError::UnknownChannel(fault) => RegisterError::UnknownChannel(moved(part, fault)),
-        RegisterError::Content(fault) => RegisterError::Content(moved(part, fault)),
-        error => error,
-    }
-}
-
-fn moved(part: &str, fault: Fault) -> Fault {
-    let inner = fault.pointer.strip_prefix(part).filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    Fault { pointer: inner.map_or(fault.pointer.clone(), str::to_owned), ..fault }
 }
 
 fn changeable(experiment: &Experiment) -> Result<(), EditError> {

@@ -56,7 +56,19 @@ impl RegisterError {
     ///
     /// - `part`: where the part stands in it.
     pub(super) fn within(self, part: &str) -> Self {
-        let moved = |fault: Fault| Fault { pointer: format!("{part}{}", fault.pointer), ..fault };
+        self.moved(|pointer| format!("{part}{pointer}"))
+    }
+
+    /// Points into the part that was sent, and not into the whole it became part of.
+    pub(super) fn below(self, part: &str) -> Self {
+        self.moved(|pointer| {
+            let inner = pointer.strip_prefix(part).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+            inner.unwrap_or(pointer).to_owned()
+        })
+    }
+
+    fn moved(self, pointer: impl Fn(&str) -> String) -> Self {
+        let moved = |fault: Fault| Fault { pointer: pointer(&fault.pointer), ..fault };
         match self {
             Self::Invalid(faults) => Self::Invalid(faults.into_iter().map(moved).collect()),
             Self::Metric(fault) => Self::Metric(moved(fault)),

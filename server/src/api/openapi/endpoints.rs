@@ -47,6 +47,7 @@ pub(super) fn all() -> Vec<Endpoint> {
         experiences::lifecycle(),
         experiences::told(),
         audiences::audiences(),
+        audiences::audience_pages(),
         audiences::one_audience(),
         profiles::profiles(),
         reports::reports(),

@@ -1,6 +1,6 @@
 //! Audiences: make, read, change, remove, count, who moved, and why somebody is in or not.
 
-use super::super::endpoint::{Endpoint, JSON, etag, in_path, limit, none, query, text_header};
+use super::super::endpoint::{Endpoint, HTML, JSON, etag, in_path, limit, none, query, text_header};
 use super::super::examples;
 use super::super::schema::{
     Audience, AudienceChange, AudienceExplanation, AudiencePreview, AudienceQuestion, Audiences, MovePage,
@@ -33,6 +33,33 @@ pub(super) fn moves(endpoint: Endpoint) -> Endpoint {
         .answers::<MovePage>(200, "A page of moves, the newest first.", examples::moves)
         .with_header("Link", next)
         .fails(&[Kind::InvalidQuery])
+}
+
+/// The pages on which people make audiences.
+pub(super) fn audience_pages() -> Vec<Endpoint> {
+    let page = |endpoint: Endpoint| endpoint.tag(AUDIENCES).for_people().stores();
+    vec![
+        page(get("/audiences", "readAudiencesPage"))
+            .says("Look at audiences on a page", "Every audience with its size, and its condition in words.")
+            .needs(Scope::Server)
+            .answers_text(200, "The page.", HTML),
+        page(get("/audiences/new", "readAudienceForm"))
+            .says("Build an audience by form", "An empty form; it needs no script.")
+            .needs(Scope::Admin)
+            .answers_text(200, "The form.", HTML),
+        page(post("/audiences/new", "submitAudienceForm"))
+            .says(
+                "Count or save what the form says",
+                "What the form on `GET /audiences/new` sends, `application/x-www-form-urlencoded`: by the button that was \
+                 pressed there is a row more, or the number of people, or the audience is made.",
+            )
+            .needs(Scope::Admin)
+            .takes_anything("The fields of the form.")
+            .answers_text(200, "The form again, with the number of people or what is wrong.", HTML)
+            .answers_nothing(303, "The audience is made, and in the list.")
+            .with_header("Location", text_header("The list.", "/audiences"))
+            .fails(&[Kind::InvalidField, Kind::Forbidden, Kind::BodyTooLarge]),
+    ]
 }
 
 pub(super) fn audiences() -> Vec<Endpoint> {
