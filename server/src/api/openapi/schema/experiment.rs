@@ -222,21 +222,6 @@ fn new_experiment() -> Object {
     closed(object)
 }
 
-/// How an experiment is to end.
-#[derive(ToSchema)]
-struct ConclusionFields {
-    /// The variant that everyone gets; the winner, or else the control, if absent.
-    serve: Option<Key>,
-    /// Why; needed for a variant that is neither the winner nor the control.
-    #[schema(min_length = 1, max_length = 2000)]
-    reason: Option<String>,
-}
-
-/// How an experiment is to end.
-pub(in crate::api::openapi) struct Conclusion;
-
-by_hand!(Conclusion, closed(object_of::<ConclusionFields>()).into(), ConclusionFields::schemas);
-
 /// One arm, as it is read.
 #[derive(ToSchema)]
 struct Variant {

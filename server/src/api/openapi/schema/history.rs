@@ -1,6 +1,6 @@
-//! What happened to experiments.
+//! What happened to experiments, and how they are to end.
 
-use super::{Time, by_hand, closed, object_of, plain};
+use super::{Key, Time, by_hand, closed, object_of, plain};
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{AdditionalProperties, Type};
@@ -67,6 +67,21 @@ pub(in crate::api::openapi) struct HistoryPage {
     #[schema(required = true)]
     next_cursor: Option<i64>,
 }
+
+/// How an experiment is to end.
+#[derive(ToSchema)]
+struct ConclusionFields {
+    /// The variant that everyone gets; the winner, or else the control, if absent.
+    serve: Option<Key>,
+    /// Why; needed for a variant that is neither the winner nor the control.
+    #[schema(min_length = 1, max_length = 2000)]
+    reason: Option<String>,
+}
+
+/// How an experiment is to end.
+pub(in crate::api::openapi) struct Conclusion;
+
+by_hand!(Conclusion, closed(object_of::<ConclusionFields>()).into(), ConclusionFields::schemas);
 
 /// What is to be taken back.
 #[derive(ToSchema)]

@@ -41,8 +41,8 @@ pub(super) use experience::{
     Conflicts, Experience, ExperienceDefinition, ExperienceStatus, Experiences, NewExperience, Promotion,
     RulesReport,
 };
-pub(super) use experiment::{Conclusion, Experiment, Experiments, NewExperiment, NewVariant, Status};
-pub(super) use history::{HistoryPage, Undoing};
+pub(super) use experiment::{Experiment, Experiments, NewExperiment, NewVariant, Status};
+pub(super) use history::{Conclusion, HistoryPage, Undoing};
 pub(super) use message::{MessagePage, MessageState, MessageWithHistory, Messages, NewMessages};
 pub(super) use operations::{
     ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugin, Plugins, Problem, Readiness, Reloads,
