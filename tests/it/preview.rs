@@ -21,6 +21,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(in_the_shadow_everyone_gets_the_control_and_the_spread_is_known));
     book.both(named!(out_of_the_shadow_units_get_what_they_were_assigned));
     book.both(named!(a_decision_is_explained_with_what_is_no_longer_known));
+    book.both(named!(who_is_held_out_is_told_so));
     book.both(named!(the_command_line_explains_decisions_and_units));
 }
 
@@ -518,6 +519,29 @@ pub(crate) fn a_decision_is_explained_with_what_is_no_longer_known(engine: Engin
     assert_eq!((&other["unit"], &other["asked_as"]), (&json!("bob"), &json!("phone")), "{other}");
     assert_eq!((&other["variant"], own.get("asked_as")), (&own["variant"], None), "{own}");
     check_steps(&other, "another id");
+}
+
+pub(crate) fn who_is_held_out_is_told_so(engine: Engine) {
+    let shop = Shop::open(engine);
+    let mut holdout = experiment("holdout", &["held-out", "others"]);
+    holdout["holdout"] = json!(true);
+    shop.run(&holdout);
+    shop.run(&experiment("banner", &["control", "b"]));
+    let mut is_told = [false; 2];
+    for unit in (0..20).map(|unit| format!("unit-{unit}")) {
+        let previewed = of_flag(&shop, &unit, "banner");
+        let held_out = previewed["holdout"]["held_out"].as_bool().unwrap();
+        let decision = shop.decide(&unit, "banner");
+        assert_eq!(held_out, decision.reason == "DISABLED", "{previewed}");
+        assert_eq!(previewed["answer"]["variant"].as_str(), decision.variant.as_deref(), "{previewed}");
+        let explained = explanation(&shop, &decision.id.unwrap());
+        assert_eq!(explained["agrees"], true, "{explained}");
+        if held_out {
+            check_steps(&explained, "the global holdout");
+        }
+        is_told[usize::from(held_out)] = true;
+    }
+    assert_eq!(is_told, [true; 2], "some are, some are not");
 }
 
 /// Runs `podium explain` and gives what it printed.
