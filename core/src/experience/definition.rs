@@ -220,7 +220,7 @@ impl Definition {
                 faults.add(format!("{pointer}/serve_experiment"), detail);
             }
             (None, None) => {
-                faults.add(format!("{pointer}/serve"), "a rule serves a variant, or an experiment")
+                faults.add(format!("{pointer}/serve"), "a rule serves a variant, or an experiment");
             }
             (Some(_), Some(_)) => {
                 faults.add(format!("{pointer}/serve_experiment"), "give this or `serve`, not both");
