@@ -81,8 +81,11 @@ fn created(experience: &Experience) -> Result<HttpResponse, Problem> {
     answer(response, experience)
 }
 
+/// A definition, and the experiments that are registered with its rules.
+type Wanted = (Definition, Vec<Nested>);
+
 /// Takes the key out of a body, and what is registered with its rules; the rest is the definition.
-fn split_key(body: &[u8]) -> Result<(Option<ExperienceKey>, (Definition, Vec<Nested>)), Problem> {
+fn split_key(body: &[u8]) -> Result<(Option<ExperienceKey>, Wanted), Problem> {
     let wrong = |detail: String| Problem::field(Kind::InvalidField, "/key", detail);
     let mut members: Map<String, Value> = request::json(body)?;
     let key = match members.remove("key") {
