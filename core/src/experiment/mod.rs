@@ -5,6 +5,7 @@ mod contents;
 mod definition;
 mod lifecycle;
 mod metric_choice;
+mod targeting;
 mod variant;
 
 pub use automation::{Automation, OnHarm, OnWinner};

@@ -107,17 +107,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/readyz", "GET").get(operations::readyz))
         .service(resource("/metrics", "GET").get(operations::metrics))
         .service(resource("/openapi.json", "GET").get(openapi::document))
-        .service(resource("/problems/{slug}", "GET").get(operations::problem_page))
-        .service(resource("/assets/podium.css", "GET").get(reports::stylesheet))
-        .service(resource("/", "GET").get(reports::index))
-        .service(resource("/events", "GET").get(events_page::show))
-        .service(resource("/audiences", "GET").get(audiences_page::list))
-        .service(
-            resource("/audiences/new", "GET, POST").get(audiences_page::form).post(audiences_page::submit),
-        )
-        .service(resource("/r/{token}", "GET").get(reports::linked_page))
-        .service(resource("/r/{token}/report.json", "GET").get(reports::linked_json))
-        .service(resource("/r/{token}/report.csv", "GET").get(reports::linked_csv));
+        .service(resource("/problems/{slug}", "GET").get(operations::problem_page));
+    pages(config);
     config
         .service(resource("/api/v1/decisions/{id}/explain", "GET").get(decide::explain))
         .service(resource("/api/v1/keys", "GET, POST").get(keys::list).post(keys::create))
@@ -160,6 +151,21 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/webhooks", "GET, POST").get(webhooks::list).post(webhooks::create))
         .service(resource("/api/v1/webhooks/{id}", "DELETE").delete(webhooks::remove))
         .default_service(web::to(unknown_path));
+}
+
+/// The pages that people read.
+fn pages(config: &mut ServiceConfig) {
+    config
+        .service(resource("/assets/podium.css", "GET").get(reports::stylesheet))
+        .service(resource("/", "GET").get(reports::index))
+        .service(resource("/events", "GET").get(events_page::show))
+        .service(resource("/audiences", "GET").get(audiences_page::list))
+        .service(
+            resource("/audiences/new", "GET, POST").get(audiences_page::form).post(audiences_page::submit),
+        )
+        .service(resource("/r/{token}", "GET").get(reports::linked_page))
+        .service(resource("/r/{token}/report.json", "GET").get(reports::linked_json))
+        .service(resource("/r/{token}/report.csv", "GET").get(reports::linked_csv));
 }
 
 /// The routes of who shoppers are, and of what they have in common.

@@ -201,6 +201,7 @@ impl App {
     }
 
     /// Counts who meets a condition. Of very many persons, only the first are asked.
+    #[expect(clippy::mutable_key_type, reason = "a pattern has a cache inside, and is compared by its text")]
     pub(crate) async fn preview(&self, condition: &Condition) -> Result<Preview, StoreError> {
         let db = self.store.reader();
         let mut leaves = audiences::leaves(db).await?;
@@ -239,6 +240,7 @@ impl App {
 
     /// Gathers every condition there is. Past events that no condition asked for until now are watched from now on, and
     /// it is noted that persons have to be made anew for them.
+    #[expect(clippy::mutable_key_type, reason = "a pattern has a cache inside, and is compared by its text")]
     pub(super) async fn rulebook(
         &self,
         experiments: &[(Experiment, WeightsVersion)],
@@ -355,6 +357,7 @@ async fn cuts(db: &DatabaseConnection) -> Result<Option<Arc<RfmCuts>>, StoreErro
 }
 
 /// What persons are asked between requests, as the database has it.
+#[expect(clippy::mutable_key_type, reason = "a pattern has a cache inside, and is compared by its text")]
 pub(crate) async fn standing_book(store: &Store) -> Result<Rulebook, StoreError> {
     let db = store.reader();
     let leaves = audiences::leaves(db).await?;

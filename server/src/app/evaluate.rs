@@ -28,8 +28,7 @@ impl App {
         catalog: &'a Catalog,
         flag_key: &'a str,
         asker: &Asker<'a>,
-        exposure: bool,
-        now: Timestamp,
+        (exposure, now): (bool, Timestamp),
     ) -> Option<Evaluation<'a>> {
         let behind = Behind::of(catalog, flag_key);
         let answer = self.answer(&behind, flag_key, asker, now)?;

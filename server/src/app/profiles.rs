@@ -58,7 +58,7 @@ impl App {
                 }
                 Ok(Err(error)) => tracing::warn!(%error, "decided without what is known of the unit"),
                 Err(_) => {
-                    tracing::warn!("decided without what is known of the unit: the database is too slow")
+                    tracing::warn!("decided without what is known of the unit: the database is too slow");
                 }
             }
         }
@@ -100,14 +100,12 @@ impl App {
     /// The person that an id is of, and what is known of them.
     pub(crate) async fn known(&self, id: &str) -> Result<(Person, Arc<Known>), StoreError> {
         let person = self.person(id).await?;
-        let known = match self.published.shoppers.known(&person.id) {
-            Some(known) => known,
-            None => {
-                let mut rows = profiles::find(self.store.reader(), &[&person.id]).await?;
-                let row = rows.pop().map(|(_, known)| known).unwrap_or_default();
-                self.published.shoppers.recall(&person.id, row)
-            }
-        };
+        if let Some(known) = self.published.shoppers.known(&person.id) {
+            return Ok((person, known));
+        }
+        let mut rows = profiles::find(self.store.reader(), &[&person.id]).await?;
+        let row = rows.pop().map(|(_, known)| known).unwrap_or_default();
+        let known = self.published.shoppers.recall(&person.id, row);
         Ok((person, known))
     }
 

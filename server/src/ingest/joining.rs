@@ -58,14 +58,16 @@ impl Everybody {
 
     /// All ids of some persons.
     pub(super) fn members(&self, persons: &[Box<str>]) -> Vec<Member> {
-        let of = |person: &Box<str>| {
-            let shared: Arc<str> = person.as_ref().into();
+        let of = |person: &str| {
+            let shared: Arc<str> = person.into();
             let others = self.ids.get(&shared).into_iter().flatten().cloned();
-            let all: Vec<Member> =
-                std::iter::once(person.clone()).chain(others).map(|id| (id, Arc::clone(&shared))).collect();
+            let all: Vec<Member> = std::iter::once(Box::from(person))
+                .chain(others)
+                .map(|id| (id, Arc::clone(&shared)))
+                .collect();
             all
         };
-        persons.iter().flat_map(of).collect()
+        persons.iter().flat_map(|person| of(person)).collect()
     }
 }
 
@@ -142,7 +144,9 @@ impl Joining {
         let told = identity::links_of_others(db, &list(&others)).await?;
         let stored: BTreeMap<LinkKey, Link> = told.into_iter().map(|link| (key(&link), link)).collect();
         let mut links = stored.clone();
-        said.iter().for_each(|event| take(event, &mut links));
+        for event in &said {
+            take(event, &mut links);
+        }
         if links == stored && others.iter().all(|id| !fresh_users.contains(id)) {
             return Ok(Self { persons: before.clone(), before, ..Self::default() });
         }

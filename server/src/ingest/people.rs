@@ -99,12 +99,16 @@ impl People {
         };
         match which {
             Which::These(these) if !is_due => {
-                these.iter().for_each(|id| ask(*id, known.audiences.contains_key(id)));
+                for id in these {
+                    ask(*id, known.audiences.contains_key(id));
+                }
             }
             Which::These(_) | Which::All => {
                 let standing = making.book.standing().map(|(id, _)| id);
                 let all: BTreeSet<AudienceId> = standing.chain(known.audiences.keys().copied()).collect();
-                all.into_iter().for_each(|id| ask(id, known.audiences.contains_key(&id)));
+                for id in all {
+                    ask(id, known.audiences.contains_key(&id));
+                }
             }
         }
         let moved =
@@ -253,12 +257,12 @@ impl Making<'_> {
         for event in &events {
             by_person.entry(whose.of(&event.unit)).or_default().push(Arc::clone(event));
         }
-        let made = |person: &Box<str>| {
-            let events = by_person.get(&**person).map_or(&[][..], Vec::as_slice);
-            let is_mine = |unit: &str| whose.of(unit) == &**person;
-            (person.clone(), Profile::of(events, &orders, &is_mine, &self.book.watched, CURRENCY))
+        let made = |person: &str| {
+            let events = by_person.get(person).map_or(&[][..], Vec::as_slice);
+            let is_mine = |unit: &str| whose.of(unit) == person;
+            (person.into(), Profile::of(events, &orders, &is_mine, &self.book.watched, CURRENCY))
         };
-        Ok(persons.iter().map(made).collect())
+        Ok(persons.iter().map(|person| made(person)).collect())
     }
 }
 

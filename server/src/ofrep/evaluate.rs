@@ -38,13 +38,13 @@ pub(super) async fn single(
     let unit = unit(context).map_err(|refusal| refusal.of(key))?;
     let catalog = app.published.catalog.load_full();
     let asker = app.asker((unit, context), scope, catalog.is_targeted(key)).await;
-    let evaluation = app.evaluate_one(&catalog, key, &asker, exposure, clock::now());
+    let evaluation = app.evaluate_one(&catalog, key, &asker, (exposure, clock::now()));
     let evaluation = evaluation.ok_or_else(|| Refusal::unknown_flag(key))?;
     let answer = Answer::single(&evaluation)?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
-/// Evaluates every flag: 200 with an ETag; 304; 400 `PARSE_ERROR`, `INVALID_CONTEXT`, `TARGETING_KEY_MISSING`; 401; 429.
+/// Evaluates every flag: 200 with an `ETag`; 304; 400 `PARSE_ERROR`, `INVALID_CONTEXT`, `TARGETING_KEY_MISSING`; 401; 429.
 pub(super) async fn all(
     app: Shared,
     http: HttpRequest,

@@ -7,6 +7,7 @@ use podium_core::id::{AudienceId, AudienceKey, LeafId};
 use podium_core::time::Timestamp;
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 /// A named condition.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ pub(crate) struct Audience {
     pub(crate) name: Option<String>,
     /// Who is in it.
     pub(crate) condition: Condition,
-    /// Counts changes; its ETag.
+    /// Counts changes; its `ETag`.
     pub(crate) revision: i64,
     /// When it was made.
     pub(crate) created_at: Timestamp,
@@ -173,13 +174,13 @@ pub(crate) async fn moves(
     let mut values: Vec<Value> = vec![PROJECT.into(), before.unwrap_or(i64::MAX).into()];
     if let Some(audience) = audience {
         values.push(audience.0.into());
-        sql += &format!(" AND audience_id = ${}", values.len());
+        let _ = write!(sql, " AND audience_id = ${}", values.len());
     }
     if let Some(person) = person {
         values.push(person.into());
-        sql += &format!(" AND person = ${}", values.len());
+        let _ = write!(sql, " AND person = ${}", values.len());
     }
-    sql += &format!(" ORDER BY seq DESC LIMIT {limit}");
+    let _ = write!(sql, " ORDER BY seq DESC LIMIT {limit}");
     let rows = query(db, &sql, values).await?;
     let one = |row: &QueryResult| {
         let moved = Move {

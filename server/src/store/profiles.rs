@@ -26,7 +26,7 @@ pub(crate) async fn find(db: &impl ConnectionTrait, persons: &[&str]) -> Result<
     let persons: BTreeSet<&str> = persons.iter().copied().collect();
     let sql = format!("SELECT person, due_at, body FROM {}", among(backend, "profile", "person"));
     let values = [PROJECT.into(), json!(persons).to_string().into()];
-    rows(db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?)
+    rows(&db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?)
 }
 
 /// Persons whose audiences may be others by now, the longest due first.
@@ -39,7 +39,7 @@ pub(crate) async fn due(
         "SELECT person, due_at, body FROM profile WHERE project_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT {limit}"
     );
     let values: [Value; 2] = [PROJECT.into(), now.as_micros().into()];
-    rows(db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?)
+    rows(&db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?)
 }
 
 /// The persons after `after` in the order of their ids.
@@ -48,10 +48,10 @@ pub(crate) async fn page(db: &impl ConnectionTrait, after: &str, limit: u32) -> 
         "SELECT person, due_at, body FROM profile WHERE project_id = $1 AND person > $2 ORDER BY person LIMIT {limit}"
     );
     let values: [Value; 2] = [PROJECT.into(), after.into()];
-    rows(db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?)
+    rows(&db.query_all_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?)
 }
 
-fn rows(rows: Vec<QueryResult>) -> Result<Vec<Row>, StoreError> {
+fn rows(rows: &[QueryResult]) -> Result<Vec<Row>, StoreError> {
     let row = |row: &QueryResult| {
         let person: String = row.try_get_by_index(0)?;
         let due_at: Option<i64> = row.try_get_by_index(1)?;
