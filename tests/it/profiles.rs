@@ -1,7 +1,7 @@
 //! What is known of a person: the same whatever came first, and each person's own again after a wrong join.
 
 use crate::harness::events::{cancel, history, now, order, refund, rfc3339, track, viewed};
-use crate::harness::{Book, Client, Engine, Shop, experiment, named, soon};
+use crate::harness::{Book, Client, Engine, Profile, Random, Shop, experiment, named, profile as time, soon};
 use serde_json::{Value, json};
 
 pub(crate) fn promises(book: &mut Book) {
@@ -11,6 +11,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(a_cart_is_what_came_in_since_it_was_emptied));
     book.both(named!(views_are_counted_by_category));
     book.both(named!(who_logs_in_takes_everything_along));
+    book.both(named!(any_order_of_joins_and_events_ends_in_one_person));
     book.both(named!(a_wrong_join_is_taken_back_with_all_that_came_of_it));
     book.both(named!(a_person_lists_their_audiences_and_moves));
     book.both(named!(customers_know_their_fifths_once_somebody_asks));
@@ -452,4 +453,86 @@ pub(crate) fn customers_know_their_fifths_once_somebody_asks(engine: Engine) {
     });
     shop.log(&[track("visitor", "Product Viewed", "v", now(), &json!({}))]);
     assert_eq!(profile(&shop, "visitor")["rfm"], Value::Null, "who bought nothing has no scores");
+}
+
+/// What one person did under three ids: views, a cart, orders told twice, taken back and late, traits, a login on each
+/// device and an old name.
+fn a_persons_life(who: &str, at: i64) -> Vec<Value> {
+    let (phone, laptop) = (format!("{who}-phone"), format!("{who}-laptop"));
+    let (user, old) = (format!("{who}-user"), format!("{who}-old"));
+    let view = |unit: &str, nth: i64, category: &str| {
+        let properties = json!({"product_id": format!("p-{nth}"), "category": category, "price": "9.90"});
+        track(unit, "Product Viewed", &format!("{who}/view-{nth}"), at + nth, &properties)
+    };
+    let add = |unit: &str, nth: i64| {
+        let properties = json!({"product_id": format!("p-{nth}"), "price": "9.90", "quantity": nth});
+        track(unit, "Product Added", &format!("{who}/add-{nth}"), at + 100 + nth, &properties)
+    };
+    let order_id = |nth: i64| format!("{who}/o-{nth}");
+    let mut again = by_visitor(order(&laptop, &order_id(1), 5_000, at + 201));
+    again["messageId"] = json!(format!("{who}/told-again"));
+    let alias = json!({"type": "alias", "userId": user, "previousId": old, "messageId": format!("{who}/alias"),
+        "timestamp": rfc3339(at + 310)});
+    vec![
+        by_visitor(view(&phone, 1, "shoes")),
+        by_visitor(view(&laptop, 2, "hats")),
+        view(&user, 3, "shoes"),
+        view(&old, 4, "shoes"),
+        by_visitor(add(&phone, 1)),
+        add(&user, 2),
+        order(&user, &order_id(1), 5_000, at + 200),
+        again,
+        by_visitor(add(&laptop, 3)),
+        order(&old, &order_id(2), 700, at + 150),
+        refund(&old, &order_id(2), Some(200), at + 160),
+        order(&user, &order_id(3), 900, at + 170),
+        cancel(&user, &order_id(3), at + 180),
+        identify(&user, 1, at + 300, &json!({"plan": "gold", "city": "Bonn"})),
+        identify(&old, 2, at + 305, &json!({"plan": "silver"})),
+        login(&user, &phone, at + 320),
+        login(&user, &laptop, at + 330),
+        alias,
+    ]
+}
+
+pub(crate) fn any_order_of_joins_and_events_ends_in_one_person(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    let body = json!({"key": "shoe-lovers", "condition": {"all": [
+        {"event": {"name": "Product Viewed", "count": {"op": "gte", "value": 3}}},
+        {"event": {"name": "Order Completed", "sum": {"property": "revenue", "op": "eq", "value": "55.00"}}},
+    ]}});
+    shop.admin.post("/api/v1/audiences", &body).expect(201);
+    let n_orders = if time() == Profile::Full { 500 } else { 40 };
+    let (at, mut random) = (history(), Random::new(5));
+    let mut first = None;
+    for nth in 0..n_orders {
+        let who = format!("w{nth:03}");
+        let mut life = a_persons_life(&who, at);
+        for place in (1..life.len()).rev() {
+            life.swap(place, random.below(place + 1));
+        }
+        while !life.is_empty() {
+            let batch: Vec<Value> = life.drain(..life.len().min(random.below(6) + 1)).collect();
+            shop.log(&batch);
+        }
+        let mut person = profile(&shop, &format!("{who}-laptop"));
+        for audience in person["audiences"].as_array_mut().unwrap() {
+            audience.as_object_mut().unwrap().remove("since");
+        }
+        let person = person.to_string().replace(&who, "w");
+        assert_eq!(
+            *first.get_or_insert_with(|| person.clone()),
+            person,
+            "{who} did the same in another order"
+        );
+    }
+    let person: Value = serde_json::from_str(&first.unwrap()).unwrap();
+    assert_eq!(person["ids"], json!(["w-laptop", "w-old", "w-phone", "w-user"]));
+    assert_eq!(
+        (&person["orders"], &person["traits"]),
+        (&json!(2), &json!({"city": "Bonn", "plan": "silver"}))
+    );
+    assert_eq!(person["revenue"], json!([{"amount": 5_500, "currency": "USD"}]));
+    assert_eq!(person["audiences"][0]["key"], "shoe-lovers", "{person}");
+    shop.check_rebuild();
 }

@@ -308,7 +308,7 @@ mod tests {
     fn check(change: impl FnOnce(&mut Value), pointers: &[&str]) {
         let mut wrong = json!({
             "variants": [{"key": "a", "content": "A"}, {"key": "b", "content": "B"}],
-            "rules": [{"key": "r", "when": {}, "serve": "b"}],
+            "rules": [{"key": "r", "when": {"audience": "vips"}, "serve": "b"}],
             "fallback": "a",
         });
         change(&mut wrong);

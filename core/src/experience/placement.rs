@@ -203,7 +203,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
 
-    /// Meets conditions that say `{"met": true}`; closed the experiences that are named just now.
+    /// Meets conditions that want a known user; closed the experiences that are named just now.
     struct Known {
         closed: &'static [&'static str],
         is_server: bool,
@@ -219,7 +219,7 @@ mod tests {
         }
 
         fn meets(&mut self, rule: &CompiledRule) -> bool {
-            rule.when.as_ref().is_none_or(|when| when["met"] == true)
+            rule.when.as_ref().is_none_or(|when| when["profile"]["value"] == true)
         }
     }
 
@@ -227,7 +227,7 @@ mod tests {
     fn one(id: i64, key: &str, status: Status, change: &Value) -> Experience {
         let mut definition = json!({
             "variants": [{"key": "a", "content": "A"}],
-            "rules": [{"key": "r", "when": {"met": true}, "serve": "a"}],
+            "rules": [{"key": "r", "when": {"profile": {"fact": "known", "op": "eq", "value": true}}, "serve": "a"}],
             "fallback": "a",
             "flag_key": "home",
         });
@@ -238,7 +238,7 @@ mod tests {
     }
 
     fn unmet() -> Value {
-        json!([{"key": "r", "when": {"met": false}, "serve": "a"}])
+        json!([{"key": "r", "when": {"profile": {"fact": "known", "op": "eq", "value": false}}, "serve": "a"}])
     }
 
     #[track_caller]

@@ -40,7 +40,7 @@ fn a_noted_major_is_refused_without_running_code() {
 
 #[test]
 fn a_described_major_is_refused() {
-    check("fixture_described_major", Slug::AbiMajor, "expected 1, found 9");
+    check("fixture_described_major", Slug::AbiMajor, "expected 1, found 9 (minor 1)");
 }
 
 #[test]
