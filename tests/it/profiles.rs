@@ -533,6 +533,6 @@ pub(crate) fn any_order_of_joins_and_events_ends_in_one_person(engine: Engine) {
         (&json!(2), &json!({"city": "Bonn", "plan": "silver"}))
     );
     assert_eq!(person["revenue"], json!([{"amount": 5_500, "currency": "USD"}]));
-    assert_eq!(person["audiences"][0]["key"], "shoe-lovers", "{person}");
+    assert_eq!(person["audiences"][0]["audience"], "shoe-lovers", "{person}");
     shop.check_rebuild();
 }
