@@ -43,7 +43,10 @@ pub(crate) fn too_many_evaluations_are_turned_away_with_the_time_to_wait(engine:
     assert!((0..12).all(|_| server.get(by_address).status == 200));
     let shed = shop.admin.get("/metrics").text();
     let shed = shed.lines().find(|line| line.starts_with("podium_requests_shed_total")).map(str::to_owned);
-    assert_eq!(shed, Some(format!(r#"podium_requests_shed_total{{protocol="ofrep"}} {}"#, refused.len())));
+    assert_eq!(
+        shed,
+        Some(format!(r#"podium_requests_shed_total{{reason="rate_limited"}} {}"#, refused.len()))
+    );
 }
 
 pub(crate) fn behind_a_proxy_each_visitor_has_an_allowance(engine: Engine) {

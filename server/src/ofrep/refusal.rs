@@ -1,5 +1,6 @@
 //! Every error of the protocol. Clients read the words: an invented one fails in them.
 
+use crate::api::rate::shed;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -83,7 +84,7 @@ impl Refusal {
 
     /// Too much at once.
     pub(super) fn too_many(retry_after_s: u64) -> Self {
-        metrics::counter!("podium_requests_shed_total", "protocol" => "ofrep").increment(1);
+        shed("rate_limited");
         let details = format!("too many requests; come again in {retry_after_s} s");
         let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, Some(Code::General), details);
         Self { retry_after_s: Some(retry_after_s), ..refusal }

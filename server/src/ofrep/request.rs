@@ -1,7 +1,7 @@
 //! Reading requests by hand, because each way to be wrong has its own word.
 
 use super::refusal::{Code, Refusal};
-use crate::api::{BODY_MAX, rate};
+use crate::api::BODY_MAX;
 use crate::app::App;
 use crate::auth::{self, Scope};
 use crate::clock;
@@ -30,7 +30,6 @@ pub(super) fn pass(app: &App, http: &HttpRequest, key: &str, scope: Scope) -> Re
     let admitted =
         app.limits.evaluations.admit(auth::id(key).unwrap_or_default(), scope, client, clock::now());
     admitted.map_err(|waits_us| {
-        rate::shed("rate_limited");
         // Those who were turned away together should not come back together.
         Refusal::too_many((waits_us / SECOND_US).unsigned_abs() + u64::from(retry_after_s()))
     })
