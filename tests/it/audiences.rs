@@ -196,6 +196,17 @@ pub(crate) fn what_somebody_closed_stays_closed_on_every_device(engine: Engine) 
     let week = track("bob", "Experience Dismissed", "c-2", now() - 8 * 86_400_000, &json!({"flag": "popup"}));
     shop.log(&[week]);
     assert_eq!(shown("bob"), "for-you", "after a week it is back");
+    let more = json!({"flag_key": "checkout.top", "dismiss_days": 1});
+    banner(&shop, "returns", &json!({"profile": {"fact": "orders", "op": "eq", "value": 0}}), &more);
+    for (unit, named) in [("cat", "checkout.top"), ("dan", "returns")] {
+        assert_eq!(shop.decide(unit, "checkout.top").variant.as_deref(), Some("for-you"));
+        shop.log(&[track(unit, "Experience Dismissed", unit, now(), &json!({"flag": named}))]);
+        assert_eq!(
+            shop.decide(unit, "checkout.top").variant.as_deref(),
+            Some("for-all"),
+            "closed as {named}"
+        );
+    }
 }
 
 pub(crate) fn an_audience_that_is_asked_for_stays(engine: Engine) {

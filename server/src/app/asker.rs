@@ -63,14 +63,21 @@ impl<'a> Asker<'a> {
 /// Who asks, with the conditions that may be asked of them.
 pub(super) struct Asking<'a, 'b> {
     asker: &'b Asker<'a>,
+    flag_key: &'b str,
     book: &'b Rulebook,
     pub(super) now: Timestamp,
 }
 
 impl<'a, 'b> Asking<'a, 'b> {
     /// Asks at a moment.
-    pub(super) fn new(asker: &'b Asker<'a>, book: &'b Rulebook, now: Timestamp) -> Self {
-        Self { asker, book, now }
+    ///
+    /// - `flag_key`: the flag that is asked for.
+    pub(super) fn new(
+        (asker, flag_key): (&'b Asker<'a>, &'b str),
+        book: &'b Rulebook,
+        now: Timestamp,
+    ) -> Self {
+        Self { asker, flag_key, book, now }
     }
 
     /// What became of each part of a condition, if there is one.
@@ -92,7 +99,9 @@ impl Visitor for Asking<'_, '_> {
     }
 
     fn dismissed_at(&self, experience: &str) -> Option<Timestamp> {
-        self.asker.profile().dismissed.get(experience).copied()
+        // What was closed is named by its own key, or by the flag that the page knows.
+        let dismissed = &self.asker.profile().dismissed;
+        dismissed.get(experience).max(dismissed.get(self.flag_key)).copied()
     }
 
     fn meets(&mut self, rule: &CompiledRule) -> bool {

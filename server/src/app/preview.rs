@@ -150,7 +150,7 @@ impl App {
         (at, shown): (Timestamp, Option<&Shown<'_>>),
     ) -> FlagBody<'a> {
         let behind = Behind::of(catalog, flag_key);
-        let mut asking = Asking::new(asker, behind.book(), at);
+        let mut asking = Asking::new((asker, flag_key), behind.book(), at);
         let experiences =
             behind.experiences().iter().map(|experience| ExperienceBody::of(experience, &mut asking, at));
         let experiences = experiences.collect();
