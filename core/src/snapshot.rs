@@ -316,7 +316,7 @@ fn fingerprint(experiment: &Experiment, weights: &WeightsVersion) -> u64 {
     let all = (
         (experiment.id, &experiment.key, experiment.flag_key(), experiment.status, &experiment.served),
         (definition.value_type(), definition.server_only, definition.stickiness, contents, arms),
-        definition.shadow,
+        (definition.shadow, definition.control_idx()),
         (&weights.salt, weights.traffic, &weights.slot),
     );
     XxHash3_64::oneshot(&serde_json::to_vec(&all).unwrap_or_default())
@@ -351,5 +351,46 @@ impl Snapshot {
     /// Every flag with its key, in no order.
     pub fn flags(&self) -> impl Iterator<Item = (&str, &Arc<Flag>)> {
         self.flags.iter().map(|(key, flag)| (&**key, flag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::Definition;
+    use crate::id::ExperimentKey;
+    use crate::time::Timestamp;
+    use serde_json::json;
+
+    /// The flag of a draft with two variants, of which one is the control.
+    fn draft(control: &str) -> Flag {
+        let variant = |key: &str| json!({"key": key, "content": key, "control": key == control});
+        let definition = json!({"variants": [variant("a"), variant("b")], "primary_metric": "conversion"});
+        let definition: Definition = serde_json::from_value(definition).unwrap();
+        let now = Timestamp::default();
+        let experiment = Experiment {
+            id: ExperimentId(1),
+            key: ExperimentKey::new("hero").unwrap(),
+            version: 1,
+            definition: definition.checked().unwrap(),
+            status: Status::Draft,
+            served: None,
+            revision: 1,
+            created_at: now,
+            updated_at: now,
+            started_at: None,
+            concluded_at: None,
+        };
+        let weights = ["a", "b"].map(|key| (key.to_owned(), 0.5)).into();
+        let weights = WeightsVersion { version: 1, salt: "hero".into(), traffic: 1.0, slot: None, weights };
+        Flag::new(&experiment, &weights).unwrap()
+    }
+
+    #[test]
+    fn what_pages_were_told_changes_with_the_control() {
+        let (one, other) = (draft("a"), draft("b"));
+        assert_ne!(one.outside().variant_idx, other.outside().variant_idx);
+        assert_ne!(one.fingerprint, other.fingerprint);
+        assert_eq!(one.fingerprint, draft("a").fingerprint);
     }
 }
