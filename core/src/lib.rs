@@ -18,6 +18,7 @@ pub mod audience;
 pub mod bucketing;
 pub mod experience;
 pub mod experiment;
+mod fault;
 pub mod id;
 pub mod identity;
 pub mod inference;

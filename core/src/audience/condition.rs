@@ -10,12 +10,13 @@
 //!            {"geo": {"field": "country", "op": "in", "value": ["DE", "AT"]}}]}]}
 //! ```
 
-use super::fault::{Fault, Members, member_pointer};
 use super::leaf::EventLeaf;
+use super::members::{Members, member_pointer};
 use super::op::Kind;
 use super::schedule::Schedule;
 use super::subject::{CART_MEMBERS, PROFILE_MEMBERS, Subject};
 use super::test::Test;
+use crate::fault::Fault;
 use crate::id::AudienceKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Whether a condition holds, until when, and why.
 
-use super::fault::member_pointer;
+use super::members::member_pointer;
 use super::rfm::RfmCuts;
 use super::set::{Audiences, CompiledCondition, Node};
 use super::subject;

@@ -1,13 +1,14 @@
 //! Past events: how many, how much, when last. What is kept of them is exact and bounded, so that neither a
 //! membership nor its end needs the log.
 
-use super::fault::{Fault, Members};
 use super::found::Found;
 use super::leaf_state::{Keep, LeafState};
+use super::members::Members;
 use super::op::Kind;
 use super::span::Span;
 use super::subject::currency;
 use super::test::{Test, is_within};
+use crate::fault::Fault;
 use crate::metric::extract::EventParts;
 use crate::money::Currency;
 use crate::time::Timestamp;

@@ -7,10 +7,10 @@
 
 mod condition;
 mod evaluate;
-mod fault;
 mod found;
 mod leaf;
 mod leaf_state;
+mod members;
 mod op;
 mod rfm;
 mod schedule;
@@ -24,9 +24,9 @@ mod watched;
 #[expect(clippy::needless_pass_by_value, reason = "a JSON literal is handed over where it stands")]
 mod tests;
 
+pub use crate::fault::Fault;
 pub use condition::{Condition, DEPTH_MAX, NODES_MAX};
 pub use evaluate::{Clause, Shopper};
-pub use fault::Fault;
 pub use leaf::{EventLeaf, Measure};
 pub use leaf_state::LeafState;
 pub use op::Op;

@@ -1,6 +1,7 @@
 //! Conditions on the clock: from one instant to another, or at hours of the week in a zone.
 
-use super::fault::{Fault, Members};
+use super::members::Members;
+use crate::fault::Fault;
 use crate::time::Timestamp;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::{TimeZone, TimeZoneDatabase};

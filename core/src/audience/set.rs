@@ -1,9 +1,9 @@
 //! All audiences of a project, made ready: references are resolved, and events know whom they touch.
 
 use super::condition::Condition;
-use super::fault::Fault;
 use super::leaf::EventLeaf;
 use super::subject::{ORDER_EVENTS, Touch};
+use crate::fault::Fault;
 use crate::id::{AudienceId, AudienceKey, LeafId};
 use crate::metric::extract::ORDER_COMPLETED;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -1,10 +1,11 @@
 //! What a condition looks at: facts of the profile, the cart, attributes of the request.
 
-use super::fault::{Fault, Members};
 use super::found::{Found, Texts};
+use super::members::Members;
 use super::op::Kind;
 use super::test::Test;
 use super::{RfmGroup, RfmPoint, Shopper};
+use crate::fault::Fault;
 use crate::metric::extract::{ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED};
 use crate::money::Currency;
 use crate::profile::{CART_CLEARED, PRODUCT_ADDED, PRODUCT_LIST_VIEWED, PRODUCT_REMOVED, PRODUCT_VIEWED};

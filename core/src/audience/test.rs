@@ -3,10 +3,11 @@
 //! A value that is missing satisfies `absent` and nothing else: `ne` of it is false, and `not` around `eq` is true.
 //! Texts and numbers are compared as clients send them: `7` and `"7"` are equal.
 
-use super::fault::{Fault, Members};
 use super::found::Found;
+use super::members::Members;
 use super::op::{Kind, Op};
 use super::span::Span;
+use crate::fault::Fault;
 use crate::time::Timestamp;
 use regex::{Regex, RegexBuilder};
 use rust_decimal::Decimal;

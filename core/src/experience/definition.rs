@@ -2,7 +2,8 @@
 
 use super::{Aggregator, HitPolicy};
 use crate::audience::Condition;
-use crate::experiment::{Fault, MetricChoice};
+use crate::experiment::{CHANNELS_MAX, MetricChoice};
+use crate::fault::{Fault, Faults};
 use crate::id::{ChannelKey, ExperimentKey, FlagKey, RuleKey, VariantKey};
 use crate::money::Currency;
 use crate::time::Timestamp;
@@ -13,8 +14,6 @@ use std::collections::{BTreeMap, HashSet};
 
 const VARIANTS_MAX: usize = 128;
 const RULES_MAX: usize = 100;
-const CHANNELS_MAX: usize = 20;
-const TEXT_LENGTH_MAX: usize = 2_000;
 const DISMISS_DAYS: std::ops::RangeInclusive<u32> = 1..=365;
 
 /// What may be shown.
@@ -121,9 +120,9 @@ impl Definition {
         self.check_policy(&mut faults);
         self.check_reach(&mut faults);
         if let Some(goal) = &self.goal {
-            faults.0.extend(goal.faults("/goal"));
+            faults.add_below("/goal", goal.check());
         }
-        if faults.0.is_empty() { Ok(self) } else { Err(faults.0) }
+        faults.or(self)
     }
 
     /// The position of a variant.
@@ -141,7 +140,7 @@ impl Definition {
     }
 
     fn check_variants(&self, faults: &mut Faults) {
-        check_name("/name", self.name.as_ref(), faults);
+        faults.check_text("/name", self.name.as_ref());
         let n_variants = self.variants.len();
         if !(1..=VARIANTS_MAX).contains(&n_variants) {
             let detail = format!("an experience has 1 to {VARIANTS_MAX} variants, this one {n_variants}");
@@ -154,7 +153,7 @@ impl Definition {
                 let detail = format!("`{}` names two variants; keys are unique", variant.key);
                 faults.add(format!("{pointer}/key"), detail);
             }
-            check_name(&format!("{pointer}/name"), variant.name.as_ref(), faults);
+            faults.check_text(&format!("{pointer}/name"), variant.name.as_ref());
             if CHANNELS_MAX < variant.channels.len() {
                 faults.add(format!("{pointer}/channels"), format!("at most {CHANNELS_MAX} channels"));
             }
@@ -195,10 +194,9 @@ impl Definition {
             if !seen.insert(&rule.key) {
                 faults.add(format!("{pointer}/key"), format!("`{}` names two rules", rule.key));
             }
-            check_name(&format!("{pointer}/name"), rule.name.as_ref(), faults);
-            let read = rule.when.as_ref().map(Condition::parse);
-            for fault in read.and_then(Result::err).unwrap_or_default() {
-                faults.add(format!("{pointer}/when{}", fault.pointer), fault.detail);
+            faults.check_text(&format!("{pointer}/name"), rule.name.as_ref());
+            if let Some(when) = &rule.when {
+                faults.add_below(&format!("{pointer}/when"), Condition::parse(when));
             }
             self.check_served(&pointer, rule, faults);
         }
@@ -261,21 +259,6 @@ impl Definition {
 
 fn unknown(key: &VariantKey) -> String {
     format!("`{key}` is no variant of it")
-}
-
-fn check_name(pointer: &str, name: Option<&String>, faults: &mut Faults) {
-    if name.is_some_and(|name| TEXT_LENGTH_MAX < name.len()) {
-        faults.add(pointer, format!("at most {TEXT_LENGTH_MAX} bytes"));
-    }
-}
-
-#[derive(Default)]
-struct Faults(Vec<Fault>);
-
-impl Faults {
-    fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(Fault { pointer: pointer.into(), detail: detail.into() });
-    }
 }
 
 #[cfg(test)]

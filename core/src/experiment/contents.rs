@@ -1,7 +1,7 @@
 //! What variants contain, and what sort of value it is.
 
-use super::definition::Faults;
 use super::{Definition, Variant};
+use crate::fault::Faults;
 use crate::value_type::ValueType;
 
 impl Definition {

@@ -3,6 +3,7 @@
 use super::metric_choice::WINDOW_S_MAX;
 use super::{Automation, MetricChoice, Variant};
 use crate::allocation::{Allocator, AllocatorConfig, Fixed};
+use crate::fault::{Fault, Faults, TEXT_LENGTH_MAX};
 use crate::id::{FlagKey, GroupKey};
 use crate::money::Currency;
 use crate::posterior::VARIANTS_MAX;
@@ -14,10 +15,10 @@ use std::collections::HashSet;
 
 /// The most metrics that an experiment reports beside the one that decides, and the most guardrails.
 pub const METRICS_MAX: usize = 20;
-const CHANNELS_MAX: usize = 20;
+/// The most channels on which a variant has a content of its own.
+pub(crate) const CHANNELS_MAX: usize = 20;
 const FACTORS_MAX: usize = 8;
 const PLANNED_UNITS: std::ops::RangeInclusive<u64> = 100..=1_000_000_000_000;
-const TEXT_LENGTH_MAX: usize = 2_000;
 
 /// Whom we randomize.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -188,15 +189,6 @@ fn dollars() -> Currency {
     Currency::USD
 }
 
-/// A field that cannot mean what it says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Where, as a JSON pointer into the definition.
-    pub pointer: String,
-    /// What is wrong and what would be right.
-    pub detail: String,
-}
-
 impl Definition {
     /// Checks the rules between fields and marks the first variant as control if none is marked.
     ///
@@ -218,7 +210,7 @@ impl Definition {
         self.check_when(&mut faults);
         self.check_holdout(&mut faults);
         self.check_allocator(&mut faults);
-        if faults.0.is_empty() { Ok(self) } else { Err(faults.0) }
+        faults.or(self)
     }
 
     /// The position of the control.
@@ -244,9 +236,7 @@ impl Definition {
             ("/source_note", &self.source_note),
         ];
         for (pointer, text) in texts {
-            if text.as_ref().is_some_and(|text| text.len() > TEXT_LENGTH_MAX) {
-                faults.add(pointer, format!("at most {TEXT_LENGTH_MAX} bytes"));
-            }
+            faults.check_text(pointer, text.as_ref());
         }
     }
 
@@ -269,10 +259,7 @@ impl Definition {
             if !(variant.weight.is_finite() && 0.0 <= variant.weight) {
                 faults.add(format!("/variants/{variant_idx}/weight"), "a weight is a number >= 0");
             }
-            if variant.name.as_ref().is_some_and(|name| name.len() > TEXT_LENGTH_MAX) {
-                faults
-                    .add(format!("/variants/{variant_idx}/name"), format!("at most {TEXT_LENGTH_MAX} bytes"));
-            }
+            faults.check_text(&format!("/variants/{variant_idx}/name"), variant.name.as_ref());
             if CHANNELS_MAX < variant.channels.len() {
                 faults.add(
                     format!("/variants/{variant_idx}/channels"),
@@ -327,7 +314,7 @@ impl Definition {
             );
         }
         for (idx, (pointer, choice)) in all.iter().enumerate() {
-            faults.0.extend(choice.faults(pointer));
+            faults.add_below(pointer, choice.check());
             if all.iter().take(idx).any(|(_, earlier)| earlier == choice) {
                 faults.add(
                     pointer.clone(),
@@ -373,14 +360,5 @@ impl Definition {
         {
             faults.add("/schedule/end_at", "the end is after the start");
         }
-    }
-}
-
-#[derive(Default)]
-pub(super) struct Faults(Vec<Fault>);
-
-impl Faults {
-    pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(Fault { pointer: pointer.into(), detail: detail.into() });
     }
 }

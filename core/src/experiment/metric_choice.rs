@@ -1,6 +1,6 @@
 //! Which metric an experiment looks at, and how.
 
-use super::Fault;
+use crate::fault::{Fault, Faults};
 use crate::metric::Direction;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -63,25 +63,26 @@ impl MetricChoice {
         self.cap.or(own).unwrap_or(1.0)
     }
 
-    /// What cannot be meant, at `pointer`.
-    pub fn faults(&self, pointer: &str) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        let mut add = |member: &str, detail: String| {
-            faults.push(Fault { pointer: format!("{pointer}/{member}"), detail });
-        };
+    /// What cannot be meant.
+    ///
+    /// # Errors
+    ///
+    /// Every [`Fault`] of it, with pointers from there.
+    pub(crate) fn check(&self) -> Result<(), Vec<Fault>> {
+        let mut faults = Faults::default();
         if self.window_s.is_some_and(|window_s| !(1..=WINDOW_S_MAX).contains(&window_s)) {
-            add("window_s", format!("a window is 1 to {WINDOW_S_MAX} seconds"));
+            faults.add("/window_s", format!("a window is 1 to {WINDOW_S_MAX} seconds"));
         }
         if self.margin.is_some_and(|margin| !(0.0 < margin && margin < 1.0)) {
-            add("margin", "a relative difference above 0 and below 1".to_owned());
+            faults.add("/margin", "a relative difference above 0 and below 1");
         }
         if self.cap.is_some_and(|cap| !(0.5..=1.0).contains(&cap)) {
-            add("cap", "a quantile from 0.5 to 1; 1 caps nothing".to_owned());
+            faults.add("/cap", "a quantile from 0.5 to 1; 1 caps nothing");
         }
         if self.history_s.is_some_and(|history_s| !(0..=HISTORY_S_MAX).contains(&history_s)) {
-            add("history_s", format!("0 to {HISTORY_S_MAX} seconds"));
+            faults.add("/history_s", format!("0 to {HISTORY_S_MAX} seconds"));
         }
-        faults
+        faults.or(())
     }
 
     /// How far back the past of a unit counts, in seconds; 0 for not at all.

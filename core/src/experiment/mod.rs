@@ -10,11 +10,15 @@ mod variant;
 
 pub use automation::{Automation, OnHarm, OnWinner};
 pub use definition::{
-    Definition, ExclusionGroup, ExposureSource, Fault, METRICS_MAX, Schedule, Stickiness, UnitKind,
+    Definition, ExclusionGroup, ExposureSource, METRICS_MAX, Schedule, Stickiness, UnitKind,
 };
 pub use lifecycle::{Action, IllegalTransition, Status};
 pub use metric_choice::MetricChoice;
 pub use variant::{Absence, Variant};
+
+pub use crate::fault::Fault;
+
+pub(crate) use definition::CHANNELS_MAX;
 
 use crate::bucketing::UniformSlice;
 use crate::id::{ExperimentId, ExperimentKey, FlagKey, VariantKey};

@@ -1,8 +1,8 @@
 //! Who may be in an experiment, and who is held out of everything else.
 
-use super::definition::Faults;
 use super::{Definition, Stickiness};
 use crate::audience::Condition;
+use crate::fault::Faults;
 
 impl Definition {
     pub(super) fn check_holdout(&self, faults: &mut Faults) {
@@ -28,9 +28,8 @@ impl Definition {
     }
 
     pub(super) fn check_when(&self, faults: &mut Faults) {
-        let read = self.when.as_ref().map(Condition::parse);
-        for fault in read.and_then(Result::err).unwrap_or_default() {
-            faults.add(format!("/when{}", fault.pointer), fault.detail);
+        if let Some(when) = &self.when {
+            faults.add_below("/when", Condition::parse(when));
         }
     }
 }

@@ -1,23 +1,7 @@
-//! What is wrong with a condition that somebody wrote, and where.
+//! The objects that a condition is written as, and where in it they stand.
 
-use serde::Serialize;
+use crate::fault::Fault;
 use serde_json::{Map, Value};
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
-#[error("{pointer}: {detail}")]
-pub struct Fault {
-    /// Where, as a JSON pointer from the root of the condition.
-    pub pointer: String,
-    /// What would be right.
-    pub detail: String,
-}
-
-impl Fault {
-    pub(crate) fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), detail: detail.into() }
-    }
-}
 
 /// Where the member `name` of what stands at `pointer` is.
 pub(crate) fn member_pointer(pointer: &str, name: &str) -> String {
