@@ -2,11 +2,11 @@
 
 use crate::bucketing::{self, Arm, Seed, UniformSlice};
 use crate::experiment::{Experiment, ExposureSource, Status, Stickiness};
-use crate::id::ExperimentId;
+use crate::id::{ChannelKey, ExperimentId, VariantKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use twox_hash::XxHash3_64;
 
@@ -159,6 +159,16 @@ pub struct Decision {
 }
 
 impl FlagVariant {
+    /// Writes contents as JSON.
+    pub(crate) fn new(key: &VariantKey, content: &Value, channels: &BTreeMap<ChannelKey, Value>) -> Self {
+        let raw = |content: &Value| to_raw_value(content).unwrap_or_default();
+        Self {
+            key: key.as_str().into(),
+            content: raw(content),
+            channels: channels.iter().map(|(key, own)| (key.as_str().into(), raw(own))).collect(),
+        }
+    }
+
     /// The content on a channel.
     pub fn content_on(&self, channel: &str) -> &RawValue {
         let own = self.channels.iter().find(|(key, _)| &**key == channel);
@@ -183,19 +193,10 @@ impl Flag {
             }
         };
         let value_type = definition.value_type();
-        let content = |content: &Value| match value_type.map(|value_type| value_type.checked(content.clone()))
-        {
-            Some(Ok(checked)) => to_raw_value(&checked).unwrap_or_default(),
-            Some(Err(_)) | None => to_raw_value(content).unwrap_or_default(),
-        };
-        let variants = definition.variants.iter().map(|variant| FlagVariant {
-            key: variant.key.as_str().into(),
-            content: content(&variant.content),
-            channels: variant
-                .channels
-                .iter()
-                .map(|(key, content)| (key.as_str().into(), to_raw_value(content).unwrap_or_default()))
-                .collect(),
+        let variants = definition.variants.iter().map(|variant| {
+            let checked = value_type.and_then(|value_type| value_type.checked(variant.content.clone()).ok());
+            let content = checked.as_ref().unwrap_or(&variant.content);
+            FlagVariant::new(&variant.key, content, &variant.channels)
         });
         let salt = &weights.salt;
         let sum: f64 = weights.weights.iter().map(|(_, weight)| weight).sum();

@@ -81,20 +81,11 @@ impl Compiled {
         let definition = &experience.definition;
         let place = |key: &VariantKey| definition.variant_idx(key).unwrap_or_default();
         let figures_of = |idx: usize| figures.get(idx).copied().unwrap_or(ExperimentId(0));
-        let raw = |content: &Value| to_raw_value(content).unwrap_or_default();
         Self {
             key: experience.key.as_str().into(),
             variants: variants
                 .iter()
-                .map(|variant| FlagVariant {
-                    key: variant.key.as_str().into(),
-                    content: raw(&variant.content),
-                    channels: variant
-                        .channels
-                        .iter()
-                        .map(|(key, own)| (key.as_str().into(), raw(own)))
-                        .collect(),
-                })
+                .map(|variant| FlagVariant::new(&variant.key, &variant.content, &variant.channels))
                 .collect(),
             rules: rules
                 .iter()
