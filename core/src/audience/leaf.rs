@@ -198,15 +198,12 @@ impl EventLeaf {
         let past = times.get(..until).unwrap_or_default();
         let is_in =
             |time: &i64| self.span().is_none_or(|span| is_within(Timestamp::from_micros(*time), span, now));
+        let from = || past.partition_point(|time| !is_in(time));
         match &self.measure {
-            Measure::Count(..) => {
-                let n_before = past.partition_point(|time| !is_in(time));
-                Found::Number((until - n_before).into())
-            }
+            Measure::Count(..) => Found::Number((until - from()).into()),
             Measure::Sum { currency: named, .. } => {
-                let pairs = past.iter().zip(state.map_or(&[][..], |state| &state.amounts));
-                let recent: i128 =
-                    pairs.filter(|(time, _)| is_in(time)).map(|(_, amount)| i128::from(*amount)).sum();
+                let recent = state.and_then(|state| state.amounts.get(from()..until)).unwrap_or_default();
+                let recent: i128 = recent.iter().copied().map(i128::from).sum();
                 Found::money(state.map_or(0, |state| state.settled) + recent, named.unwrap_or(currency))
             }
             Measure::Last(_) | Measure::Never => {

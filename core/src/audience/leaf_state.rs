@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 const AHEAD_US: i64 = 300 * 1_000_000;
 /// The most times that are kept beyond what is asked, for events within [`AHEAD_US`] of the newest.
 const TIMES_MAX: usize = 4_096;
+
 /// Which events have to be remembered.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Keep {
