@@ -67,7 +67,7 @@ impl LeafState {
         let n_settled = self.times.partition_point(|time| *time <= horizon);
         let n_gone = match keep {
             Keep::Oldest(n) => return self.times.truncate(n),
-            Keep::Newest(n) => n_settled.saturating_sub(n).max(n_times.saturating_sub(TIMES_MAX)),
+            Keep::Newest(n) => n_settled.max(n_times.saturating_sub(TIMES_MAX)).saturating_sub(n),
             Keep::Span(span) => {
                 let horizon = horizon.saturating_sub(span.micros());
                 self.times.partition_point(|time| *time <= horizon)
@@ -80,5 +80,53 @@ impl LeafState {
         if matches!(keep, Keep::Total) {
             self.settled += sum;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::money::Currency;
+    use serde_json::{Value, json};
+
+    /// When the event at a position is: one a second, then 5,000 at once.
+    fn at(event_idx: i64) -> Timestamp {
+        let rush_s = if event_idx < 2_000 { 0 } else { 600 };
+        let seconds = event_idx.min(2_000) + rush_s;
+        Timestamp::from_micros(seconds * 1_000_000 + event_idx)
+    }
+
+    /// How many times are kept of 7,000 events, each worth a dollar, from whichever end they come, and what they say.
+    #[track_caller]
+    fn check(leaf: &Value, n_times: usize, found: &str) {
+        let leaf = EventLeaf::parse(leaf).unwrap();
+        let (mut there, mut back) = (LeafState::default(), LeafState::default());
+        for event_idx in 0..7_000 {
+            there.add(&leaf, at(event_idx), 100);
+            back.add(&leaf, at(6_999 - event_idx), 100);
+        }
+        assert_eq!(there, back);
+        assert_eq!(there.times.len(), n_times);
+        assert_eq!(leaf.found_words(Some(&there), Currency::USD, at(7_000)), found);
+    }
+
+    #[test]
+    fn a_flood_is_kept_to_what_is_asked_and_a_bound() {
+        let viewed = |measure: &str, asked: Value| json!({"name": "Product Viewed", measure: asked});
+        let with_span = |mut leaf: Value| {
+            leaf["within"] = json!("1d");
+            leaf
+        };
+        let count = || viewed("count", json!({"op": "gte", "value": 999}));
+        check(&count(), 1_000, "1000 or more");
+        check(&with_span(count()), 1_000 + TIMES_MAX, "1000 or more");
+        check(
+            &viewed("last", json!({"op": "within", "value": "1d"})),
+            1 + TIMES_MAX,
+            "1970-01-01T00:43:20.006999Z",
+        );
+        let sum = || viewed("sum", json!({"property": "price", "op": "gte", "value": 1}));
+        check(&sum(), TIMES_MAX, "7000.00");
+        check(&with_span(sum()), 7_000, "7000.00");
     }
 }
