@@ -34,7 +34,7 @@ pub struct Cart {
     changes: Vec<Change>,
 }
 
-/// A product in a cart.
+/// A product in a cart. What an event does not say of it stays as it was said before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CartLine {
@@ -109,10 +109,7 @@ impl Cart {
         for change in &self.changes {
             let quantity = lines.get(&change.product).map_or(0, |line| line.quantity);
             match (&change.added, change.removed) {
-                (Some(added), _) => {
-                    let quantity = quantity.saturating_add(added.quantity).min(QUANTITY_MAX);
-                    lines.insert(change.product.clone(), CartLine { quantity, ..added.clone() });
-                }
+                (Some(added), _) => lines.entry(change.product.clone()).or_default().add(added),
                 (None, Some(removed)) if removed < quantity => {
                     lines.entry(change.product.clone()).and_modify(|line| line.quantity = quantity - removed);
                 }
@@ -129,6 +126,21 @@ impl Cart {
         self.lines = lines;
         let emptied = self.emptied.as_ref().map(|stamp| stamp.0);
         self.updated_at = self.changes.last().map(|change| change.stamp.0).or(emptied);
+    }
+}
+
+impl CartLine {
+    /// Adds more of the same product.
+    fn add(&mut self, added: &Self) {
+        self.quantity = self.quantity.saturating_add(added.quantity).min(QUANTITY_MAX);
+        if added.price_minor.is_some() {
+            (self.price_minor, self.currency) = (added.price_minor, added.currency.clone());
+        }
+        for (known, said) in [(&mut self.category, &added.category), (&mut self.name, &added.name)] {
+            if said.is_some() {
+                known.clone_from(said);
+            }
+        }
     }
 }
 

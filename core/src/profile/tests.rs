@@ -224,6 +224,23 @@ fn a_late_order_empties_only_what_was_added_before_it() {
 }
 
 #[test]
+fn one_more_of_a_product_costs_what_it_did() {
+    let mut world = World::new();
+    let add = |second, properties| event("Product Added", second, properties);
+    world.send(&[
+        add(10, json!({ "sku": "a", "price": 5, "currency": "EUR", "category": "hats", "name": "Cap" })),
+        add(20, json!({ "sku": "a", "name": "Hat" })),
+    ]);
+    let cart = &world.profile.cart;
+    let line = &cart.lines["a"];
+    assert_eq!((line.quantity, cart.value["EUR"]), (2, 1_000));
+    assert_eq!((line.category.as_deref(), line.name.as_deref()), (Some("hats"), Some("Hat")));
+    world.send(&[add(15, json!({ "sku": "a", "price": 4, "currency": "USD" }))]);
+    assert_eq!(world.profile.cart.value["USD"], 1_200, "the price that was said last, for all of them");
+    assert!(!world.profile.cart.value.contains_key("EUR"));
+}
+
+#[test]
 fn a_trait_that_was_taken_away_stays_away_from_what_is_told_late() {
     let mut world = World::new();
     world.send(&[event(
