@@ -46,6 +46,7 @@ pub struct Compiled {
     pub status: Status,
     starts_at: Option<Timestamp>,
     ends_at: Option<Timestamp>,
+    flag_key: Box<str>,
     dismiss_days: Option<u32>,
     fallback_idx: usize,
     hit_policy: HitPolicy,
@@ -105,6 +106,7 @@ impl Compiled {
             status: experience.status,
             starts_at: definition.starts_at,
             ends_at: definition.ends_at,
+            flag_key: experience.flag_key().into(),
             dismiss_days: definition.dismiss_days,
             fallback_idx: place(&definition.fallback),
             hit_policy: definition.hit_policy,
@@ -125,10 +127,14 @@ impl Compiled {
             && self.ends_at.is_none_or(|ends_at| now < ends_at)
     }
 
-    /// Whether it is hidden from who closed it at `dismissed_at`.
-    pub fn is_hidden(&self, dismissed_at: Option<Timestamp>, now: Timestamp) -> bool {
-        let until = |at: Timestamp| self.dismiss_days.map(|days| at.plus_seconds(i64::from(days) * DAY_S));
-        dismissed_at.and_then(until).is_some_and(|until| now < until)
+    /// Whether it is hidden from who closed it, or whatever stood under its flag: a page that knows no more than the
+    /// flag it asked for can say no more.
+    ///
+    /// - `dismissed_at`: when the visitor last closed what a key names.
+    pub fn is_hidden(&self, dismissed_at: impl Fn(&str) -> Option<Timestamp>, now: Timestamp) -> bool {
+        let Some(days) = self.dismiss_days else { return false };
+        let closed_at = dismissed_at(&self.key).max(dismissed_at(&self.flag_key));
+        closed_at.is_some_and(|at| now < at.plus_seconds(i64::from(days) * DAY_S))
     }
 
     /// What it is made of and whether its schedule is on, in a number: what a page has been told changes with it.
@@ -296,12 +302,15 @@ mod tests {
 
     #[test]
     fn who_closed_it_does_not_see_it_for_so_many_days() {
-        let definition =
-            json!({"variants": [{"key": "a", "content": "A"}], "fallback": "a", "dismiss_days": 2});
+        let definition = json!({"variants": [{"key": "a", "content": "A"}], "fallback": "a", "dismiss_days": 2,
+            "flag_key": "home"});
         let compiled = Compiled::new(&experience("banner", &definition), &[]);
         let at = |day: i64| Timestamp::from_micros(day * DAY_S * 1_000_000);
-        assert!(compiled.is_hidden(Some(at(1)), at(2)));
-        assert!(!compiled.is_hidden(Some(at(1)), at(3)));
-        assert!(!compiled.is_hidden(None, at(1)));
+        for key in ["banner", "home"] {
+            let closed = |other: &str| (other == key).then(|| at(1));
+            assert!(compiled.is_hidden(closed, at(2)), "{key}");
+            assert!(!compiled.is_hidden(closed, at(3)), "{key}");
+        }
+        assert!(!compiled.is_hidden(|key| (key == "other").then(|| at(1)), at(1)));
     }
 }

@@ -15,8 +15,8 @@ pub trait Visitor {
     /// Whether this caller may be told of experiences that are for servers only.
     fn is_server(&self) -> bool;
 
-    /// When the visitor closed the experience of this key, if ever.
-    fn dismissed_at(&self, experience: &str) -> Option<Timestamp>;
+    /// When the visitor last closed what a key names, an experience or a flag, if ever.
+    fn dismissed_at(&self, key: &str) -> Option<Timestamp>;
 
     /// Whether the condition of a rule holds for the visitor, if it has one.
     fn meets(&mut self, rule: &CompiledRule) -> bool;
@@ -94,7 +94,7 @@ impl Placement {
         let (mut shown, mut off, mut away) = (None, None, None);
         let is_server = visitor.is_server();
         for experience in self.0.iter().filter(|experience| !experience.server_only || is_server) {
-            let is_hidden = experience.is_hidden(visitor.dismissed_at(&experience.key), now);
+            let is_hidden = experience.is_hidden(|key| visitor.dismissed_at(key), now);
             match experience.status {
                 Status::Live | Status::Paused if !experience.is_in_time(now) => {
                     away.get_or_insert(experience);
@@ -214,8 +214,8 @@ mod tests {
             self.is_server
         }
 
-        fn dismissed_at(&self, experience: &str) -> Option<Timestamp> {
-            self.closed.contains(&experience).then_some(NOW)
+        fn dismissed_at(&self, key: &str) -> Option<Timestamp> {
+            self.closed.contains(&key).then_some(NOW)
         }
 
         fn meets(&mut self, rule: &CompiledRule) -> bool {

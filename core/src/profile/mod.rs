@@ -73,7 +73,8 @@ pub struct Profile {
     /// What is in the cart.
     #[serde(skip_serializing_if = "Cart::is_default")]
     pub cart: Cart,
-    /// When what stands under a flag was last closed. Of more than 1,000 flags the first 1,000 in order.
+    /// When what stands under a flag was last closed, by the key of the flag or of the experience, as the event has
+    /// it. Of more than 1,000 keys the first 1,000 in order.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub dismissed: BTreeMap<Box<str>, Timestamp>,
     /// What is kept for each condition on past events that is watched; absent where no event was taken.

@@ -115,7 +115,7 @@ impl App {
         now: Timestamp,
     ) -> Option<Answer<'a>> {
         let (id, unit) = (Uuid::now_v7(), asker.unit);
-        let mut asking = Asking::new((asker, flag_key), behind.book(), now);
+        let mut asking = Asking::new(asker, behind.book(), now);
         if let Some(from) = self.forced(behind, flag_key, (asker, &asking)) {
             return Some(Answer { flag_key, unit, id, from, held: None, is_forced: true });
         }

@@ -63,21 +63,14 @@ impl<'a> Asker<'a> {
 /// Who asks, with the conditions that may be asked of them.
 pub(super) struct Asking<'a, 'b> {
     asker: &'b Asker<'a>,
-    flag_key: &'b str,
     book: &'b Rulebook,
     pub(super) now: Timestamp,
 }
 
 impl<'a, 'b> Asking<'a, 'b> {
     /// Asks at a moment.
-    ///
-    /// - `flag_key`: the flag that is asked for.
-    pub(super) fn new(
-        (asker, flag_key): (&'b Asker<'a>, &'b str),
-        book: &'b Rulebook,
-        now: Timestamp,
-    ) -> Self {
-        Self { asker, flag_key, book, now }
+    pub(super) fn new(asker: &'b Asker<'a>, book: &'b Rulebook, now: Timestamp) -> Self {
+        Self { asker, book, now }
     }
 
     /// What became of each part of a condition, if there is one.
@@ -98,10 +91,8 @@ impl Visitor for Asking<'_, '_> {
         Scope::Server <= self.asker.scope
     }
 
-    fn dismissed_at(&self, experience: &str) -> Option<Timestamp> {
-        // What was closed is named by its own key, or by the flag that the page knows.
-        let dismissed = &self.asker.profile().dismissed;
-        dismissed.get(experience).max(dismissed.get(self.flag_key)).copied()
+    fn dismissed_at(&self, key: &str) -> Option<Timestamp> {
+        self.asker.profile().dismissed.get(key).copied()
     }
 
     fn meets(&mut self, rule: &CompiledRule) -> bool {

@@ -150,7 +150,7 @@ impl App {
         (at, shown): (Timestamp, Option<&Shown<'_>>),
     ) -> FlagBody<'a> {
         let behind = Behind::of(catalog, flag_key);
-        let mut asking = Asking::new((asker, flag_key), behind.book(), at);
+        let mut asking = Asking::new(asker, behind.book(), at);
         let experiences =
             behind.experiences().iter().map(|experience| ExperienceBody::of(experience, &mut asking, at));
         let experiences = experiences.collect();
@@ -253,7 +253,7 @@ impl<'a> ExperienceBody<'a> {
             priority: experience.priority,
             server_only: experience.server_only,
             in_time: experience.is_in_time(at),
-            dismissed: experience.is_hidden(asking.dismissed_at(&experience.key), at),
+            dismissed: experience.is_hidden(|key| asking.dismissed_at(key), at),
             violation,
             rules,
         }
