@@ -46,11 +46,11 @@ pub struct EntryConditions {
 /// interval covers τ at all looks at once, whichever rule moves the weights; and a level that moves over time cancels
 /// inside each stratum. Where the effect itself moves, τ is its mean over the strata by the weights w.
 ///
-/// Neither of the two is right by itself. Large orders are rare: a variant that a bandit starves has few of them, then both its
-/// mean and its own variance are too low, and it is called worse too often. The shared variance is that of the favored
-/// variant, which is too low where less is better. How far V goes toward the shared one depends on how little is known
-/// of the own: where all rewards are alike, as for rates, it follows from the mean, and counts for half at 25 rewards.
-/// The relative variance of s² is `E y⁴/(E y²)²/m` for m rewards y, which is `r⁴/m` for log-normal ones, with
+/// Neither of the two is right by itself. Large orders are rare: a variant that a bandit starves has few of them, then
+/// both its mean and its own variance are too low, and it is called worse too often. The shared variance is that of the
+/// favored variant, which is too low where less is better. How far V goes toward the shared one depends on how little
+/// is known of the own: where all rewards are alike, as for rates, it follows from the mean, and counts for half at 25
+/// rewards. The relative variance of s² is `E y⁴/(E y²)²/m` for m rewards y, which is `r⁴/m` for log-normal ones, with
 /// `r = E y²/(E y)²`; so it takes r⁴ times as many. With even weights the two are the same.
 ///
 /// A variance in a stratum is shrunk toward that over all strata, which counts as 100 units.
