@@ -119,7 +119,7 @@ impl App {
         if let Some(from) = self.forced(behind, flag_key, (asker, &asking)) {
             return Some(Answer { flag_key, unit, id, from, held: None, is_forced: true });
         }
-        let held = behind.holdout().map(|holdout| self.held(holdout, asker));
+        let held = behind.holdout.map(|holdout| self.held(holdout, asker));
         if held.as_ref().is_some_and(Held::is_out) {
             let from = match behind.control(&asking)? {
                 Chosen::Experiment(flag, _) => {
@@ -132,7 +132,7 @@ impl App {
         }
         let from = match behind.choose(now, &mut asking)? {
             Chosen::Experiment(flag, hit)
-                if flag.is_running() && !asking.meets_condition(flag.experiment) =>
+                if behind.is_targeted() && flag.is_running() && !asking.meets_condition(flag.experiment) =>
             {
                 // What could not be asked is no reason to say that the unit is outside.
                 let reason = if asker.is_blind { Reason::Unknown } else { Reason::Disabled };

@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::sync::{Arc, LazyLock};
 
 /// For whom flags are asked, and by whom.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Asker<'a> {
     pub(super) unit: &'a str,
     scope: Scope,
@@ -45,9 +45,9 @@ impl<'a> Asker<'a> {
         Self { claims: claims.unwrap_or_default(), links: links.unwrap_or_default(), context, ..self }
     }
 
-    /// The same with what the server knows of the person; `None` if that could not be had in time.
-    pub(super) fn with_known(self, known: Option<Arc<Known>>) -> Self {
-        Self { is_blind: known.is_none(), known, ..self }
+    /// Takes what the server knows of the person; `None` if that could not be had in time.
+    pub(super) fn know(&mut self, known: Option<Arc<Known>>) {
+        (self.is_blind, self.known) = (known.is_none(), known);
     }
 
     /// Whether decisions for it go on without what should be known.

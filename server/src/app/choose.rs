@@ -70,13 +70,17 @@ pub(crate) struct Behind<'a> {
     flag: Option<&'a Flag>,
     is_targeted: bool,
     placement: Option<&'a Placement>,
+    /// The global holdout, unless that is what is asked for.
+    pub(super) holdout: Option<&'a Flag>,
 }
 
 impl<'a> Behind<'a> {
     /// What stands behind a flag.
     pub(crate) fn of(catalog: &'a Catalog, flag_key: &'a str) -> Self {
         let (flag, placement) = (catalog.snapshot.flag(flag_key), catalog.placement(flag_key));
-        Self { catalog, flag_key, flag, placement, is_targeted: catalog.is_targeted(flag_key) }
+        let is_asked_for = |holdout: &&Flag| flag.is_some_and(|flag| flag.experiment == holdout.experiment);
+        let holdout = catalog.holdout().filter(|holdout| !is_asked_for(holdout));
+        Self { catalog, flag_key, flag, placement, is_targeted: catalog.is_targeted(flag_key), holdout }
     }
 
     /// The conditions that may be asked.
@@ -126,12 +130,6 @@ impl<'a> Behind<'a> {
         let (flag, server_only) = flags.find(|(flag, _)| flag.experiment == owner)?;
         let variant_idx = flag.variants.iter().position(|one| *one.key == *variant)?;
         Some(Owned::OfExperiment { flag, variant_idx, server_only })
-    }
-
-    /// The global holdout, unless that is what is asked for.
-    pub(super) fn holdout(&self) -> Option<&'a Flag> {
-        let holdout = self.catalog.holdout()?;
-        self.flag.is_none_or(|flag| flag.experiment != holdout.experiment).then_some(holdout)
     }
 
     /// What answers to who is held out of everything: a control, or a fallback; `None` if nothing does.

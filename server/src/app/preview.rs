@@ -128,7 +128,8 @@ impl App {
         let PreviewAsked { unit, context, at, .. } = asked;
         let catalog = self.catalog_at(at).await?;
         let (person, known) = self.known(unit).await?;
-        let asker = Asker::new(unit, Scope::Server).with_context(context).with_known(Some(known));
+        let mut asker = Asker::new(unit, Scope::Server).with_context(context);
+        asker.know(Some(known));
         let raw = to_raw_value(context).ok();
         let shown = asked.channel.map(|channel| Shown::new(&catalog.slots, channel, raw.as_deref()));
         let flags = match asked.flags {

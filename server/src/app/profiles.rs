@@ -67,7 +67,7 @@ impl App {
             if known.is_none() {
                 metrics::counter!("podium_decisions_blind_total").increment(1);
             }
-            *asker = asker.clone().with_known(known);
+            asker.know(known);
         }
     }
 
