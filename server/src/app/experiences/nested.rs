@@ -10,6 +10,7 @@ use podium_core::experience::{Experience, Status};
 use podium_core::experiment::{self, Definition, Experiment};
 use podium_core::id::ExperimentKey;
 use sea_orm::ConnectionTrait;
+use std::collections::BTreeSet;
 
 /// An experiment that is registered with a rule.
 #[derive(Debug)]
@@ -129,12 +130,13 @@ impl App {
     }
 
     async fn nested(&self, experience: &Experience) -> Result<Vec<Experiment>, StoreError> {
-        let mut found = Vec::new();
-        for key in experience.definition.rules.iter().filter_map(|rule| rule.serve_experiment.as_ref()) {
+        // Several rules may have one experiment decide.
+        let keys: BTreeSet<_> =
+            experience.definition.rules.iter().filter_map(|rule| rule.serve_experiment.as_ref()).collect();
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
             found.extend(experiments::find(self.store.writer(), key.as_str(), None).await?);
         }
-        // Several rules may have one experiment decide.
-        found.dedup_by(|one, other| one.id == other.id);
         Ok(found)
     }
 }
