@@ -248,7 +248,7 @@ impl App {
             variant: answer.variant()?.to_owned(),
             content: answer.content_on(channel)?.get().to_owned(),
             is_shadow: matches!(answer.from, From::Experiment { flag, .. } if flag.is_shadow),
-            event: answer.events(false, catalog.snapshot.version, now).into_iter().next()?,
+            events: answer.events(false, catalog.snapshot.version, now),
         })
     }
 }
@@ -290,8 +290,8 @@ pub(crate) struct Decided {
     pub(crate) content: String,
     /// Whether what was assigned is not shown.
     pub(crate) is_shadow: bool,
-    /// The decision as the log keeps it.
-    pub(crate) event: StoredEvent,
+    /// The decision as the log keeps it: what is counted once the message is sent comes first.
+    pub(crate) events: Vec<StoredEvent>,
 }
 
 impl<'a> DecisionBody<'a> {

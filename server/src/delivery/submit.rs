@@ -14,6 +14,7 @@ use crate::ingest::queue::IngestError;
 use crate::store::outbox::Effects;
 use crate::store::{StoreError, messages};
 use podium_core::experiment::Fault;
+use podium_core::projection::{Sighting, StoredEvent};
 use podium_core::time::Timestamp;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -173,7 +174,7 @@ struct Submission<'a> {
     now: Timestamp,
     key: RequestKey,
     effects: Effects,
-    events: Vec<podium_core::projection::StoredEvent>,
+    events: Vec<StoredEvent>,
 }
 
 impl Submission<'_> {
@@ -194,11 +195,9 @@ impl Submission<'_> {
     ) {
         let (request, now) = (self.request, self.now);
         let exposure = decided.as_ref().filter(|decided| !decided.is_shadow).and_then(|decided| {
-            let sighting = decided
-                .event
-                .sighting
-                .map(|sighting| podium_core::projection::Sighting { exposed: true, ..sighting })?;
-            Some(Exposure { unit: decided.event.unit.to_string(), sighting })
+            let event = decided.events.first()?;
+            let sighting = Sighting { exposed: true, ..event.sighting? };
+            Some(Exposure { unit: event.unit.to_string(), sighting })
         });
         let is_empty = payload_sha256.is_none();
         let due_at = request.due_at(now);
@@ -225,7 +224,7 @@ impl Submission<'_> {
             provider_id: None,
             request: RequestKey { position: position as u32, ..self.key.clone() },
         };
-        self.events.extend(decided.map(|decided| decided.event));
+        self.events.extend(decided.into_iter().flat_map(|decided| decided.events));
         if is_empty {
             // That nothing is sent is what this variant is: whoever gets it has got it now.
             self.events.push(message_event(&message, MessageEvent::Skipped, now));
