@@ -1,16 +1,26 @@
 //! Every condition there is, ready to be asked: those of audiences, of experiments and of the rules of experiences.
 
 use podium_core::audience::{Audiences, Clause, CompiledCondition, RfmCuts, Shopper, Watched};
-use podium_core::id::{AudienceId, ExperimentId};
+use podium_core::id::{AudienceId, ExperimentId, LeafId};
 use podium_core::money::Currency;
 use podium_core::profile::Profile;
 use podium_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The currency of amounts that name none.
 pub(crate) const CURRENCY: Currency = Currency::USD;
+
+/// What everybody has been asked between requests, or is to be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    /// The last question about past events that what is known of persons answers; they are numbered from 1.
+    pub(crate) leaf: LeafId,
+    /// Other for every other state of the audiences and of where the fifths of all customers meet.
+    pub(crate) audiences: u64,
+}
 
 /// Conditions with all that they refer to; replaced whole.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +33,8 @@ pub(crate) struct Rulebook {
     pub(crate) conditions: Arc<HashMap<ExperimentId, CompiledCondition>>,
     /// Where the fifths of all customers meet.
     pub(crate) rfm: Option<Arc<RfmCuts>>,
+    /// What everybody is to be asked because of it.
+    pub(crate) asked: Asked,
 }
 
 impl Rulebook {

@@ -8,6 +8,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(the_third_view_counts_at_once_and_an_order_ends_it));
     book.both(named!(time_alone_ends_a_membership));
     book.both(named!(an_audience_is_filled_from_the_past));
+    book.both(named!(a_rule_sees_what_happened_before_it_was_made));
     book.both(named!(a_size_is_known_before_anything_is_saved));
     book.both(named!(a_decision_sees_the_event_before_it));
     book.both(named!(an_experiment_may_be_for_some));
@@ -114,6 +115,16 @@ pub(crate) fn an_audience_is_filled_from_the_past(engine: Engine) {
     shop.log(&[view("v-0", 1, "shoes", now()), view("v-0", 2, "shoes", now())]);
     assert_eq!(size(&shop, "shoe-lovers"), 30, "the past counts with the present");
     shop.check_rebuild();
+}
+
+pub(crate) fn a_rule_sees_what_happened_before_it_was_made(engine: Engine) {
+    let shop = Shop::open(engine);
+    shop.log(&(1..=3).map(|nth| view("ann", nth, "shoes", now())).collect::<Vec<_>>());
+    shop.log(&[view("bob", 1, "shoes", now())]);
+    banner(&shop, "cta", &shoes(), &json!({}));
+    let gets = |unit: &str| shop.decide(unit, "cta").variant.unwrap();
+    soon("the past counts for the rule", || (gets("ann") == "for-you").then_some(()));
+    assert_eq!(gets("bob"), "for-all");
 }
 
 pub(crate) fn a_size_is_known_before_anything_is_saved(engine: Engine) {

@@ -1,11 +1,13 @@
 //! Audiences: named conditions, who is in them, and having everybody asked again when they change.
 
-use super::{App, now};
+use super::{App, Published, now};
+use crate::catalog::Catalog;
 use crate::ingest::people;
 use crate::ingest::queue::{IngestError, Queue};
-use crate::rulebook::{CURRENCY, Rulebook};
+use crate::rulebook::{Asked, CURRENCY, Rulebook};
 use crate::store::audiences::{self, Audience};
 use crate::store::{Store, StoreError, bookmark, profiles};
+use arc_swap::ArcSwap;
 use podium_core::audience::{Audiences, Clause, Condition, EventLeaf, Fault, RfmCuts, RfmPoint, Watched};
 use podium_core::experience::Placement;
 use podium_core::experiment::Experiment;
@@ -14,10 +16,13 @@ use podium_core::profile::Profile;
 use podium_core::snapshot::WeightsVersion;
 use podium_core::time::Timestamp;
 use sea_orm::DatabaseConnection;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use twox_hash::XxHash3_64;
 
 /// How long a change of an audience waits until everybody has been asked; what takes longer goes on behind the answer.
 const ASKING_MAX: Duration = Duration::from_secs(2);
@@ -29,8 +34,8 @@ const PAGE: u32 = 500;
 const CUTS: &str = "rfm";
 /// Persons that are asked for a preview.
 const PREVIEWED_MAX: u64 = 100_000;
-/// Under which name it is noted that persons have to be made anew.
-const UNFINISHED: &str = "renewal";
+/// Under which name it is noted what everybody has been asked.
+const ASKED: &str = "asked";
 
 /// Why an audience is not as it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -238,8 +243,7 @@ impl App {
         Ok(Preview { size, of, is_whole, needs_context: compiled.needs_context() })
     }
 
-    /// Gathers every condition there is. Past events that no condition asked for until now are watched from now on, and
-    /// it is noted that persons have to be made anew for them.
+    /// Gathers every condition there is. Past events that no condition asked for until now are watched from now on.
     #[expect(clippy::mutable_key_type, reason = "a pattern has a cache inside, and is compared by its text")]
     pub(super) async fn rulebook(
         &self,
@@ -269,11 +273,16 @@ impl App {
         let mut leaves = audiences::leaves(db).await?;
         let known: BTreeSet<String> = leaves.keys().map(EventLeaf::to_text).collect();
         if !wanted.is_subset(&known) {
-            bookmark::put(db, UNFINISHED, "1").await?;
             audiences::add_leaves(db, conditions().flat_map(Condition::event_leaves)).await?;
             leaves = audiences::leaves(db).await?;
         }
         let leaf_id = |leaf: &EventLeaf| leaves.get(leaf).copied();
+        let rfm = cuts(db).await?;
+        let revisions: Vec<_> = all.iter().map(|one| (one.id, one.revision)).collect();
+        let asked = Asked {
+            leaf: leaves.values().copied().max().unwrap_or_default(),
+            audiences: XxHash3_64::oneshot(&serde_json::to_vec(&(revisions, &rfm)).unwrap_or_default()),
+        };
         let set = all.into_iter().map(|one| (one.id, one.key, one.condition));
         let set = Audiences::new(set, &leaf_id).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let mut compiled = HashMap::with_capacity(targets.len());
@@ -289,24 +298,23 @@ impl App {
             watched: Arc::new(Watched::new(leaves.into_iter().map(|(leaf, id)| (id, leaf)))),
             audiences: Arc::new(set),
             conditions: Arc::new(compiled),
-            rfm: cuts(db).await?,
+            rfm: rfm.map(Arc::new),
+            asked,
         })
     }
 
-    /// Has everybody asked anew whether they are in each audience, and waits for it for a while.
-    pub(crate) async fn ask_everybody(&self) {
-        let asking = tokio::spawn(ask_everybody(self.store.clone(), self.queue.clone()));
-        if tokio::time::timeout(ASKING_MAX, asking).await.is_err() {
-            tracing::info!("there are many persons; they are asked behind the answer");
-        }
+    /// Has everybody asked what they have not been asked yet, behind whoever calls: after every change, and after a
+    /// start, because a stop may have interrupted it.
+    pub(super) fn begin_asking(&self) -> JoinHandle<()> {
+        let Published { catalog, asking, .. } = self.published.clone();
+        tokio::spawn(ask_everybody(catalog, asking, self.store.clone(), self.queue.clone()))
     }
 
-    /// Goes on with what a stop interrupted.
-    pub(super) async fn finish_renewal(&self) -> Result<(), StoreError> {
-        if bookmark::get(self.store.writer(), UNFINISHED).await?.is_some_and(|value| value == "1") {
-            tokio::spawn(ask_everybody(self.store.clone(), self.queue.clone()));
+    /// The same, and waits for it for a while.
+    async fn ask_everybody(&self) {
+        if tokio::time::timeout(ASKING_MAX, self.begin_asking()).await.is_err() {
+            tracing::info!("there are many persons; they are asked behind the answer");
         }
-        Ok(())
     }
 
     /// Cuts customers into fifths anew where some condition asks for that, and it is time.
@@ -326,34 +334,39 @@ impl App {
         }
         let cuts = RfmCuts::of(&customers, CURRENCY);
         bookmark::put(self.store.writer(), CUTS, &serde_json::to_string(&cuts).unwrap_or_default()).await?;
-        self.republish().await?;
-        self.ask_everybody().await;
-        Ok(())
+        self.republish().await
     }
 }
 
-/// Has every person asked, a page at a time, so that nobody else waits for long.
-async fn ask_everybody(store: Store, queue: Queue) {
-    let asked = async {
-        let anew = bookmark::get(store.writer(), UNFINISHED).await?.is_some_and(|value| value == "1");
+/// Has every person asked, a page at a time, so that nobody else waits for long. Whoever comes second waits for the
+/// first, and asks what has become other since the first began.
+async fn ask_everybody(catalog: Arc<ArcSwap<Catalog>>, asking: Arc<Mutex<()>>, store: Store, queue: Queue) {
+    let all_asked = async {
+        let _asking = asking.lock().await;
+        // Persons are asked what is published by then, which is this or newer.
+        let wanted = catalog.load().book.asked;
+        let noted = bookmark::get(store.writer(), ASKED).await?.unwrap_or_default();
+        let asked: Asked = serde_json::from_str(&noted).unwrap_or_default();
+        if asked == wanted {
+            return Ok(());
+        }
+        let anew = asked.leaf < wanted.leaf;
         let mut last: Option<Box<str>> = Some("".into());
         while let Some(after) = last {
             last = queue.renew(after, anew).await?;
         }
-        if anew {
-            bookmark::put(store.writer(), UNFINISHED, "0").await?;
-        }
+        bookmark::put(store.writer(), ASKED, &json!(wanted).to_string()).await?;
         Ok::<(), IngestError>(())
     };
-    if let Err(error) = asked.await {
+    if let Err(error) = all_asked.await {
         tracing::error!(%error, "not everybody was asked; it goes on after the next change or start");
     }
 }
 
 /// Where the fifths of all customers met when they were cut last.
-async fn cuts(db: &DatabaseConnection) -> Result<Option<Arc<RfmCuts>>, StoreError> {
+async fn cuts(db: &DatabaseConnection) -> Result<Option<RfmCuts>, StoreError> {
     let text = bookmark::get(db, CUTS).await?.unwrap_or_default();
-    Ok(serde_json::from_str::<Option<RfmCuts>>(&text).ok().flatten().map(Arc::new))
+    Ok(serde_json::from_str(&text).unwrap_or_default())
 }
 
 /// What persons are asked between requests, as the database has it.
@@ -364,9 +377,9 @@ pub(crate) async fn standing_book(store: &Store) -> Result<Rulebook, StoreError>
     let leaf_id = |leaf: &EventLeaf| leaves.get(leaf).copied();
     let set = audiences::all(db).await?.into_iter().map(|one| (one.id, one.key, one.condition));
     let set = Audiences::new(set, &leaf_id).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    let rfm = cuts(db).await?;
+    let rfm = cuts(db).await?.map(Arc::new);
     let watched = Arc::new(Watched::new(leaves.into_iter().map(|(leaf, id)| (id, leaf))));
-    Ok(Rulebook { watched, audiences: Arc::new(set), conditions: Arc::default(), rfm })
+    Ok(Rulebook { watched, audiences: Arc::new(set), rfm, ..Rulebook::default() })
 }
 
 /// Whether audiences can be used together.

@@ -92,6 +92,8 @@ pub(crate) struct Published {
     pub(crate) touched: Arc<Touched>,
     /// What is known of shoppers.
     pub(crate) shoppers: Arc<Shoppers>,
+    /// Held while everybody is asked: once at a time.
+    pub(crate) asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Published {
@@ -159,6 +161,7 @@ impl App {
             registry,
             touched: Arc::default(),
             shoppers: Arc::default(),
+            asking: Arc::default(),
         };
         let writer = Writer::new(store.clone(), jobs, published.clone()).await?;
         tokio::spawn(writer.run());
@@ -193,7 +196,6 @@ impl App {
         }
         app.track_all_rules().await?;
         app.publish().await?;
-        app.finish_renewal().await?;
         tokio::spawn(sender.run());
         tokio::spawn(webhooks.run());
         Ok(app)
@@ -263,6 +265,7 @@ impl App {
         let catalog = Arc::new(Catalog::new(version, all, placements, slots, book));
         self.published.catalog.store(Arc::clone(&catalog));
         self.notices.announce(&catalog, now());
+        self.begin_asking();
         Ok(())
     }
 
