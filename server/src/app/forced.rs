@@ -1,7 +1,7 @@
 //! Links that show one variant to whoever opens them, whatever they would get: signed, and good until they expire.
 
-use super::App;
 use super::choose::{Behind, Owned};
+use super::{App, brought};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-/// The attribute of a context that brings tokens: one, several with spaces between them, or a list.
+/// The attribute of a context that brings tokens.
 pub(super) const ATTRIBUTE: &str = "podium_preview";
 /// The most tokens that are looked at.
 const TOKENS_MAX: usize = 10;
@@ -69,15 +69,9 @@ pub(crate) enum NoLink {
 }
 
 impl Links {
-    /// Reads the tokens of a context; what is none is left out.
+    /// Reads the tokens of a context.
     pub(super) fn of(context: &Map<String, Value>) -> Self {
-        let texts = match context.get(ATTRIBUTE) {
-            Some(Value::String(text)) => vec![text.as_str()],
-            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        };
-        let tokens = texts.into_iter().flat_map(str::split_whitespace).take(TOKENS_MAX);
-        Self(tokens.filter_map(|token| URL_SAFE_NO_PAD.decode(token).ok()).collect())
+        Self(brought::tokens(context, ATTRIBUTE, TOKENS_MAX))
     }
 
     /// What is to be shown on a flag, if there is a token of ours that says so and has not expired.

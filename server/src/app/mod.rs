@@ -3,6 +3,7 @@
 mod answer;
 mod asker;
 mod audiences;
+mod brought;
 mod choose;
 mod conclude;
 mod decide;

@@ -1,5 +1,6 @@
 //! Tokens with which a client proves what a unit was assigned, should the store have lost it.
 
+use super::brought;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,7 +9,7 @@ use podium_core::snapshot::Assignment;
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-/// The attribute of a context that brings tokens back: one, several with spaces between them, or a list.
+/// The attribute of a context that brings tokens back.
 const ATTRIBUTE: &str = "podium_sticky";
 /// The most tokens that are looked at.
 const TOKENS_MAX: usize = 100;
@@ -22,15 +23,9 @@ const CODE_LEN: usize = 16;
 pub(super) struct Claims(Vec<Vec<u8>>);
 
 impl Claims {
-    /// Reads the tokens of a context; what is none is left out.
+    /// Reads the tokens of a context.
     pub(super) fn of(context: &Map<String, Value>) -> Self {
-        let texts = match context.get(ATTRIBUTE) {
-            Some(Value::String(text)) => vec![text.as_str()],
-            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        };
-        let tokens = texts.into_iter().flat_map(str::split_whitespace).take(TOKENS_MAX);
-        Self(tokens.filter_map(|token| URL_SAFE_NO_PAD.decode(token).ok()).collect())
+        Self(brought::tokens(context, ATTRIBUTE, TOKENS_MAX))
     }
 
     /// What the unit was assigned in an experiment, if there is a token of ours that says so.
