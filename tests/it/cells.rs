@@ -266,7 +266,10 @@ pub(crate) fn the_experiments_of_rules_live_and_end_with_their_experience(engine
     hats["key"] = json!("hats");
     hats["when"]["event"]["where"][0]["value"] = json!("hats");
     hats["experiment"]["key"] = json!("cta-hats");
+    let mut again = read["rules"][0].clone();
+    again["key"] = json!("sneakers-again");
     changed["rules"].as_array_mut().unwrap().insert(0, hats);
+    changed["rules"].as_array_mut().unwrap().push(again);
     shop.admin.edit("PUT", "/api/v1/experiences/behavior-ctas", "*", Some(&changed)).expect(200);
     assert_eq!(status("cta-hats"), "running");
     shop.log(&[view("ann", 1, "hats")]);
