@@ -12,6 +12,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(a_body_that_is_no_event_is_a_problem));
     book.both(named!(ids_may_be_numbers_and_absent_ones_null));
     book.both(named!(a_wrong_clock_is_cancelled_out));
+    book.both(named!(an_unclear_time_of_sending_costs_only_what_is_timed_by_it));
 }
 
 /// A bad event, the reason it is refused for, and the place of the fault in it.
@@ -55,6 +56,7 @@ fn cases() -> Vec<Case> {
         (about_order("total", json!("much")), "bad_amount", "/properties/total"),
         (with("timestamp", json!("yesterday")), "bad_timestamp", "/timestamp"),
         (with("timestamp", json!("2026-02-30T00:00:00Z")), "bad_timestamp", "/timestamp"),
+        (with("sentAt", json!(1_800_000_000)), "bad_timestamp", "/sentAt"),
         (viewed("ann", "nobody-knows", "b", history()), "unknown_experiment", "/properties/experiment_id"),
         (viewed("ann", "banner", "z", history()), "variant_not_assigned", "/properties/variation_id"),
         (viewed("ann", "draft", "b", history()), "experiment_not_started", "/properties/experiment_id"),
@@ -217,4 +219,32 @@ pub(crate) fn a_wrong_clock_is_cancelled_out(engine: Engine) {
     shop.log(&[viewed("bob", "banner", "b", now), order("bob", "o-3", 300, now + year)]);
     let figure = shop.report("banner").figure("revenue_per_visitor", "b");
     assert_eq!((figure.units, figure.numerator), (2, 400));
+}
+
+pub(crate) fn an_unclear_time_of_sending_costs_only_what_is_timed_by_it(engine: Engine) {
+    let shop = shop(engine);
+    let said = |id: &str| track("ann", "Seen", id, history(), &json!({}));
+    let mut says_itself = said("says itself");
+    says_itself["sentAt"] = json!(rfc3339(history()));
+    let on_arrival = json!({"event": "Seen", "userId": "ann", "messageId": "on arrival"});
+    for (path, place) in [("/api/v1/events", "pointer"), ("/v1/batch", "field")] {
+        for (sent_at, n_timed_by_it) in [
+            (json!("yesterday"), 1),
+            (json!(1_800_000_000), 1),
+            (json!(""), 1),
+            (json!({}), 1),
+            (Value::Null, 0),
+        ] {
+            let batch = json!([on_arrival, said(&format!("{path} {sent_at}")), says_itself]);
+            let answer = shop.admin.post(path, &json!({"batch": batch, "sentAt": sent_at})).expect(200);
+            let rejected = answer["rejected"].as_array().unwrap();
+            assert_eq!(rejected.len(), n_timed_by_it, "{path} {sent_at}: {answer}");
+            for fault in rejected {
+                assert_eq!((&fault["index"], &fault["reason"]), (&json!(1), &json!("bad_timestamp")));
+                assert_eq!(fault[place], "/batch/1/sentAt", "{answer}");
+            }
+            let n_taken = answer["accepted"].as_u64().unwrap() + answer["duplicate"].as_u64().unwrap();
+            assert_eq!(n_taken, 3 - n_timed_by_it as u64, "{answer}");
+        }
+    }
 }

@@ -1,11 +1,10 @@
 //! The body of an ingest request: one event, a list of them, or a batch.
 
-use super::event::{EVENTS_MAX, Reading, Rejection, TRACK, read_instant};
+use super::event::{EVENTS_MAX, Reading, Rejection, TRACK, instant};
 use super::whose::Whose;
 use crate::store::rejected::RejectedEvent;
 use podium_core::metric::json::{Object, plain_text};
 use podium_core::projection::StoredEvent;
-use podium_core::time::Timestamp;
 use serde_json::value::RawValue;
 
 /// The most events of one request that are named one by one; with more, nothing of it is taken.
@@ -76,7 +75,7 @@ pub(crate) fn read(body: &[u8], mut reading: Reading<'_>) -> Result<Intake, BadB
             match object.get("batch") {
                 None => ("", vec![text]),
                 Some(batch) => {
-                    reading.sent_at = sent_at(&object)?;
+                    reading.sent_at = instant(&object, "sentAt", "/sentAt").map_err(drop);
                     let events = raw_list(batch).map_err(|_| BadBody::Shape {
                         pointer: "/batch",
                         detail: "`batch` is a list of events".to_owned(),
@@ -147,16 +146,6 @@ fn rejected(reading: &Reading<'_>, found: (usize, &str, &str), rejection: Reject
 /// The beginning of a text, without what the database cannot hold.
 fn cut(text: &str) -> String {
     text.chars().take(TEXT_MAX).map(|char| if char == '\0' { '\u{fffd}' } else { char }).collect()
-}
-
-fn sent_at(object: &Object<'_>) -> Result<Option<Timestamp>, BadBody> {
-    let Some(json) = object.get("sentAt") else { return Ok(None) };
-    let text = plain_text(json).unwrap_or_default();
-    let bad = || BadBody::Shape {
-        pointer: "/sentAt",
-        detail: "a time such as \"2026-11-27T09:30:00Z\"".to_owned(),
-    };
-    read_instant(&text).map(Some).ok_or_else(bad)
 }
 
 fn raw_list(json: &str) -> Result<Vec<&str>, serde_json::Error> {

@@ -23,6 +23,8 @@ pub(super) const BAD_ID: &str = "an id is a text or number of 1 to 255 bytes, wi
 /// How far ahead of our clock an event may say it is.
 const AHEAD_S_MAX: i64 = 300;
 
+const UNCLEAR_SENT_AT: &str = "the `sentAt` of the request is no time such as \"2026-11-27T09:30:00Z\", and the event has none of its own";
+
 const EXPERIMENT_VIEWED: &str = "Experiment Viewed";
 const ORDER_EVENTS: [&str; 4] = [ORDER_COMPLETED, "Order Refunded", "Order Cancelled", "Order Updated"];
 const AMOUNTS: [&str; 7] = ["revenue", "total", "subtotal", "shipping", "tax", "discount", "value"];
@@ -61,8 +63,9 @@ pub(crate) struct Reading<'a> {
     pub(crate) trust: Trust,
     /// When the request came.
     pub(crate) received_at: Timestamp,
-    /// When the client says it sent the request.
-    pub(crate) sent_at: Option<Timestamp>,
+    /// When the client says it sent the request; an error if it says so in what is no time, a fault of those events alone
+    /// that are timed by it.
+    pub(crate) sent_at: Result<Option<Timestamp>, ()>,
     /// What an event is that has no `type`.
     pub(crate) default_type: &'static str,
     /// Before which events are too old: a repeated one could no longer be told from a new one.
@@ -73,7 +76,7 @@ impl<'a> Reading<'a> {
     /// Reads track events of any age, unless they say otherwise.
     pub(crate) fn new(catalog: &'a Catalog, trust: Trust, received_at: Timestamp) -> Self {
         let oldest = Timestamp::from_micros(i64::MIN);
-        Self { catalog, trust, received_at, sent_at: None, default_type: TRACK, oldest }
+        Self { catalog, trust, received_at, sent_at: Ok(None), default_type: TRACK, oldest }
     }
 
     /// Reads one event.
@@ -143,15 +146,16 @@ impl<'a> Reading<'a> {
             Some(said) => Some(said),
             None => instant(event, "originalTimestamp", "/originalTimestamp")?,
         };
-        let sent = instant(event, "sentAt", "/sentAt")?.or(self.sent_at);
-        let time = match (said, sent) {
-            (Some(said), Some(sent)) => {
-                let lag = sent.as_micros().saturating_sub(said.as_micros());
-                Timestamp::from_micros(self.received_at.as_micros().saturating_sub(lag))
-            }
-            (Some(said), None) => said,
-            (None, _) => self.received_at,
+        let sent = instant(event, "sentAt", "/sentAt")?;
+        let Some(said) = said else { return Ok(self.received_at) };
+        let sent = match sent {
+            Some(sent) => Some(sent),
+            None => self.sent_at.or_else(|()| reject("bad_timestamp", "/sentAt", UNCLEAR_SENT_AT))?,
         };
+        let time = sent.map_or(said, |sent| {
+            let lag = sent.as_micros().saturating_sub(said.as_micros());
+            Timestamp::from_micros(self.received_at.as_micros().saturating_sub(lag))
+        });
         let latest = self.received_at.plus_seconds(AHEAD_S_MAX);
         Ok(if latest < time { self.received_at } else { time })
     }
@@ -260,7 +264,12 @@ fn message_id(event: &Object<'_>) -> Result<String, Rejection> {
     }
 }
 
-fn instant(event: &Object<'_>, name: &str, pointer: &'static str) -> Result<Option<Timestamp>, Rejection> {
+/// The moment that a member says, if it is there.
+pub(super) fn instant(
+    event: &Object<'_>,
+    name: &str,
+    pointer: &'static str,
+) -> Result<Option<Timestamp>, Rejection> {
     let Some(json) = event.get(name) else { return Ok(None) };
     let text = plain_text(json).filter(|_| json.starts_with('"')).unwrap_or_default();
     read_instant(&text).map_or_else(
@@ -270,7 +279,7 @@ fn instant(event: &Object<'_>, name: &str, pointer: &'static str) -> Result<Opti
 }
 
 /// RFC 3339, or the same without an offset, which then is UTC.
-pub(crate) fn read_instant(text: &str) -> Option<Timestamp> {
+fn read_instant(text: &str) -> Option<Timestamp> {
     Timestamp::parse(text).ok().or_else(|| {
         let civil: jiff::civil::DateTime = text.parse().ok()?;
         let instant = jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?;
