@@ -1,5 +1,6 @@
 //! Every error a client of our API can get: the one place that knows status codes.
 
+use crate::api::request::etag;
 use crate::app::{EditError, IntakeError, RegisterError, ReportError, TrackError};
 use crate::ingest::body::BadBody;
 use crate::ingest::queue::IngestError;
@@ -239,8 +240,8 @@ impl Problem {
     }
 
     /// With the state that the client should have seen.
-    pub(crate) fn with_etag(self, etag: String) -> Self {
-        Self { etag: Some(etag), ..self }
+    pub(crate) fn with_etag(self, revision: i64) -> Self {
+        Self { etag: Some(etag(revision)), ..self }
     }
 }
 
@@ -376,9 +377,7 @@ impl From<EditError> for Problem {
         let detail = error.to_string();
         match error {
             EditError::NotFound(_) => Self::new(Kind::NotFound, detail),
-            EditError::Stale { revision } => {
-                Self::new(Kind::EditConflict, detail).with_etag(format!("\"{revision}\""))
-            }
+            EditError::Stale { revision } => Self::new(Kind::EditConflict, detail).with_etag(revision),
             EditError::Illegal(_) => Self::new(Kind::IllegalTransition, detail),
             EditError::NeedsNewVersion { pointer, .. } => Self::field(Kind::NeedsNewVersion, pointer, detail),
             EditError::CannotUndo(_) => Self::new(Kind::CannotUndo, detail),

@@ -85,9 +85,7 @@ impl From<AudienceError> for Problem {
         match error {
             AudienceError::NotFound(_) => Self::new(Kind::NotFound, detail),
             AudienceError::KeyTaken(_) => Self::field(Kind::AudienceKeyTaken, "/key", detail),
-            AudienceError::Stale { revision } => {
-                Self::new(Kind::EditConflict, detail).with_etag(format!("\"{revision}\""))
-            }
+            AudienceError::Stale { revision } => Self::new(Kind::EditConflict, detail).with_etag(revision),
             AudienceError::InUse { .. } => Self::new(Kind::AudienceInUse, detail),
             AudienceError::Invalid(found) => faults(found),
             AudienceError::Store(error) => error.into(),
@@ -101,7 +99,7 @@ async fn answer(
     audience: &Audience,
 ) -> Result<HttpResponse, Problem> {
     let sizes = audiences::sizes(app.store.reader()).await?;
-    response.insert_header((header::ETAG, format!("\"{}\"", audience.revision)));
+    response.insert_header((header::ETAG, request::etag(audience.revision)));
     Ok(response.json(shown(app, audience, sizes.get(&audience.id).copied())))
 }
 
@@ -257,12 +255,10 @@ pub(super) async fn moves_page(
     (limit, cursor): (Option<u64>, Option<i64>),
 ) -> Result<HttpResponse, Problem> {
     let limit = request::limit(limit, 50, 500)?;
-    if cursor.is_some_and(|cursor| cursor < 1) {
-        return Err(Problem::new(Kind::InvalidQuery, "`cursor` is what `next_cursor` said"));
-    }
+    let before = request::cursor(cursor, 1)?;
     let all = audiences::all(app.store.reader()).await?;
     let keys: HashMap<AudienceId, &str> = all.iter().map(|one| (one.id, one.key.as_str())).collect();
-    let mut found = audiences::moves(app.store.reader(), about, cursor, limit + 1).await?;
+    let mut found = audiences::moves(app.store.reader(), about, before, limit + 1).await?;
     let next_cursor = cut(&mut found, limit, |(position, _)| *position);
     // An audience that was removed meanwhile has taken its moves with it.
     let data: Vec<_> = found

@@ -100,7 +100,7 @@ impl<'a> From<&'a ChannelInfo> for Offered<'a> {
 }
 
 fn body(channel: &Configured, mut response: actix_web::HttpResponseBuilder) -> HttpResponse {
-    response.insert_header((header::ETAG, format!("\"{}\"", channel.stored.revision)));
+    response.insert_header((header::ETAG, request::etag(channel.stored.revision)));
     response.json(ChannelBody::from(channel))
 }
 
@@ -222,9 +222,7 @@ impl From<ChannelEditError> for Problem {
             ChannelEditError::Changed(0) => {
                 Self::new(Kind::EditConflict, "the channel was removed meanwhile")
             }
-            ChannelEditError::Changed(revision) => {
-                Self::new(Kind::EditConflict, detail).with_etag(format!("\"{revision}\""))
-            }
+            ChannelEditError::Changed(revision) => Self::new(Kind::EditConflict, detail).with_etag(revision),
             ChannelEditError::Store(error) => error.into(),
         }
     }

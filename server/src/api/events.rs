@@ -152,10 +152,7 @@ pub(crate) async fn list(
         return Err(Problem::new(Kind::InvalidQuery, "say `status=accepted` or `status=rejected`"));
     };
     let limit = request::limit(query.limit, 50, 500)?;
-    if query.cursor.is_some_and(|cursor| cursor < 1) {
-        return Err(Problem::new(Kind::InvalidQuery, "`cursor` is what `next_cursor` said"));
-    }
-    let which = (query.cursor, limit + 1);
+    let which = (request::cursor(query.cursor, 1)?, limit + 1);
     let mut found = last(&app, outcome, query.name.as_deref(), which).await?;
     let next_cursor = cut(&mut found, limit, |event| event.position);
     Ok(page(&http, &found, next_cursor.as_ref()))

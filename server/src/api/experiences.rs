@@ -41,9 +41,7 @@ impl From<ExperienceError> for Problem {
                 Self::new(Kind::NotFound, detail)
             }
             ExperienceError::KeyTaken(_) => Self::field(Kind::ExperienceKeyTaken, "/key", detail),
-            ExperienceError::Stale { revision } => {
-                Self::new(Kind::EditConflict, detail).with_etag(format!("\"{revision}\""))
-            }
+            ExperienceError::Stale { revision } => Self::new(Kind::EditConflict, detail).with_etag(revision),
             ExperienceError::Illegal(_)
             | ExperienceError::Archived
             | ExperienceError::NotConcluded { .. } => Self::new(Kind::IllegalTransition, detail),
@@ -71,7 +69,7 @@ fn body_of(experience: &Experience) -> Result<Value, Problem> {
 }
 
 fn answer(mut response: HttpResponseBuilder, experience: &Experience) -> Result<HttpResponse, Problem> {
-    let etag = format!("\"{}\"", experience.revision);
+    let etag = request::etag(experience.revision);
     Ok(response.insert_header((header::ETAG, etag)).json(body_of(experience)?))
 }
 
@@ -165,11 +163,7 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
     let limit = request::limit(query.limit, 50, 500)?;
-    let after = query.cursor.unwrap_or(0);
-    if after < 0 {
-        let detail = format!("`cursor` is what `next_cursor` said, not {after}");
-        return Err(Problem::new(Kind::InvalidQuery, detail));
-    }
+    let after = request::cursor(query.cursor, 0)?.unwrap_or(0);
     let mut found = experiences::page(app.store.reader(), after, limit + 1, query.status).await?;
     let next_cursor = cut(&mut found, limit, |experience| experience.id.0);
     let data = found.iter().map(body_of).collect::<Result<Vec<_>, _>>()?;
@@ -287,11 +281,9 @@ pub(crate) async fn list_history(
     allow(&app, &http, Scope::Server)?;
     let experience = find(&app, &key).await?;
     let limit = request::limit(query.limit, 50, 500)?;
-    if query.cursor.is_some_and(|cursor| cursor < 1) {
-        return Err(Problem::new(Kind::InvalidQuery, "`cursor` is what `next_cursor` said"));
-    }
+    let before = request::cursor(query.cursor, 1)?;
     let of = as_experiment(experience.id);
-    let mut found = history::page(app.store.reader(), of, query.cursor, limit + 1).await?;
+    let mut found = history::page(app.store.reader(), of, before, limit + 1).await?;
     let next_cursor = cut(&mut found, limit, |entry| entry.id);
     let data: Vec<_> = found.iter().map(EntryBody::from).collect();
     Ok(page(&http, &data, next_cursor.as_ref()))

@@ -66,10 +66,6 @@ pub(crate) struct VersionQuery {
     pub(crate) version: Option<u32>,
 }
 
-fn etag(experiment: &Experiment) -> String {
-    format!("\"{}\"", experiment.revision)
-}
-
 async fn body_of(app: &App, experiment: &Experiment) -> Result<Value, Problem> {
     let weights = WeightsBody::from(app.weights(experiment.id).await?);
     let definition = match serde_json::to_value(&experiment.definition) {
@@ -102,7 +98,7 @@ pub(super) async fn answer(
     experiment: &Experiment,
 ) -> Result<HttpResponse, Problem> {
     let body = body_of(app, experiment).await?;
-    Ok(response.insert_header((header::ETAG, etag(experiment))).json(body))
+    Ok(response.insert_header((header::ETAG, request::etag(experiment.revision))).json(body))
 }
 
 /// Takes the key out of a registration; the rest is the definition.
@@ -175,11 +171,7 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
     let limit = request::limit(query.limit, 50, 500)?;
-    let after = query.cursor.unwrap_or(0);
-    if after < 0 {
-        let detail = format!("`cursor` is what `next_cursor` said, not {after}");
-        return Err(Problem::new(Kind::InvalidQuery, detail));
-    }
+    let after = request::cursor(query.cursor, 0)?.unwrap_or(0);
     let mut found = experiments::page(app.store.reader(), after, limit + 1, query.status).await?;
     let next_cursor = cut(&mut found, limit, |experiment| experiment.id.0);
     let mut data = Vec::with_capacity(found.len());

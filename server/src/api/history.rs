@@ -6,7 +6,7 @@ use super::{Shared, admin, allow, request};
 use crate::app::history::{Entry, Happening};
 use crate::app::{Change, Undo};
 use crate::auth::Scope;
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
 use crate::store::history;
 use actix_web::web::{self, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
@@ -48,10 +48,8 @@ pub(crate) async fn list(
     allow(&app, &http, Scope::Server)?;
     let experiment = find(&app, &key, query.version).await?;
     let limit = request::limit(query.limit, 50, 500)?;
-    if query.cursor.is_some_and(|cursor| cursor < 1) {
-        return Err(Problem::new(Kind::InvalidQuery, "`cursor` is what `next_cursor` said"));
-    }
-    let mut found = history::page(app.store.reader(), experiment.id, query.cursor, limit + 1).await?;
+    let before = request::cursor(query.cursor, 1)?;
+    let mut found = history::page(app.store.reader(), experiment.id, before, limit + 1).await?;
     let next_cursor = cut(&mut found, limit, |entry| entry.id);
     let data: Vec<_> = found.iter().map(EntryBody::from).collect();
     Ok(page(&http, &data, next_cursor.as_ref()))

@@ -23,7 +23,7 @@ pub(crate) mod preview;
 pub(crate) mod profiles;
 pub(crate) mod rate;
 pub(crate) mod reports;
-mod request;
+pub(crate) mod request;
 mod script;
 pub(crate) mod suppressions;
 pub(crate) mod tracking;

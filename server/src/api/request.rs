@@ -67,6 +67,28 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     })
 }
 
+/// Where a list goes on.
+///
+/// - `least`: the least that a `next_cursor` can be.
+///
+/// # Errors
+///
+/// `invalid-query` if it is less.
+pub(super) fn cursor(asked: Option<i64>, least: i64) -> Result<Option<i64>, Problem> {
+    match asked {
+        Some(cursor) if cursor < least => {
+            let detail = format!("`cursor` is what `next_cursor` said, not {cursor}");
+            Err(Problem::new(Kind::InvalidQuery, detail))
+        }
+        cursor => Ok(cursor),
+    }
+}
+
+/// The strong `ETag` of what has been changed so often, as [`if_match`] reads it.
+pub(crate) fn etag(revision: i64) -> String {
+    format!("\"{revision}\"")
+}
+
 /// What the client saw when it asks for a change: a revision, or `*` for whatever is there.
 pub(super) fn if_match(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     let Some(value) = request.headers().get(header::IF_MATCH) else {
