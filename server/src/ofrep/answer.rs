@@ -22,7 +22,7 @@ const INACTIVITY_DELAY_S: u32 = 120;
 pub(super) struct Answer<'a> {
     key: &'a str,
     value: &'a RawValue,
-    reason: &'static str,
+    reason: Reason,
     variant: &'a str,
     metadata: Metadata<'a>,
 }
@@ -90,17 +90,6 @@ struct Endpoint {
 /// What went wrong if a flag has no variant to give.
 const NO_VARIANT: &str = "the flag has no such variant";
 
-/// Why, in a word that clients know. A flag that is there is never at its default.
-fn word(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Split => "SPLIT",
-        Reason::Static => "STATIC",
-        Reason::TargetingMatch => "TARGETING_MATCH",
-        Reason::Disabled => "DISABLED",
-        _ => "UNKNOWN",
-    }
-}
-
 impl<'a> Answer<'a> {
     /// The answer when one flag is asked for.
     pub(super) fn single(evaluation: &'a Evaluation<'a>) -> Result<Self, Refusal> {
@@ -118,7 +107,7 @@ impl<'a> Answer<'a> {
         Some(Self {
             key: answer.flag_key,
             value: answer.value()?,
-            reason: word(answer.reason()),
+            reason: answer.reason(),
             variant: answer.variant()?,
             metadata: Metadata {
                 experiment_id: assigned.map(|(flag, _)| &*flag.experiment_key),

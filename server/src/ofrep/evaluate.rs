@@ -68,11 +68,8 @@ pub(super) async fn all(
     let body = serde_json::to_vec(&BulkAnswer::new(&evaluations, stream))
         .map_err(|error| Refusal::internal(error.to_string()))?;
     let etag = etag(&body);
-    let mut response =
-        if has_already(&http, &etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((header::ETAG, etag.as_str())).insert_header((header::CACHE_CONTROL, "no-cache"));
-    if has_already(&http, &etag) {
-        return Ok(response.finish());
-    }
-    Ok(response.content_type("application/json").body(body))
+    let is_known = has_already(&http, &etag);
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((header::ETAG, etag)).insert_header((header::CACHE_CONTROL, "no-cache"));
+    Ok(if is_known { response.finish() } else { response.content_type("application/json").body(body) })
 }
