@@ -1,10 +1,11 @@
 //! The requests to copy, each sent as it is, and a simulated shop that shows what comes of it.
 
+use crate::experiences::{act, example, publish};
 use crate::harness::events::{history, now, order, rfc3339, track, viewed};
-use crate::harness::{Answer, Book, Engine, Random, Shop, experiment, named, soon};
+use crate::harness::{Book, Engine, Random, Shop, experiment, named, soon};
+use crate::rule_figures::await_figures;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 const DAY_MS: i64 = 86_400_000;
@@ -18,31 +19,8 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(a_call_to_action_changes_with_the_call_after_the_behavior));
     book.both(named!(the_experiments_of_rules_live_and_end_with_their_experience));
     book.both(named!(each_context_finds_its_own_winner));
-    book.both(named!(a_wrong_experiment_of_a_rule_is_a_problem_that_names_the_field));
     book.both(named!(the_size_before_saving_is_the_size_after));
-    book.both(named!(a_marketer_builds_an_audience_by_form));
-    book.both(named!(a_form_from_elsewhere_changes_nothing));
     book.both(named!(a_segment_is_entered_and_left_in_the_same_second));
-}
-
-/// A request to copy.
-#[track_caller]
-fn example(name: &str) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/requests");
-    let text = std::fs::read_to_string(folder.join(name)).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
-
-/// Registers and publishes an experience.
-#[track_caller]
-fn publish(shop: &Shop, experience: &Value) {
-    shop.admin.post("/api/v1/experiences", experience).expect(201);
-    act(shop, experience["key"].as_str().unwrap(), "publish");
-}
-
-#[track_caller]
-fn act(shop: &Shop, key: &str, action: &str) {
-    shop.admin.edit("POST", &format!("/api/v1/experiences/{key}/{action}"), "*", None).expect(200);
 }
 
 fn units(prefix: &str, n: usize) -> Vec<String> {
@@ -57,26 +35,6 @@ fn identify(unit: &str) -> Value {
 fn view(unit: &str, nth: usize, category: &str) -> Value {
     let properties = json!({"product_id": format!("p-{nth}"), "category": category});
     track(unit, "Product Viewed", &format!("{unit}/view-{category}-{nth}"), now(), &properties)
-}
-
-/// What a report of an experience says of each rule: its key, units and conversions.
-#[track_caller]
-fn figures(shop: &Shop, key: &str) -> Vec<(Option<String>, i64, i64)> {
-    let report = shop.admin.get(&format!("/api/v1/experiences/{key}/report")).expect(200);
-    let row = |row: &Value| {
-        let rule = row["rule"].as_str().map(str::to_owned);
-        (rule, row["units"].as_i64().unwrap(), row["conversions"].as_i64().unwrap())
-    };
-    report["rules"].as_array().unwrap().iter().map(row).collect()
-}
-
-#[track_caller]
-fn await_figures(shop: &Shop, key: &str, expected: &[(Option<&str>, i64, i64)]) {
-    let expected: Vec<_> =
-        expected.iter().map(|(rule, units, won)| (rule.map(str::to_owned), *units, *won)).collect();
-    soon(&format!("the figures of {key} are {expected:?}"), || {
-        (figures(shop, key) == expected).then_some(())
-    });
 }
 
 pub(crate) fn a_banner_is_ranked_by_the_size_of_orders(engine: Engine) {
@@ -257,7 +215,7 @@ pub(crate) fn the_experiments_of_rules_live_and_end_with_their_experience(engine
     let read = shop.admin.post("/api/v1/experiences", &experience).expect(201);
     assert_eq!(both(), ["draft", "draft"]);
     assert_eq!(read["rules"][0]["serve_experiment"], "cta-sneakers");
-    act(&shop, "behavior-ctas", "publish");
+    act(&shop, "behavior-ctas", "publish").expect(200);
     assert_eq!(both(), ["running", "running"]);
     // What was read can be put back; another experiment comes in running.
     let mut changed = example("behavior-ctas.json");
@@ -286,10 +244,10 @@ pub(crate) fn the_experiments_of_rules_live_and_end_with_their_experience(engine
     shop.act("cta-hats", "archive").expect(200);
     let decision = shop.decide("ann", "product.cta");
     assert_eq!((decision.variant.as_deref(), decision.reason.as_str()), (Some("plain"), "DISABLED"));
-    act(&shop, "behavior-ctas", "pause");
+    act(&shop, "behavior-ctas", "pause").expect(200);
     assert_eq!(shop.decide("bob", "product.cta").reason, "DISABLED");
     assert_eq!(both(), ["running", "running"], "they wait");
-    act(&shop, "behavior-ctas", "archive");
+    act(&shop, "behavior-ctas", "archive").expect(200);
     assert_eq!(both(), ["archived", "archived"]);
 }
 
@@ -384,57 +342,6 @@ pub(crate) fn each_context_finds_its_own_winner(engine: Engine) {
     }
 }
 
-pub(crate) fn a_wrong_experiment_of_a_rule_is_a_problem_that_names_the_field(engine: Engine) {
-    let shop = Shop::open(engine);
-    shop.register(&experiment("taken", &["control", "b"]));
-    let place = "/rules/0/experiment";
-    let check = |change: &dyn Fn(&mut Value), status: u16, pointer: &str| {
-        let mut wrong = example("behavior-ctas.json");
-        change(&mut wrong);
-        let problem = shop.admin.post("/api/v1/experiences", &wrong).problem(status);
-        assert_eq!(problem.pointers.first().map(String::as_str), Some(pointer));
-        for key in ["cta-sneakers", "cta-rest"] {
-            let path = format!("/api/v1/experiments/{key}");
-            shop.admin.get(&path).expect(404);
-        }
-    };
-    let inner =
-        |change: &'static dyn Fn(&mut Value)| move |it: &mut Value| change(&mut it["rules"][0]["experiment"]);
-    check(&inner(&|it| it["key"] = json!("taken")), 400, &format!("{place}/key"));
-    check(&inner(&|it| it["key"] = json!("cta-rest")), 400, "/rules/1/experiment/key");
-    check(&inner(&|it| it["key"] = json!("product.cta")), 400, "/rules/0/serve_experiment");
-    check(&inner(&|it| it["key"] = json!(7)), 400, &format!("{place}/key"));
-    check(&inner(&|it| it["flag_key"] = json!("other")), 400, &format!("{place}/flag_key"));
-    check(&inner(&|it| it["traffic"] = json!(2)), 400, &format!("{place}/traffic"));
-    check(&inner(&|it| it["trafic"] = json!(1)), 400, &format!("{place}/trafic"));
-    check(
-        &inner(&|it| it["primary_metric"] = json!("happiness")),
-        422,
-        &format!("{place}/primary_metric/metric"),
-    );
-    check(
-        &inner(&|it| it["exclusion_group"] = json!({"key": "group", "share": 0.5})),
-        400,
-        &format!("{place}/exclusion_group"),
-    );
-    check(&|it| it["rules"][0]["experiment"] = json!("cta-sneakers"), 400, place);
-    check(&|it| it["rules"][0]["serve"] = json!("plain"), 400, "/rules/0/serve_experiment");
-    check(&|it| it["rules"][0]["serve_experiment"] = json!("taken"), 400, place);
-    check(&|it| it["hit_policy"] = json!("rule_order"), 400, "/rules/0/serve_experiment");
-    check(
-        &|it| it["rules"][1] = json!({"key": "r", "serve_experiment": "none"}),
-        400,
-        "/rules/1/serve_experiment",
-    );
-    check(
-        &inner(&|it| {
-            it["variants"] = json!([{"key": "a", "content": "A"}, {"key": "b", "content": "B"}]);
-        }),
-        400,
-        "/rules/0/serve_experiment",
-    );
-}
-
 pub(crate) fn the_size_before_saving_is_the_size_after(engine: Engine) {
     let shop = Shop::open(engine);
     let (now, mut events) = (now(), Vec::new());
@@ -453,94 +360,6 @@ pub(crate) fn the_size_before_saving_is_the_size_after(engine: Engine) {
     shop.admin.get("/api/v1/audiences/big-spenders").expect(404);
     let saved = shop.admin.post("/api/v1/audiences", &audience).expect(201);
     assert_eq!(saved["size"], preview["size"]);
-}
-
-const FORM: &str = "/audiences/new";
-
-/// Sends the form, as a browser does.
-#[track_caller]
-fn submit(shop: &Shop, fields: &[(&str, &str)]) -> Answer {
-    let escaped = |text: &str| -> String {
-        text.bytes()
-            .map(|byte| match byte {
-                b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
-                _ => format!("%{byte:02X}"),
-            })
-            .collect()
-    };
-    let pairs = fields.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
-    let body = pairs.collect::<Vec<_>>().join("&");
-    let form = [("Content-Type", "application/x-www-form-urlencoded")];
-    shop.admin.call("POST", FORM, &form, Some(body.as_bytes()))
-}
-
-/// What shows that the form came from here.
-#[track_caller]
-fn token(shop: &Shop) -> String {
-    let page = shop.admin.get(FORM).text();
-    let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
-    rest.split('"').next().unwrap().to_owned()
-}
-
-pub(crate) fn a_marketer_builds_an_audience_by_form(engine: Engine) {
-    let shop = Shop::open(engine);
-    let orders: Vec<_> =
-        (0..12).map(|nth| order(&format!("u-{}", nth % 8), &format!("o-{nth}"), 500, now())).collect();
-    shop.log(&orders);
-    let token = token(&shop);
-    let fields = |pressed: &'static str, value: &'static str| {
-        [
-            ("token".to_owned(), token.clone()),
-            ("name".to_owned(), "Came <again> & again".to_owned()),
-            ("key".to_owned(), String::new()),
-            ("join".to_owned(), "all".to_owned()),
-            ("asked-0".to_owned(), "orders".to_owned()),
-            ("op-0".to_owned(), "gte".to_owned()),
-            ("value-0".to_owned(), value.to_owned()),
-            ("asked-1".to_owned(), String::new()),
-            ("do".to_owned(), pressed.to_owned()),
-        ]
-    };
-    let press = |pressed: &'static str, value: &'static str| {
-        let fields = fields(pressed, value);
-        let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        submit(&shop, &fields)
-    };
-    let page = press("add", "2").text();
-    assert_eq!(page.matches("<fieldset").count(), 3, "one row more");
-    let page = press("count", "2").text();
-    assert!(page.contains("<strong>4</strong> of 8 people"), "{page}");
-    assert!(page.contains("the number of orders is at least 2"), "{page}");
-    assert!(page.contains("Came &#60;again&#62; &#38; again"), "{page}");
-    assert!(!page.contains("<again>"), "{page}");
-    let wrong = press("save", "many").text();
-    assert!(wrong.contains("value: a number such as 3"), "{wrong}");
-    assert_eq!(shop.admin.get("/api/v1/audiences").expect(200)["data"], json!([]), "nothing is saved yet");
-    let saved = press("save", "2");
-    assert_eq!((saved.status, saved.header("location")), (303, Some("/audiences")));
-    let audience = shop.admin.get("/api/v1/audiences/came-again-again").expect(200);
-    assert_eq!(audience["size"], 4, "what was counted before");
-    let list = shop.admin.get("/audiences").text();
-    assert!(list.contains("Came &#60;again&#62; &#38; again") && list.contains("4 people"), "{list}");
-    let twice = press("save", "2").text();
-    assert!(twice.contains("there is an audience `came-again-again` already"), "{twice}");
-    assert!(shop.admin.get("/").text().contains("href=\"/audiences\""));
-}
-
-pub(crate) fn a_form_from_elsewhere_changes_nothing(engine: Engine) {
-    let shop = Shop::open(engine);
-    let row = [("name", "x"), ("asked-0", "orders"), ("op-0", "gte"), ("value-0", "1"), ("do", "save")];
-    for token in ["", "AAAA"] {
-        let fields: Vec<_> = row.iter().copied().chain([("token", token)]).collect();
-        assert_eq!(submit(&shop, &fields).status, 403);
-    }
-    for scope in ["server", "publishable"] {
-        assert_eq!(shop.podium.client(scope).get(FORM).status, 403, "{scope}");
-    }
-    let nobody = shop.admin.with_key(None).get(FORM);
-    assert_eq!(nobody.status, 401);
-    assert!(nobody.header("www-authenticate").is_some_and(|how| how.starts_with("Basic")));
-    assert_eq!(shop.admin.get("/api/v1/audiences").expect(200)["data"], json!([]));
 }
 
 pub(crate) fn a_segment_is_entered_and_left_in_the_same_second(engine: Engine) {

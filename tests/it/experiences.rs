@@ -1,12 +1,12 @@
 //! What is always on: registering, publishing, schedules, figures of rules, and what becomes of a conclusion.
 
-use crate::harness::events::{now, order, rfc3339};
-use crate::harness::{Answer, Book, Engine, Faults, Shop, any, at, experiment, named, of_kind, soon};
+use crate::harness::events::{now, rfc3339};
+use crate::harness::{Answer, Book, Engine, Shop, experiment, named, soon};
 use serde_json::{Value, json};
 use std::path::Path;
 
-const LIST: &str = "/api/v1/experiences";
-const PATH: &str = "/api/v1/experiences/hero";
+pub(crate) const LIST: &str = "/api/v1/experiences";
+pub(crate) const PATH: &str = "/api/v1/experiences/hero";
 
 pub(crate) fn promises(book: &mut Book) {
     book.both(named!(what_was_registered_as_an_experience_is_read_back));
@@ -17,20 +17,16 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(rules_are_served_as_the_hit_policy_says));
     book.both(named!(the_higher_priority_answers_and_equal_ones_are_told));
     book.both(named!(an_experiment_runs_over_what_everyone_gets));
-    book.both(named!(every_rule_has_figures_of_its_own));
-    book.both(named!(another_goal_has_other_figures));
     book.both(named!(what_a_conclusion_serves_goes_on_in_one_call));
     book.both(named!(an_experience_answers_by_every_protocol));
     book.both(named!(pages_are_not_told_of_what_is_for_servers_only));
     book.both(named!(what_happened_to_an_experience_is_written_down));
     book.both(named!(experiences_are_listed_page_by_page));
-    book.both(named!(a_wrong_experience_is_a_problem_that_names_the_field));
-    book.both(named!(a_wrong_question_about_experiences_is_a_problem));
     book.both(named!(the_requests_to_copy_do_what_they_say));
 }
 
 /// An experience that shows `b` to everyone.
-fn hero() -> Value {
+pub(crate) fn hero() -> Value {
     json!({
         "key": "hero",
         "variants": [{"key": "a", "content": "A"}, {"key": "b", "content": "B"}],
@@ -40,25 +36,25 @@ fn hero() -> Value {
 }
 
 #[track_caller]
-fn register(shop: &Shop, experience: &Value) -> Value {
+pub(crate) fn register(shop: &Shop, experience: &Value) -> Value {
     shop.admin.post(LIST, experience).expect(201)
 }
 
 #[track_caller]
-fn act(shop: &Shop, key: &str, action: &str) -> Answer {
+pub(crate) fn act(shop: &Shop, key: &str, action: &str) -> Answer {
     shop.admin.edit("POST", &format!("{LIST}/{key}/{action}"), "*", None)
 }
 
 /// Registers and publishes an experience.
 #[track_caller]
-fn publish(shop: &Shop, experience: &Value) {
+pub(crate) fn publish(shop: &Shop, experience: &Value) {
     register(shop, experience);
     act(shop, experience["key"].as_str().unwrap(), "publish").expect(200);
 }
 
 /// Asks for one decision as it is written.
 #[track_caller]
-fn decide(shop: &Shop, unit: &str, flag: &str) -> Value {
+pub(crate) fn decide(shop: &Shop, unit: &str, flag: &str) -> Value {
     let body = json!({"unit": unit, "flags": [flag]});
     shop.admin.post("/api/v1/decide", &body).expect(200)["decisions"][0].take()
 }
@@ -75,7 +71,7 @@ fn check(shop: &Shop, flag: &str, expected: (&str, &str)) {
 }
 
 /// With other members.
-fn with(mut experience: Value, members: &Value) -> Value {
+pub(crate) fn with(mut experience: Value, members: &Value) -> Value {
     for (name, value) in members.as_object().unwrap() {
         experience[name] = value.clone();
     }
@@ -292,88 +288,6 @@ pub(crate) fn an_experiment_runs_over_what_everyone_gets(engine: Engine) {
     check(&shop, "home", ("base", "STATIC"));
 }
 
-/// The rows of a report that count: rule, units, conversions.
-#[track_caller]
-fn figures(shop: &Shop) -> Vec<(Option<String>, i64, i64)> {
-    let report = shop.admin.get(&format!("{PATH}/report")).expect(200);
-    let row = |row: &Value| {
-        let rule = row["rule"].as_str().map(str::to_owned);
-        (rule, row["units"].as_i64().unwrap(), row["conversions"].as_i64().unwrap())
-    };
-    report["rules"].as_array().unwrap().iter().map(row).collect()
-}
-
-#[track_caller]
-fn await_figures(shop: &Shop, expected: &[(Option<&str>, i64, i64)]) {
-    let expected: Vec<_> =
-        expected.iter().map(|(rule, units, won)| (rule.map(str::to_owned), *units, *won)).collect();
-    soon(&format!("the figures are {expected:?}"), || (figures(shop) == expected).then_some(()));
-}
-
-pub(crate) fn every_rule_has_figures_of_its_own(engine: Engine) {
-    let mut shop = Shop::open(engine);
-    let members = json!({
-        "rules": [
-            {"key": "never", "when": {"profile": {"trait": "plan", "op": "eq", "value": "gold"}}, "serve": "b"},
-            {"key": "x", "serve": "b"},
-            {"key": "y", "serve": "a"},
-        ],
-        "hit_policy": "rule_order",
-        "goal": {"metric": "conversion", "window_s": 4},
-    });
-    publish(&shop, &with(hero(), &members));
-    let units: Vec<String> = (0..40).map(|unit| format!("unit-{unit}")).collect();
-    shop.decide_all(&units, "hero");
-    // A preview is no hit.
-    let preview = json!({"unit": "nobody", "flags": ["hero"], "exposure": false});
-    shop.admin.post("/api/v1/decide", &preview).expect(200);
-    let at = now() + 100;
-    let orders: Vec<_> =
-        units.iter().take(10).map(|unit| order(unit, &format!("of-{unit}"), 500, at)).collect();
-    shop.log(&orders);
-    await_figures(&shop, &[(Some("never"), 0, 0), (Some("x"), 40, 10), (Some("y"), 40, 10), (None, 0, 0)]);
-    // Who met the rules meets the fallback now, and is counted there too: what was bought before is no conversion.
-    soon("the orders lie behind", || (at < now()).then_some(()));
-    let fallback = with(hero(), &json!({"rules": [], "goal": members["goal"]}));
-    shop.admin.edit("PUT", PATH, "*", Some(&fallback)).expect(200);
-    shop.decide_all(&units, "hero");
-    await_figures(&shop, &[(None, 40, 0)]);
-    shop.admin.edit("PUT", PATH, "*", Some(&with(hero(), &members))).expect(200);
-    await_figures(&shop, &[(Some("never"), 0, 0), (Some("x"), 40, 10), (Some("y"), 40, 10), (None, 40, 0)]);
-    let report = soon("all have matured", || {
-        let report = shop.admin.get(&format!("{PATH}/report")).expect(200);
-        (report["rules"][1]["matured_units"] == 40 && report["rules"][3]["matured_units"] == 40)
-            .then_some(report)
-    });
-    let row = &report["rules"][1];
-    assert_eq!((&row["value"], &row["matured_value"]), (&json!(0.25), &json!(0.25)), "{row}");
-    // Of 40 units 10 bought: Beta(11, 31), whose tails of 2.5 % are by SciPy 1.17.1.
-    let end = |name: &str| row["interval"][name].as_f64().unwrap();
-    assert!((end("low") - 0.142_213).abs() < 1e-6 && (end("high") - 0.403_046).abs() < 1e-6, "{row}");
-    let csv = String::from_utf8(shop.admin.get(&format!("{PATH}/report.csv")).body).unwrap();
-    let lines: Vec<&str> = csv.lines().collect();
-    assert_eq!(lines.len(), 5, "{csv}");
-    assert!(lines[2].contains(",x,,b,40,10,10,40,0.25,40,0.25,"), "{csv}");
-    shop.check_rebuild();
-    shop.restart();
-    await_figures(&shop, &[(Some("never"), 0, 0), (Some("x"), 40, 10), (Some("y"), 40, 10), (None, 40, 0)]);
-}
-
-pub(crate) fn another_goal_has_other_figures(engine: Engine) {
-    let shop = Shop::open(engine);
-    publish(&shop, &hero());
-    decide(&shop, "ann", "hero");
-    await_figures(&shop, &[(Some("all"), 1, 0), (None, 0, 0)]);
-    let counted = with(hero(), &json!({"goal": "conversion"}));
-    shop.admin.edit("PUT", PATH, "*", Some(&counted)).expect(200);
-    await_figures(&shop, &[(Some("all"), 0, 0), (None, 0, 0)]);
-    decide(&shop, "ann", "hero");
-    shop.log(&[order("ann", "o-1", 500, now() + 100)]);
-    await_figures(&shop, &[(Some("all"), 1, 1), (None, 0, 0)]);
-    shop.admin.edit("PUT", PATH, "*", Some(&hero())).expect(200);
-    await_figures(&shop, &[(Some("all"), 1, 0), (None, 0, 0)]);
-}
-
 pub(crate) fn what_a_conclusion_serves_goes_on_in_one_call(engine: Engine) {
     let shop = Shop::open(engine);
     shop.run(&with(experiment("test", &["control", "b"]), &json!({"flag_key": "home"})));
@@ -486,117 +400,9 @@ pub(crate) fn experiences_are_listed_page_by_page(engine: Engine) {
     assert_eq!(live, ["hero-3"]);
 }
 
-/// Members that cannot be, with the status and the place that must be named.
-fn wrong_members() -> Vec<(Value, u16, &'static str)> {
-    let variants = |second: &Value| json!({"variants": [{"key": "a", "content": "A"}, second]});
-    let rule = |rule: &Value| json!({"rules": [rule]});
-    vec![
-        (json!({"key": "a b"}), 400, "/key"),
-        (json!({"key": 7}), 400, "/key"),
-        (json!({"key": "conflicts"}), 400, "/key"),
-        (json!({"prioritee": 1}), 400, "/prioritee"),
-        (json!({"priority": "high"}), 400, "/priority"),
-        (json!({"priority": 3_000_000_000_i64}), 400, "/priority"),
-        (json!({"name": "x".repeat(2_001)}), 400, "/name"),
-        (json!({"flag_key": "a/b"}), 400, "/flag_key"),
-        (json!({"value_type": "money"}), 400, "/value_type"),
-        (json!({"value_type": "integer"}), 400, "/variants/0/content"),
-        (json!({"variants": []}), 400, "/variants"),
-        (json!({"variants": {}}), 400, "/variants"),
-        (variants(&json!({"key": "a", "content": "B"})), 400, "/variants/1/key"),
-        (variants(&json!({"key": "b"})), 400, "/variants/1/content"),
-        (variants(&json!({"key": "b", "content": null})), 400, "/variants/1/content"),
-        (variants(&json!({"key": "b", "content": 8})), 400, "/variants/1/content"),
-        (variants(&json!({"key": "b", "content": "B", "weight": 1})), 400, "/variants/1/weight"),
-        (
-            variants(&json!({"key": "b", "content": "B", "channels": {"pigeon": {}}})),
-            422,
-            "/variants/1/channels/pigeon",
-        ),
-        (json!({"fallback": "c"}), 400, "/fallback"),
-        (json!({"rules": {}}), 400, "/rules"),
-        (rule(&json!({"key": "r", "serve": "c"})), 400, "/rules/0/serve"),
-        (rule(&json!({"key": "r"})), 400, "/rules/0/serve"),
-        (rule(&json!({"key": "", "serve": "a"})), 400, "/rules/0/key"),
-        (rule(&json!({"key": "r", "serve": "a", "when": [1]})), 400, "/rules/0/when"),
-        (rule(&json!({"key": "r", "serve": "a", "if": {}})), 400, "/rules/0/if"),
-        (json!({"hit_policy": "priority"}), 400, "/hit_policy"),
-        (json!({"aggregator": "list"}), 400, "/aggregator"),
-        (json!({"hit_policy": "collect", "aggregator": "sum"}), 400, "/aggregator"),
-        (json!({"hit_policy": "collect", "aggregator": "mean"}), 400, "/aggregator"),
-        (json!({"starts_at": "soon"}), 400, "/starts_at"),
-        (json!({"starts_at": "2999-01-01T00:00:00Z", "ends_at": "2998-01-01T00:00:00Z"}), 400, "/ends_at"),
-        (json!({"dismiss_days": 0}), 400, "/dismiss_days"),
-        (json!({"dismiss_days": 366}), 400, "/dismiss_days"),
-        (json!({"dismiss_days": -1}), 400, "/dismiss_days"),
-        (json!({"goal": "happiness"}), 422, "/goal/metric"),
-        (json!({"goal": {"metric": "conversion", "config": {"x": 1}}}), 422, "/goal/config"),
-        (json!({"goal": {"metric": "conversion", "window_s": 0}}), 400, "/goal/window_s"),
-        (json!({"currency": "EURO"}), 400, "/currency"),
-        (json!({"server_only": "yes"}), 400, "/server_only"),
-    ]
-}
-
-pub(crate) fn a_wrong_experience_is_a_problem_that_names_the_field(engine: Engine) {
-    let mut shop = Shop::open(engine);
-    let mut faults = Faults::default();
-    register(&shop, &with(hero(), &json!({"key": "good"})));
-    for (members, status, place) in wrong_members() {
-        let wrong = with(hero(), &members);
-        faults.check(&format!("POST {members}"), &shop.admin.post(LIST, &wrong), at(&[status], place));
-        if members.get("key").is_none() {
-            let wrong = with(wrong, &json!({"key": "good"}));
-            let answer = shop.admin.edit("PUT", &format!("{LIST}/good"), "*", Some(&wrong));
-            faults.check(&format!("PUT {members}"), &answer, at(&[status], place));
-        }
-    }
-    for missing in ["key", "variants", "fallback"] {
-        let mut wrong = hero();
-        wrong.as_object_mut().unwrap().remove(missing);
-        faults.check(missing, &shop.admin.post(LIST, &wrong), at(&[400], &format!("/{missing}")));
-    }
-    faults.report(&mut shop);
-}
-
-pub(crate) fn a_wrong_question_about_experiences_is_a_problem(engine: Engine) {
-    let mut shop = Shop::open(engine);
-    let mut faults = Faults::default();
-    for query in ["limit=0", "limit=501", "cursor=-1", "cursor=x", "status=nonsense", "statsu=live"] {
-        faults.check(query, &shop.admin.get(&format!("{LIST}?{query}")), of_kind(&[400], "invalid-query"));
-    }
-    for body in ["", "[]", "{", "key=hero"] {
-        let answer = shop.admin.call("POST", LIST, &[], Some(body.as_bytes()));
-        faults.check(body, &answer, any(&[400]));
-    }
-    for (method, path) in [
-        ("GET", ""),
-        ("PUT", ""),
-        ("DELETE", ""),
-        ("POST", "/publish"),
-        ("POST", "/pause"),
-        ("POST", "/archive"),
-        ("GET", "/report"),
-        ("GET", "/report.csv"),
-        ("GET", "/history"),
-        ("POST", "/start"),
-    ] {
-        let path = format!("{LIST}/nobody-knows{path}");
-        let body =
-            (method == "PUT").then(|| json!({"variants": hero()["variants"], "fallback": "a"}).to_string());
-        let answer =
-            shop.admin.call(method, &path, &[("If-Match", "*")], body.as_ref().map(String::as_bytes));
-        faults.check(&format!("{method} {path}"), &answer, of_kind(&[404], "not-found"));
-    }
-    for scope in ["server", "publishable"] {
-        let answer = shop.podium.client(scope).post(LIST, &hero());
-        faults.check(scope, &answer, of_kind(&[403], "forbidden"));
-    }
-    faults.report(&mut shop);
-}
-
 /// A request to copy.
 #[track_caller]
-fn example(name: &str) -> Value {
+pub(crate) fn example(name: &str) -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/requests");
     let text = std::fs::read_to_string(folder.join(name)).unwrap();
     serde_json::from_str(&text).unwrap()

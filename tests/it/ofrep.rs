@@ -2,18 +2,13 @@
 
 use crate::harness::events::{history, now, order, viewed};
 use crate::harness::{Answer, Book, Client, Engine, Shop, StoreLock, experiment, named, soon};
+use crate::tracking::basic;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
-const ALL: &str = "/ofrep/v1/evaluate/flags";
+pub(crate) const ALL: &str = "/ofrep/v1/evaluate/flags";
 
 pub(crate) fn promises(book: &mut Book) {
     book.both(named!(every_state_has_its_reason_in_the_words_of_the_protocol));
-    book.both(named!(each_type_of_value_is_written_as_typed_clients_read_it));
-    book.both(named!(a_content_of_another_type_is_refused_where_it_stands));
-    book.both(named!(each_way_to_be_wrong_has_its_word));
-    book.both(named!(a_key_comes_in_a_header_and_never_in_the_address));
-    book.both(named!(a_flag_for_servers_alone_is_not_there_for_pages));
     book.both(named!(equal_answers_have_equal_etags_also_after_a_restart));
     book.both(named!(new_weights_are_no_news_for_a_unit_that_keeps_its_variant));
     book.both(named!(one_evaluation_is_an_exposure_and_all_of_them_are_none));
@@ -28,13 +23,13 @@ pub(crate) fn one(flag: &str) -> String {
     format!("{ALL}/{flag}")
 }
 
-fn of(unit: &str) -> Value {
+pub(crate) fn of(unit: &str) -> Value {
     json!({"context": {"targetingKey": unit}})
 }
 
 /// Evaluates one flag and checks what every answer has.
 #[track_caller]
-fn evaluate(client: &Client, unit: &str, flag: &str) -> Value {
+pub(crate) fn evaluate(client: &Client, unit: &str, flag: &str) -> Value {
     let answer = client.post(&one(flag), &of(unit));
     let body = answer.expect(200);
     assert_eq!(body["key"], flag, "{body}");
@@ -54,7 +49,7 @@ fn check_metadata(metadata: &Value) {
 
 /// The error that an answer is, after a look at what every error has.
 #[track_caller]
-fn word(answer: &Answer, status: u16) -> (Value, String) {
+pub(crate) fn word(answer: &Answer, status: u16) -> (Value, String) {
     let body = answer.expect(status);
     assert!(body["errorDetails"].as_str().is_some_and(|details| !details.is_empty()), "{answer}");
     (body["key"].clone(), body["errorCode"].as_str().unwrap_or_default().to_owned())
@@ -98,217 +93,6 @@ pub(crate) fn every_state_has_its_reason_in_the_words_of_the_protocol(engine: En
     let gone = word(&shop.admin.post(&one("home.banner"), &of("ann")), 404);
     assert_eq!(gone, (json!("home.banner"), "FLAG_NOT_FOUND".to_owned()));
     assert_eq!(shop.admin.post(ALL, &of("ann")).expect(200)["flags"], json!([]));
-}
-
-/// Registers an experiment with these contents.
-fn with_contents(key: &str, value_type: Option<&str>, contents: &[Value]) -> Value {
-    let mut definition = experiment(key, &["control", "b"]);
-    definition["variants"] = contents
-        .iter()
-        .enumerate()
-        .map(|(content_idx, content)| json!({"key": format!("v{content_idx}"), "content": content}))
-        .collect();
-    if let Some(value_type) = value_type {
-        definition["value_type"] = json!(value_type);
-    }
-    definition
-}
-
-pub(crate) fn each_type_of_value_is_written_as_typed_clients_read_it(engine: Engine) {
-    let mut shop = Shop::open(engine);
-    let cases = [
-        ("boolean", None, json!(true), "true"),
-        ("text", None, json!("a \"b\""), r#""a \"b\"""#),
-        ("whole", None, json!(9_007_199_254_740_992_i64), "9007199254740992"),
-        ("derived", None, json!(8.0), "8.0"),
-        ("declared", Some("float"), json!(8), "8.0"),
-        ("large", Some("float"), json!(1e20), "1e+20"),
-        ("list", None, json!([1, 2.5, null]), "[1,2.5,null]"),
-        ("object", Some("object"), json!({"a": {"b": 8.0}}), r#"{"a":{"b":8.0}}"#),
-    ];
-    for (key, value_type, content, _) in &cases {
-        shop.run(&with_contents(key, *value_type, &[content.clone(), content.clone()]));
-    }
-    // A whole number beside a float is a float, too.
-    shop.register(&with_contents("mixed", None, &[json!(8), json!(8.5)]));
-    let check = |shop: &Shop| {
-        let all = shop.admin.post(ALL, &of("ann")).text();
-        for (key, _, _, written) in cases.iter().chain(&[("mixed", None, Value::Null, "8.0")]) {
-            let one = shop.admin.post(&one(key), &of("ann")).text();
-            let wanted = format!(r#"{{"key":"{key}","value":{written},"reason":"#);
-            assert!(one.starts_with(&wanted), "{one}");
-            assert!(all.contains(&wanted), "{wanted} is not in {all}");
-        }
-    };
-    check(&shop);
-    shop.restart();
-    check(&shop);
-}
-
-pub(crate) fn a_content_of_another_type_is_refused_where_it_stands(engine: Engine) {
-    let shop = Shop::open(engine);
-    let check = |value_type: Option<&str>, contents: [Value; 2], at: &[&str]| {
-        let definition = with_contents("wrong", value_type, &contents);
-        let problem = shop.admin.post("/api/v1/experiments", &definition).problem(400);
-        assert_eq!(
-            (problem.slug.as_str(), problem.pointers.as_slice()),
-            ("invalid-field", at_of(at).as_slice())
-        );
-    };
-    check(None, [json!("text"), json!(1)], &["/variants/1/content"]);
-    check(None, [json!({}), json!(true)], &["/variants/1/content"]);
-    check(Some("boolean"), [json!("yes"), json!(1)], &["/variants/0/content", "/variants/1/content"]);
-    check(Some("string"), [json!("a"), Value::Null], &["/variants/1/content"]);
-    check(Some("integer"), [json!(1), json!(1.5)], &["/variants/1/content"]);
-    check(Some("integer"), [json!(9_007_199_254_740_993_i64), json!(1)], &["/variants/0/content"]);
-    check(Some("object"), [json!({}), json!("{}")], &["/variants/1/content"]);
-    let mut unknown = with_contents("wrong", Some("double"), &[json!(1.0), json!(2.0)]);
-    let problem = shop.admin.post("/api/v1/experiments", &unknown).problem(400);
-    assert_eq!(problem.pointers, ["/value_type"]);
-    // Without a type a variant may have no content, and the type is a promise once it runs.
-    unknown = with_contents("right", None, &[Value::Null, json!("text")]);
-    shop.run(&unknown);
-    let problem = shop.patch("right", &json!({"value_type": "string"})).problem(400);
-    assert_eq!(problem.pointers, ["/variants/0/content"]);
-    shop.run(&with_contents("typed", Some("string"), &[json!("a"), json!("b")]));
-    let problem = shop.patch("typed", &json!({"value_type": null, "server_only": true})).problem(409);
-    assert_eq!(problem.slug, "needs-new-version");
-    shop.patch("typed", &json!({"server_only": true})).expect(200);
-    let added = json!({"key": "c", "content": 7});
-    let path = "/api/v1/experiments/typed/variants";
-    let problem = shop.admin.edit("POST", path, "*", Some(&added)).problem(400);
-    assert_eq!(problem.pointers, ["/content"]);
-}
-
-fn at_of(pointers: &[&str]) -> Vec<String> {
-    pointers.iter().map(|pointer| (*pointer).to_owned()).collect()
-}
-
-pub(crate) fn each_way_to_be_wrong_has_its_word(engine: Engine) {
-    let shop = Shop::open(engine);
-    shop.run(&experiment("banner", &["control", "b"]));
-    let cases: [(&[u8], &str); 19] = [
-        (b"", "PARSE_ERROR"),
-        (b"{", "PARSE_ERROR"),
-        (b"targetingKey=u-1", "PARSE_ERROR"),
-        (b"{\"context\":{}} x", "PARSE_ERROR"),
-        (b"\xff\xfe", "PARSE_ERROR"),
-        (b"{}", "INVALID_CONTEXT"),
-        (b"[]", "INVALID_CONTEXT"),
-        (b"null", "INVALID_CONTEXT"),
-        (b"\"u-1\"", "INVALID_CONTEXT"),
-        (b"{\"context\":null}", "INVALID_CONTEXT"),
-        (b"{\"context\":[]}", "INVALID_CONTEXT"),
-        (b"{\"context\":\"u-1\"}", "INVALID_CONTEXT"),
-        (b"{\"targetingKey\":\"u-1\"}", "INVALID_CONTEXT"),
-        (b"{\"context\":{\"targetingKey\":\"a\\u0000\"}}", "INVALID_CONTEXT"),
-        (b"{\"context\":{}}", "TARGETING_KEY_MISSING"),
-        (b"{\"context\":{\"targetingKey\":\"\"}}", "TARGETING_KEY_MISSING"),
-        (b"{\"context\":{\"targetingKey\":null}}", "TARGETING_KEY_MISSING"),
-        (b"{\"context\":{\"targetingKey\":7}}", "TARGETING_KEY_MISSING"),
-        (b"{\"context\":{\"targetingkey\":\"u-1\"}}", "TARGETING_KEY_MISSING"),
-    ];
-    let long = json!({"context": {"targetingKey": "a".repeat(256)}}).to_string();
-    for (body, code) in cases.into_iter().chain([(long.as_bytes(), "INVALID_CONTEXT")]) {
-        let single = shop.admin.call("POST", &one("banner"), &[], Some(body));
-        assert_eq!(word(&single, 400), (json!("banner"), code.to_owned()), "{single}");
-        let bulk = shop.admin.call("POST", ALL, &[], Some(body));
-        assert_eq!(word(&bulk, 400), (Value::Null, code.to_owned()), "{bulk}");
-        assert!(bulk.json().get("key").is_none(), "{bulk}");
-    }
-    for key in ["nothing", "Banner", "a/b", "%20", "%C3%A4", "%22", &"k".repeat(300)] {
-        let answer = shop.admin.post(&one(key), &of("ann"));
-        let (named, code) = word(&answer, 404);
-        assert!(code == "FLAG_NOT_FOUND" && named.is_string(), "{answer}");
-    }
-    let large = vec![b' '; 1024 * 1024 + 1];
-    assert_eq!(word(&shop.admin.call("POST", ALL, &[], Some(&large)), 413).1, "GENERAL");
-    for path in ["/ofrep", "/ofrep/", "/ofrep/v1", "/ofrep/v1/configuration", "/ofrep/v2/evaluate/flags"] {
-        for method in ["GET", "POST", "DELETE"] {
-            assert_eq!(word(&shop.admin.call(method, path, &[], None), 404).1, "GENERAL");
-        }
-    }
-    for path in [ALL, &one("banner"), "/ofrep/v1/stream"] {
-        for method in ["PUT", "DELETE", "PATCH"] {
-            let answer = shop.admin.call(method, path, &[], Some(b"{}"));
-            assert_eq!(word(&answer, 405).1, "GENERAL");
-            assert!(answer.header("allow").is_some_and(|allow| allow.contains("OPTIONS")), "{answer}");
-        }
-    }
-    // What is wrong is no reason to forget who is asking.
-    let stranger = shop.admin.with_key(None);
-    for path in [ALL, &one("banner"), &one("nothing")] {
-        let answer = stranger.call("POST", path, &[], Some(b"{"));
-        assert_eq!((answer.status, answer.body.len()), (401, 0), "{answer}");
-    }
-}
-
-pub(crate) fn a_key_comes_in_a_header_and_never_in_the_address(engine: Engine) {
-    let shop = Shop::open(engine);
-    shop.run(&experiment("banner", &["control", "b"]));
-    let key = shop.podium.key("publishable");
-    let stranger = shop.admin.with_key(None);
-    let body = of("ann").to_string();
-    let ask = |path: &str, headers: &[(&str, &str)]| {
-        stranger.call("POST", path, headers, Some(body.as_bytes())).status
-    };
-    let basic = |user: &str| format!("Basic {}", base64(&format!("{user}:")));
-    let bearer = format!("Bearer {key}");
-    for path in [ALL.to_owned(), one("banner")] {
-        assert_eq!(ask(&path, &[("Authorization", &bearer)]), 200);
-        assert_eq!(ask(&path, &[("X-API-Key", &key)]), 200);
-        assert_eq!(ask(&path, &[("Authorization", &basic(&key))]), 200);
-        assert_eq!(
-            ask(&path, &[("Authorization", "Bearer nobody"), ("X-API-Key", &key)]),
-            401,
-            "in this order"
-        );
-        assert_eq!(ask(&path, &[("Authorization", &basic("nobody"))]), 401);
-        assert_eq!(ask(&path, &[]), 401);
-        for name in ["key", "api_key", "writeKey", "access_token"] {
-            assert_eq!(ask(&format!("{path}?{name}={key}"), &[]), 401);
-        }
-    }
-}
-
-fn base64(text: &str) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let group = |bytes: &[u8]| {
-        let bits = (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(bytes.get(at).copied().unwrap_or(0)));
-        let letter = |at: usize| {
-            let letter = LETTERS[(bits >> (18 - 6 * at) & 63) as usize];
-            if at <= bytes.len() { char::from(letter) } else { '=' }
-        };
-        [letter(0), letter(1), letter(2), letter(3)]
-    };
-    text.as_bytes().chunks(3).flat_map(group).collect()
-}
-
-pub(crate) fn a_flag_for_servers_alone_is_not_there_for_pages(engine: Engine) {
-    let shop = Shop::open(engine);
-    let mut secret = experiment("margin", &["control", "b"]);
-    secret["server_only"] = json!(true);
-    shop.run(&secret);
-    shop.run(&experiment("banner", &["control", "b"]));
-    let flags = |scope: &str| -> BTreeSet<String> {
-        let answer = shop.podium.client(scope).post(ALL, &of("ann")).expect(200);
-        answer["flags"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|flag| flag["key"].as_str().unwrap().to_owned())
-            .collect()
-    };
-    let both = BTreeSet::from(["banner".to_owned(), "margin".to_owned()]);
-    assert_eq!((flags("server"), flags("admin")), (both.clone(), both));
-    assert_eq!(flags("publishable"), BTreeSet::from(["banner".to_owned()]));
-    let page = shop.podium.client("publishable");
-    evaluate(&shop.podium.client("server"), "ann", "margin");
-    let hidden = page.post(&one("margin"), &of("ann")).text();
-    let missing = page.post(&one("margen"), &of("ann")).text();
-    assert_eq!(hidden, missing.replace("margen", "margin"), "nobody can tell which it is");
-    let by_address = page.get("/api/v1/decide/margin?targetingKey=ann");
-    assert_eq!(word(&by_address, 404).1, "FLAG_NOT_FOUND");
 }
 
 /// Asks for everything with a condition.
@@ -517,7 +301,7 @@ pub(crate) fn an_email_tool_asks_by_an_address(engine: Engine) {
     let stranger = shop.admin.with_key(None);
     let path = "/api/v1/decide/winter.mail?targetingKey=ann%40shop.example&customer.city=K%C3%B6ln&n=1&n=2";
     let key = shop.podium.key("server");
-    let basic = format!("Basic {}", base64(&format!("{key}:")));
+    let basic = basic(&key);
     for headers in [("Authorization", basic.as_str()), ("X-API-Key", key.as_str())] {
         let answer = stranger.call("GET", path, &[headers], None);
         let body = answer.expect(200);

@@ -29,7 +29,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.once(named!(pages_of_any_origin_may_send));
 }
 
-fn basic(key: &str) -> String {
+pub(crate) fn basic(key: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{key}:")))
 }
 
