@@ -98,7 +98,7 @@ async fn answer(
     mut response: HttpResponseBuilder,
     audience: &Audience,
 ) -> Result<HttpResponse, Problem> {
-    let sizes = audiences::sizes(app.store.reader()).await?;
+    let sizes = audiences::sizes(app.store.reader(), Some(audience.id)).await?;
     response.insert_header((header::ETAG, request::etag(audience.revision)));
     Ok(response.json(shown(app, audience, sizes.get(&audience.id).copied())))
 }
@@ -124,9 +124,8 @@ fn shown<'a>(app: &Shared, audience: &'a Audience, counted: Option<i64>) -> Audi
     }
 }
 
-async fn find(app: &Shared, key: &str) -> Result<Audience, Problem> {
-    let all = audiences::all(app.store.reader()).await?;
-    let found = all.into_iter().find(|audience| audience.key.as_str() == key);
+fn named<'a>(all: &'a [Audience], key: &str) -> Result<&'a Audience, Problem> {
+    let found = all.iter().find(|audience| audience.key.as_str() == key);
     found.ok_or_else(|| AudienceError::NotFound(key.to_owned()).into())
 }
 
@@ -162,7 +161,7 @@ pub(crate) async fn create(
 pub(crate) async fn list(app: Shared, http: HttpRequest) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
     let all = audiences::all(app.store.reader()).await?;
-    let sizes = audiences::sizes(app.store.reader()).await?;
+    let sizes = audiences::sizes(app.store.reader(), None).await?;
     let data: Vec<_> = all.iter().map(|one| shown(&app, one, sizes.get(&one.id).copied())).collect();
     Ok(page(&http, &data, None::<&String>))
 }
@@ -170,8 +169,8 @@ pub(crate) async fn list(app: Shared, http: HttpRequest) -> Result<HttpResponse,
 /// Reads an audience: 200 with an `ETag`; 404.
 pub(crate) async fn read(app: Shared, http: HttpRequest, key: Path<String>) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
-    let audience = find(&app, &key).await?;
-    answer(&app, HttpResponse::Ok(), &audience).await
+    let all = audiences::all(app.store.reader()).await?;
+    answer(&app, HttpResponse::Ok(), named(&all, &key)?).await
 }
 
 /// Changes an audience: 200; 400; 404; 412 `edit-conflict`; 428.
@@ -236,27 +235,29 @@ pub(crate) async fn moves(
     query: Query<MovesQuery>,
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
-    let audience = find(&app, &key).await?;
+    let all = audiences::all(app.store.reader()).await?;
+    let audience = named(&all, &key)?;
     let person = match &query.unit {
         Some(unit) if is_id(unit) => Some(app.person(unit).await?.id),
         Some(_) => return Err(Problem::new(Kind::InvalidQuery, format!("`unit`: {AN_ID}"))),
         None => None,
     };
-    moves_page(&app, &http, (Some(audience.id), person.as_deref()), (query.limit, query.cursor)).await
+    let about = (Some(audience.id), person.as_deref());
+    moves_page(&app, &http, (&all, about), (query.limit, query.cursor)).await
 }
 
 /// A page of the moves of an audience or of a person, the newest first.
 ///
+/// - `all`: every audience there is.
 /// - `limit`, `cursor`: as they were asked for.
 pub(super) async fn moves_page(
     app: &Shared,
     http: &HttpRequest,
-    about: (Option<AudienceId>, Option<&str>),
+    (all, about): (&[Audience], (Option<AudienceId>, Option<&str>)),
     (limit, cursor): (Option<u64>, Option<i64>),
 ) -> Result<HttpResponse, Problem> {
     let limit = request::limit(limit, 50, 500)?;
     let before = request::cursor(cursor, 1)?;
-    let all = audiences::all(app.store.reader()).await?;
     let keys: HashMap<AudienceId, &str> = all.iter().map(|one| (one.id, one.key.as_str())).collect();
     let mut found = audiences::moves(app.store.reader(), about, before, limit + 1).await?;
     let next_cursor = cut(&mut found, limit, |(position, _)| *position);
@@ -313,7 +314,8 @@ pub(crate) async fn explain(
     if !asked.context.is_null() && !asked.context.is_object() {
         return Err(Problem::field(Kind::InvalidField, "/context", "an object"));
     }
-    let audience = find(&app, &key).await?;
+    let all = audiences::all(app.store.reader()).await?;
+    let audience = named(&all, &key)?;
     let at = asked.at.unwrap_or_else(clock::now);
     let (person, known) = app.known(&asked.unit).await?;
     let catalog = app.published.catalog.load_full();

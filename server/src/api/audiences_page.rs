@@ -20,7 +20,7 @@ const ROWS: usize = 2;
 pub(crate) async fn list(app: Shared, http: HttpRequest) -> HttpResponse {
     let shown = async {
         allow(&app, &http, Scope::Server)?;
-        let sizes = store::audiences::sizes(app.store.reader()).await?;
+        let sizes = store::audiences::sizes(app.store.reader(), None).await?;
         let lines =
             store::audiences::all(app.store.reader()).await?.into_iter().map(|audience| AudienceLine {
                 size: audiences::size(&app, &audience, sizes.get(&audience.id).copied()),

@@ -64,7 +64,8 @@ pub(crate) async fn moves(
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
     let person = app.person(checked(&id)?).await?;
-    moves_page(&app, &http, (None, Some(&person.id)), (query.limit, query.cursor)).await
+    let all = audiences::all(app.store.reader()).await?;
+    moves_page(&app, &http, (&all, (None, Some(&person.id))), (query.limit, query.cursor)).await
 }
 
 #[derive(Deserialize)]

@@ -153,11 +153,19 @@ pub(crate) async fn note(db: &impl ConnectionTrait, moves: &[Move]) -> Result<()
     MOVE.rows(db, lists(rows)?).await
 }
 
-/// How many are in each audience.
-pub(crate) async fn sizes(db: &impl ConnectionTrait) -> Result<HashMap<AudienceId, i64>, StoreError> {
-    let sql = "SELECT audience_id, CAST(SUM(2 * entered - 1) AS bigint) FROM audience_move \
-               WHERE project_id = $1 GROUP BY audience_id";
-    let rows = query(db, sql, vec![PROJECT.into()]).await?;
+/// How many are in each audience, or in this one alone; those that nobody was ever in are not there.
+pub(crate) async fn sizes(
+    db: &impl ConnectionTrait,
+    only: Option<AudienceId>,
+) -> Result<HashMap<AudienceId, i64>, StoreError> {
+    let mut values: Vec<Value> = vec![PROJECT.into()];
+    values.extend(only.map(|id| Value::from(id.0)));
+    let of_one = if only.is_some() { " AND audience_id = $2" } else { "" };
+    let sql = format!(
+        "SELECT audience_id, CAST(SUM(2 * entered - 1) AS bigint) FROM audience_move \
+         WHERE project_id = $1{of_one} GROUP BY audience_id"
+    );
+    let rows = query(db, &sql, values).await?;
     rows.iter().map(|row| Ok((AudienceId(row.try_get_by_index(0)?), row.try_get_by_index(1)?))).collect()
 }
 
