@@ -2,6 +2,7 @@
 
 use super::history::EntryBody;
 use super::page::{cut, page};
+use super::reports::csv_of;
 use super::{Shared, admin, allow, experiments, request};
 use crate::app::{App, ExperienceError, Nested, Promotion, as_experiment};
 use crate::auth::Scope;
@@ -82,16 +83,24 @@ fn created(experience: &Experience) -> Result<HttpResponse, Problem> {
 /// A definition, and the experiments that are registered with its rules.
 type Wanted = (Definition, Vec<Nested>);
 
+fn check_key(key: &ExperienceKey) -> Result<(), Problem> {
+    if key.as_str() == RESERVED {
+        return Err(Problem::field(Kind::InvalidField, "/key", format!("`{RESERVED}` is taken by a path")));
+    }
+    Ok(())
+}
+
 /// Takes the key out of a body, and what is registered with its rules; the rest is the definition.
 fn split_key(body: &[u8]) -> Result<(Option<ExperienceKey>, Wanted), Problem> {
     let wrong = |detail: String| Problem::field(Kind::InvalidField, "/key", detail);
     let mut members: Map<String, Value> = request::json(body)?;
     let key = match members.remove("key") {
         None => None,
-        Some(Value::String(key)) if key == RESERVED => {
-            return Err(wrong(format!("`{key}` is taken by a path")));
+        Some(Value::String(key)) => {
+            let key = ExperienceKey::new(&key).map_err(|error| wrong(error.to_string()))?;
+            check_key(&key)?;
+            Some(key)
         }
-        Some(Value::String(key)) => Some(ExperienceKey::new(&key).map_err(|error| wrong(error.to_string()))?),
         Some(_) => return Err(wrong("a key is a text".to_owned())),
     };
     let nested = split_nested(&mut members)?;
@@ -141,9 +150,7 @@ pub(crate) async fn promote(
     let by = admin(&app, &http)?;
     let body = request::body(payload).await?;
     let promotion: Promotion = if body.is_empty() { Promotion::default() } else { request::json(&body)? };
-    if promotion.key.as_ref().is_some_and(|key| key.as_str() == RESERVED) {
-        return Err(Problem::field(Kind::InvalidField, "/key", format!("`{RESERVED}` is taken by a path")));
-    }
+    promotion.key.as_ref().map_or(Ok(()), check_key)?;
     created(&app.promote(&key, promotion, &by).await?)
 }
 
@@ -256,12 +263,7 @@ pub(crate) async fn report_csv(
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
     let report = app.rules_report(&key).await?;
-    let csv =
-        report_page::rules_csv(&report).map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
-    let name = format!("attachment; filename=\"{}.csv\"", report.experience);
-    let mut response = HttpResponse::Ok();
-    response.content_type("text/csv; charset=utf-8").insert_header((header::CONTENT_DISPOSITION, name));
-    Ok(response.body(csv))
+    csv_of(report.experience.as_str(), report_page::rules_csv(&report))
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,7 @@
 //! Looking before anybody is shown anything: what a unit would get, links to one variant, and the spread of units.
 
+use super::experiments::{VersionQuery, find};
+use super::profiles::{AN_ID, is_id};
 use super::{Shared, admin, allow, request};
 use crate::app::{FLAGS_MAX, LinkAsked, NoLink, PreviewAsked, as_experiment};
 use crate::auth::Scope;
@@ -9,7 +11,7 @@ use crate::store::{experiences, experiments};
 use crate::{clock, links};
 use actix_web::web::{self, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use podium_core::id::{ExperimentId, UNIT_LENGTH_MAX};
+use podium_core::id::ExperimentId;
 use podium_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -34,8 +36,8 @@ pub(crate) struct PreviewWanted {
 
 fn check(wanted: &PreviewWanted) -> Result<(), Problem> {
     let bad = |pointer: &str, detail: String| Err(Problem::field(Kind::InvalidField, pointer, detail));
-    if !(1..=UNIT_LENGTH_MAX).contains(&wanted.unit.len()) || wanted.unit.contains('\0') {
-        return bad("/unit", format!("a unit id has 1 to {UNIT_LENGTH_MAX} bytes, none of them NUL"));
+    if !is_id(&wanted.unit) {
+        return bad("/unit", AN_ID.to_owned());
     }
     let is_object = wanted.context.is_null() || wanted.context.is_object();
     if !is_object || DEPTH_MAX < depth(&wanted.context.to_string()) {
@@ -131,12 +133,6 @@ async fn owner(app: &Shared, wanted: &LinkWanted) -> Result<Option<ExperimentId>
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct VersionQuery {
-    version: Option<u32>,
-}
-
 /// Says how an experiment spreads units, shown or not: 200; 404.
 pub(crate) async fn spread(
     app: Shared,
@@ -145,7 +141,6 @@ pub(crate) async fn spread(
     query: Query<VersionQuery>,
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
-    let found = experiments::find(app.store.reader(), &key, query.version).await?;
-    let missing = || Problem::new(Kind::NotFound, format!("there is no experiment `{key}`"));
-    Ok(HttpResponse::Ok().json(app.spread(&found.ok_or_else(missing)?).await?))
+    let experiment = find(&app, &key, query.version).await?;
+    Ok(HttpResponse::Ok().json(app.spread(&experiment).await?))
 }

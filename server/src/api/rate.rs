@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::auth::{self, Scope};
 use crate::clock;
 use actix_web::HttpRequest;
+
 /// Whether it may come; what may not is counted.
 pub(crate) fn admits(app: &App, http: &HttpRequest, key: &str, scope: Scope) -> bool {
     let key_id = auth::id(key).unwrap_or_default();

@@ -89,12 +89,17 @@ async fn shares_over_time(app: &App, experiment: &Experiment) -> Result<Vec<Shar
     Ok(versions.into_iter().map(shares).collect())
 }
 
-fn csv_of(report: &Report) -> Result<HttpResponse, Problem> {
-    let csv = report_page::csv(report).map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
-    let name = format!("attachment; filename=\"{}.csv\"", report.experiment);
+/// Answers with a table, which browsers save as `{key}.csv`.
+pub(super) fn csv_of(key: &str, table: Result<Vec<u8>, csv::Error>) -> Result<HttpResponse, Problem> {
+    let csv = table.map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
+    let name = format!("attachment; filename=\"{key}.csv\"");
     let mut response = HttpResponse::Ok();
     response.content_type("text/csv; charset=utf-8").insert_header((header::CONTENT_DISPOSITION, name));
     Ok(response.body(csv))
+}
+
+fn table_of(report: &Report) -> Result<HttpResponse, Problem> {
+    csv_of(report.experiment.as_str(), report_page::csv(report))
 }
 
 /// The report as JSON: 200; 404.
@@ -118,7 +123,7 @@ pub(crate) async fn csv(
 ) -> Result<HttpResponse, Problem> {
     allow(&app, &http, Scope::Server)?;
     let (_, report) = app.report(&key, query.version).await?;
-    csv_of(&report)
+    table_of(&report)
 }
 
 /// The report as a page: 200; 404.
@@ -207,7 +212,7 @@ pub(crate) async fn linked_json(app: Shared, token: Path<String>) -> Result<Http
 /// A report as CSV by link: 200; 404.
 pub(crate) async fn linked_csv(app: Shared, token: Path<String>) -> Result<HttpResponse, Problem> {
     let experiment = linked(&app, &token).await?;
-    csv_of(&app.report_of(&experiment).await?)
+    table_of(&app.report_of(&experiment).await?)
 }
 
 /// The stylesheet: 200.
