@@ -131,7 +131,7 @@ pub(crate) fn segment_node_loses_nothing_to_429_and_503() {
 
 pub(crate) fn segment_python_is_served_with_and_without_gzip() {
     for (encoding, is_gzip) in [("plain", false), ("gzip", true)] {
-        let sent = Proxied::open(&[], &[]).run("segment_python.py", &[encoding]);
+        let sent = Proxied::open(&[], &[]).run("tracking.py", &[encoding, "segment"]);
         assert!(sent.iter().all(|sent| sent.is_gzip == is_gzip), "{sent:?}");
         assert_eq!(sent.iter().any(|sent| 400_000 < sent.n_bytes), !is_gzip, "{sent:?}");
     }
@@ -139,7 +139,7 @@ pub(crate) fn segment_python_is_served_with_and_without_gzip() {
 
 pub(crate) fn segment_python_loses_nothing_to_429_and_503() {
     for refusals in [[429; 3], [503; 3]] {
-        check_refused(&Proxied::open(&refusals, &[]).run("segment_python.py", &["gzip"]), &refusals);
+        check_refused(&Proxied::open(&refusals, &[]).run("tracking.py", &["gzip", "segment"]), &refusals);
     }
 }
 
@@ -158,7 +158,7 @@ pub(crate) fn rudderstack_node_loses_nothing_to_429_and_503() {
 
 pub(crate) fn rudderstack_python_is_served_with_and_without_gzip() {
     for (encoding, is_gzip) in [("plain", false), ("gzip", true)] {
-        let sent = Proxied::open(&[], &[]).run("rudder_python.py", &[encoding]);
+        let sent = Proxied::open(&[], &[]).run("tracking.py", &[encoding, "rudderstack"]);
         assert!(sent.iter().all(|sent| sent.is_gzip == is_gzip), "{sent:?}");
         assert_eq!(sent.iter().any(|sent| 400_000 < sent.n_bytes), !is_gzip, "{sent:?}");
     }
@@ -166,13 +166,13 @@ pub(crate) fn rudderstack_python_is_served_with_and_without_gzip() {
 
 pub(crate) fn rudderstack_python_loses_nothing_to_429_and_503() {
     for refusals in [[429; 3], [503; 3]] {
-        check_refused(&Proxied::open(&refusals, &[]).run("rudder_python.py", &["gzip"]), &refusals);
+        check_refused(&Proxied::open(&refusals, &[]).run("tracking.py", &["gzip", "rudderstack"]), &refusals);
     }
 }
 
 pub(crate) fn a_client_that_is_over_its_rate_loses_nothing() {
     // One request a second, and a shop that has four to send.
-    for (script, more) in [("segment_node.mjs", &[][..]), ("segment_python.py", &["plain"])] {
+    for (script, more) in [("segment_node.mjs", &[][..]), ("tracking.py", &["plain", "segment"])] {
         let world = Proxied::open(&[], &[("PODIUM_EVENT_RATE_PER_KEY", "1")]);
         let n_requests = world.run(script, more).len();
         let n_shed = world.shop.admin.get("/metrics").text().lines().any(|line| {

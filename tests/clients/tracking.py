@@ -1,13 +1,14 @@
-"""segment-analytics-python as shops use it: one call of each kind, then so many events of so many bytes.
+"""segment-analytics-python or rudder-sdk-python, which is called alike, as shops use it: one call of each kind, then so
+many events of so many bytes.
 
-segment_python.py URL KEY COUNT BYTES plain|gzip
+tracking.py URL KEY COUNT BYTES plain|gzip segment|rudderstack
 """
 
+import importlib
 import sys
 
-from segment.analytics.client import Client
-
-url, key, count, size, encoding = sys.argv[1:]
+url, key, count, size, encoding, package = sys.argv[1:]
+Client = importlib.import_module(f"{package}.analytics.client").Client
 faults = []
 client = Client(key, host=url, gzip=encoding == "gzip", on_error=lambda fault, events: faults.append(fault))
 client.identify("known", traits={"plan": "gold"}, anonymous_id="visitor")
