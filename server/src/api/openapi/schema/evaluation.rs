@@ -4,8 +4,9 @@ use super::Key;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Why a unit gets what it gets. `SPLIT`: it is in a running experiment. `STATIC`: everyone gets this. `DISABLED`: the
-/// control, because the experiment does not run or the unit is outside. `UNKNOWN`: the control, because something failed.
+/// Why a unit gets what it gets. `SPLIT`: it is in a running experiment. `STATIC`: everyone gets this.
+/// `TARGETING_MATCH`: a condition of a rule holds. `DISABLED`: the control or the fallback, because what answers is not on
+/// or the unit is outside or held out. `UNKNOWN`: the same, because something failed.
 #[derive(ToSchema)]
 #[schema(rename_all = "SCREAMING_SNAKE_CASE")]
 enum EvaluationReason {
@@ -39,7 +40,7 @@ struct EvaluationMetadata {
     /// Whether a link wanted it: nothing is logged, and it counts nowhere; absent if not.
     #[schema(nullable = false)]
     forced: Option<bool>,
-    /// Whether it was decided, but the log could not be told.
+    /// Whether it was decided, but without all that should have been known, or the log could not be told.
     degraded: bool,
 }
 

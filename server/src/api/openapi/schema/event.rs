@@ -138,7 +138,7 @@ struct EventBatch {
     /// The events; what exceeds 2,500 is refused.
     #[schema(max_items = 2500)]
     batch: Vec<Event>,
-    /// When it was sent, for events that do not say.
+    /// When it was sent, for events that do not say; if that is no time, those with a `timestamp` are rejected.
     sent_at: Option<Time>,
 }
 
