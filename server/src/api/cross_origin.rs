@@ -3,8 +3,9 @@
 //! Any origin may, since a publishable key is public and a request carries no cookie; a key has no list of origins.
 //! Everything else of the API stays closed to pages of other origins.
 
-use actix_web::HttpResponse;
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::{HttpResponse, Route, web};
 
 /// How long a browser may remember the answer to a preflight, in seconds; browsers cap it at about that.
 const REMEMBERED_S: &str = "7200";
@@ -28,8 +29,13 @@ pub(crate) fn make_readable(headers: &mut HeaderMap) {
     headers.append(header::VARY, HeaderValue::from_static("origin"));
 }
 
+/// What answers the preflights of a path.
+pub(crate) fn preflight() -> Route {
+    web::method(Method::OPTIONS).to(allow)
+}
+
 /// Answers a preflight, which carries no key: 204.
-pub(crate) async fn preflight() -> HttpResponse {
+async fn allow() -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"))
         .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS))

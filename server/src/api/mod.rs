@@ -35,7 +35,6 @@ use crate::auth::{self, Scope};
 use crate::ofrep;
 use crate::problem::{Kind, Problem};
 use crate::tracking_protocol;
-use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
@@ -89,15 +88,16 @@ fn resource(path: &str, methods: &'static str) -> Resource {
 pub(crate) fn routes(config: &mut ServiceConfig) {
     let payload = web::PayloadConfig::new(BODY_MAX);
     config.app_data(payload).app_data(request::query_config()).app_data(request::path_config());
-    let preflight = || web::method(Method::OPTIONS).to(cross_origin::preflight);
     // Routes are tried in their order: those that shoppers wait for come first, and need no pattern.
     config
-        .service(resource("/api/v1/decide", "POST, OPTIONS").post(decide::decide).route(preflight()))
+        .service(
+            resource("/api/v1/decide", "POST, OPTIONS").post(decide::decide).route(cross_origin::preflight()),
+        )
         .service(
             resource("/api/v1/events", "POST, GET, OPTIONS")
                 .post(events::send)
                 .get(events::list)
-                .route(preflight()),
+                .route(cross_origin::preflight()),
         )
         .configure(ofrep::routes)
         .service(resource("/api/v1/decide/{flag}", "GET").get(ofrep::email::decide))

@@ -12,8 +12,7 @@ mod stream;
 
 pub(crate) use gate::Gate;
 
-use crate::api::cross_origin;
-use actix_web::http::Method;
+use crate::api::cross_origin::preflight;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use refusal::Refusal;
@@ -29,10 +28,6 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
             .route("{path:.*}", preflight())
             .default_service(web::to(unknown_path)),
     );
-}
-
-fn preflight() -> actix_web::Route {
-    web::method(Method::OPTIONS).to(cross_origin::preflight)
 }
 
 /// A path that answers other methods in the protocol's shape.

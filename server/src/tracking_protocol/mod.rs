@@ -9,10 +9,9 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use crate::api::cross_origin;
-use actix_web::http::Method;
+use crate::api::cross_origin::preflight;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, Route};
+use actix_web::{HttpRequest, HttpResponse, Resource};
 use refusal::Refusal;
 
 /// The paths that take events, each with what an event is that does not say so itself.
@@ -47,10 +46,6 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
             .route("{path:.*}", preflight())
             .default_service(web::to(unknown_path)),
     );
-}
-
-fn preflight() -> Route {
-    web::method(Method::OPTIONS).to(cross_origin::preflight)
 }
 
 /// A path that answers other methods in the protocol's shape.
