@@ -34,6 +34,12 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// The whole millisecond it is in.
+    #[must_use]
+    pub const fn floor_to_millis(self) -> Self {
+        Self(self.as_millis().saturating_mul(1000))
+    }
+
     /// The UTC day: whole days since 1970-01-01.
     pub const fn day(self) -> i64 {
         self.0.div_euclid(DAY_US)

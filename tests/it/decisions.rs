@@ -1,5 +1,6 @@
 //! Who gets what, and keeps it.
 
+use crate::harness::events::{now, order};
 use crate::harness::{Book, Decision, Engine, Profile, Shop, experiment, named, profile};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
@@ -14,6 +15,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(an_unknown_flag_gets_its_default));
     book.both(named!(every_state_has_its_reason));
     book.both(named!(a_decision_is_an_exposure_unless_it_says_otherwise));
+    book.both(named!(what_follows_within_the_millisecond_counts));
     book.both(named!(many_flags_and_units_are_answered_in_one_call));
     book.both(named!(a_decision_per_request_is_drawn_anew));
 }
@@ -227,6 +229,21 @@ pub(crate) fn a_decision_is_an_exposure_unless_it_says_otherwise(engine: Engine)
     };
     crate::harness::soon("two exposures", || (exposed("shown") >= 2).then_some(()));
     assert_eq!((exposed("shown"), exposed("by-event")), (2, 0));
+}
+
+pub(crate) fn what_follows_within_the_millisecond_counts(engine: Engine) {
+    const SHOPPERS: u64 = 200;
+    let shop = Shop::open(engine);
+    shop.run(&experiment("banner", &["control", "b"]));
+    let bought = |idx: u64| {
+        let unit = format!("shopper-{idx}");
+        shop.decide(&unit, "banner");
+        order(&unit, &format!("o-{idx}"), 100, now())
+    };
+    shop.log(&(0..SHOPPERS).map(bought).collect::<Vec<_>>());
+    let report = shop.report("banner");
+    let of = |variant| report.figure("revenue_per_visitor", variant).numerator;
+    assert_eq!(of("control") + of("b"), SHOPPERS.cast_signed() * 100, "every order came after its decision");
 }
 
 pub(crate) fn many_flags_and_units_are_answered_in_one_call(engine: Engine) {

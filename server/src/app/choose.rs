@@ -1,13 +1,13 @@
 //! What answers on a flag: one of its experiences, or the experiment behind it.
 
-use super::as_experiment;
+use super::{as_experiment, logged};
 use crate::catalog::Catalog;
 use crate::rulebook::Rulebook;
 use podium_core::experience::{
     AtExperiment, Choice, Compiled, CompiledRule, Content, Placement, Violation, Visitor, WhyFallback,
 };
 use podium_core::id::ExperimentId;
-use podium_core::projection::{DECISION, Sighting, StoredEvent, Trust};
+use podium_core::projection::{Sighting, StoredEvent};
 use podium_core::snapshot::{Flag, Reason};
 use podium_core::time::Timestamp;
 use serde_json::json;
@@ -269,22 +269,12 @@ fn rule_event(
     body: &str,
     now: Timestamp,
 ) -> StoredEvent {
-    StoredEvent {
-        message_id: id.to_string().into(),
-        name: DECISION.into(),
-        unit: unit.into(),
-        is_known: false,
-        other_id: None,
-        order_id: None,
-        trust: Trust::Server,
-        time: now,
-        sighting: counted.map(|(experiment, exposed)| Sighting {
-            experiment,
-            variant_idx: 0,
-            exposed,
-            version: None,
-            propensity: None,
-        }),
-        body: body.into(),
-    }
+    let sighting = counted.map(|(experiment, exposed)| Sighting {
+        experiment,
+        variant_idx: 0,
+        exposed,
+        version: None,
+        propensity: None,
+    });
+    logged::as_logged((unit.into(), id), sighting, body.into(), now)
 }

@@ -60,18 +60,7 @@ impl OfExperiment<'_> {
         // Where every decision is drawn anew the decision itself is the unit.
         let unit: Box<str> =
             if flag.stickiness == Stickiness::PerDecision { id.to_string().into() } else { unit.into() };
-        StoredEvent {
-            message_id: id.to_string().into(),
-            name: DECISION.into(),
-            unit,
-            is_known: false,
-            other_id: None,
-            order_id: None,
-            trust: Trust::Server,
-            time: now,
-            sighting,
-            body: body.into(),
-        }
+        as_logged((unit, id), sighting, body.into(), now)
     }
 
     /// Members that most decisions do not have.
@@ -91,5 +80,27 @@ impl OfExperiment<'_> {
             rest.push_str(&id);
         }
         rest
+    }
+}
+
+/// A decision as the log has it. Its time is in whole milliseconds, as the clocks of clients are: what a shopper does in
+/// the same millisecond comes after it.
+pub(super) fn as_logged(
+    (unit, id): (Box<str>, Uuid),
+    sighting: Option<Sighting>,
+    body: Box<str>,
+    now: Timestamp,
+) -> StoredEvent {
+    StoredEvent {
+        message_id: id.to_string().into(),
+        name: DECISION.into(),
+        unit,
+        is_known: false,
+        other_id: None,
+        order_id: None,
+        trust: Trust::Server,
+        time: now.floor_to_millis(),
+        sighting,
+        body,
     }
 }
