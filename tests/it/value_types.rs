@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 pub(crate) fn promises(book: &mut Book) {
     book.both(named!(each_type_of_value_is_written_as_typed_clients_read_it));
     book.both(named!(a_content_of_another_type_is_refused_where_it_stands));
+    book.both(named!(whoever_answers_on_a_flag_gives_one_type));
 }
 
 /// Registers an experiment with these contents.
@@ -87,6 +88,36 @@ pub(crate) fn a_content_of_another_type_is_refused_where_it_stands(engine: Engin
     let path = "/api/v1/experiments/typed/variants";
     let problem = shop.admin.edit("POST", path, "*", Some(&added)).problem(400);
     assert_eq!(problem.pointers, ["/content"]);
+}
+
+pub(crate) fn whoever_answers_on_a_flag_gives_one_type(engine: Engine) {
+    let shop = Shop::open(engine);
+    shop.run(&with_contents("banner", Some("string"), &[json!("a"), json!("b")]));
+    let experience = |key: &str, flag: &str, content: Value| {
+        let definition = json!({"key": key, "flag_key": flag, "variants": [{"key": "x", "content": content}],
+            "fallback": "x"});
+        shop.admin.post("/api/v1/experiences", &definition)
+    };
+    assert_eq!(experience("other", "banner", json!(7)).problem(400).pointers, ["/value_type"]);
+    experience("same", "banner", json!("c")).expect(201);
+    experience("price", "price", json!(7)).expect(201);
+    let on = |flag: &str, value_type: Option<&str>, contents: [Value; 2]| {
+        let mut definition = with_contents("late", value_type, &contents);
+        definition["flag_key"] = json!(flag);
+        definition
+    };
+    let texts = on("price", None, [json!("seven"), json!("eight")]);
+    let problem = shop.admin.post("/api/v1/experiments", &texts).problem(400);
+    assert_eq!(problem.pointers, ["/value_type"], "{}", problem.detail);
+    shop.register(&on("late", None, [json!("seven"), json!("eight")]));
+    let to = |flag: &str| {
+        let patch = json!({"flag_key": flag});
+        shop.admin.edit("PATCH", "/api/v1/experiments/late", "*", Some(&patch))
+    };
+    assert_eq!(to("price").problem(400).pointers, ["/value_type"]);
+    let taken = to("banner").problem(409);
+    assert_eq!((taken.slug.as_str(), taken.pointers), ("flag-key-taken", at_of(&["/flag_key"])));
+    to("free").expect(200);
 }
 
 fn at_of(pointers: &[&str]) -> Vec<String> {

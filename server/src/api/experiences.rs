@@ -45,7 +45,8 @@ impl From<ExperienceError> for Problem {
             ExperienceError::Stale { revision } => Self::new(Kind::EditConflict, detail).with_etag(revision),
             ExperienceError::Illegal(_)
             | ExperienceError::Archived
-            | ExperienceError::NotConcluded { .. } => Self::new(Kind::IllegalTransition, detail),
+            | ExperienceError::NotConcluded { .. }
+            | ExperienceError::NoContent(_) => Self::new(Kind::IllegalTransition, detail),
             ExperienceError::Nested(error) => error.into(),
             ExperienceError::Invalid(error) => error.into(),
         }

@@ -233,7 +233,9 @@ impl App {
         let mut definition = experiment.definition.clone();
         let at = format!("/variants/{}", definition.variants.len());
         definition.variants.push(Variant { removed_at: None, absences: Vec::new(), ..variant });
-        experiment.definition = self.checked(definition).await.map_err(|error| error.below(&at))?;
+        let definition = self.checked(definition).await.map_err(|error| error.below(&at))?;
+        self.check_flag(&experiment.key, &definition).await?;
+        experiment.definition = definition;
         Ok(())
     }
 
@@ -242,6 +244,7 @@ impl App {
         let is_draft = experiment.status == Status::Draft;
         let mut definition =
             if is_draft { self.checked_draft(definition).await? } else { self.checked(definition).await? };
+        self.check_flag(&experiment.key, &definition).await?;
         if is_draft {
             self.place_in_group(&experiment.key, &mut definition)?;
         } else if let Some(pointer) = breaking(&experiment.definition, &definition) {

@@ -9,6 +9,7 @@ use crate::store::{StoreError, experiments, weights};
 use podium_core::experiment::{Definition, Experiment, Fault, METRICS_MAX, MetricChoice, Status, Variant};
 use podium_core::id::{ChannelKey, ExperimentId, ExperimentKey};
 use podium_core::money::Currency;
+use podium_core::value_type::ValueType;
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -77,6 +78,20 @@ impl RegisterError {
             error => error,
         }
     }
+}
+
+/// A typed client asks for one type of value on a flag, whoever answers.
+///
+/// - `others`: who else does, each with its type.
+pub(super) fn one_type<'a>(
+    flag: &str,
+    own: ValueType,
+    mut others: impl Iterator<Item = (&'a str, ValueType)>,
+) -> Result<(), RegisterError> {
+    let Some((key, other)) = others.find(|(_, value_type)| *value_type != own) else { return Ok(()) };
+    let (other, own) = (other.as_str(), own.as_str());
+    let detail = format!("flag `{flag}` is answered by `{key}` with values of type {other}, not {own}");
+    Err(RegisterError::Invalid(vec![Fault { pointer: "/value_type".to_owned(), detail }]))
 }
 
 impl App {
@@ -149,7 +164,7 @@ impl App {
         definition: Definition,
         by: &Actor,
     ) -> Result<Experiment, RegisterError> {
-        let (mut experiment, stored) = self.draft(named, definition)?;
+        let (mut experiment, stored) = self.draft(named, definition).await?;
         let transaction = self.store.begin().await?;
         self.write_draft(&transaction, (&mut experiment, &stored), by).await?;
         transaction.commit().await.map_err(StoreError::from)?;
@@ -159,12 +174,12 @@ impl App {
     }
 
     /// A draft, with the weights that it starts with. Nothing is written yet.
-    pub(super) fn draft(
+    pub(super) async fn draft(
         &self,
         (key, version): (ExperimentKey, u32),
         mut definition: Definition,
     ) -> Result<(Experiment, StoredWeights), RegisterError> {
-        self.check_flag(&key, &definition)?;
+        self.check_flag(&key, &definition).await?;
         self.place_in_group(&key, &mut definition)?;
         let now = now();
         let experiment = Experiment {
@@ -286,15 +301,24 @@ impl App {
         Ok(())
     }
 
-    fn check_flag(&self, key: &ExperimentKey, definition: &Definition) -> Result<(), RegisterError> {
+    /// Checks that no other experiment answers on the flag, and that whoever else does gives the same type of value.
+    pub(super) async fn check_flag(
+        &self,
+        key: &ExperimentKey,
+        definition: &Definition,
+    ) -> Result<(), RegisterError> {
         let flag = definition.flag_key.as_ref().map_or(key.as_str(), |flag| flag.as_str());
-        let catalog = self.published.catalog.load();
+        let catalog = self.published.catalog.load_full();
         let owner = catalog
             .experiments()
             .find(|other| other.status != Status::Archived && other.key != *key && other.flag_key() == flag);
-        owner.map_or(Ok(()), |owner| {
-            Err(RegisterError::FlagTaken { flag: flag.to_owned(), owner: owner.key.to_string() })
-        })
+        if let Some(owner) = owner {
+            return Err(RegisterError::FlagTaken { flag: flag.to_owned(), owner: owner.key.to_string() });
+        }
+        let Some(own) = definition.value_type() else { return Ok(()) };
+        let shown = self.experiences_shown().await?;
+        let others = shown.iter().filter(|other| other.flag_key() == flag);
+        one_type(flag, own, others.map(|other| (other.key.as_str(), other.definition.answer_type())))
     }
 
     /// Finds the experiment a free slot in its exclusion group.

@@ -9,13 +9,14 @@ pub(crate) use promote::Promotion;
 pub(crate) use report::RulesReport;
 
 use super::history::{Actor, Happening};
+use super::register::one_type;
 use super::{App, EditError, RegisterError, TrackError, now, track};
 use crate::store::{StoreError, experiences, history};
 use podium_core::experience::{
     Action, Compiled, Definition, Experience, IllegalTransition, Placement, Status,
 };
 use podium_core::experiment::{self, Fault};
-use podium_core::id::{ExperienceId, ExperienceKey, ExperimentId};
+use podium_core::id::{ExperienceId, ExperienceKey, ExperimentId, VariantKey};
 use sea_orm::ConnectionTrait;
 use std::collections::HashMap;
 
@@ -43,6 +44,9 @@ pub(crate) enum ExperienceError {
     /// Only what a conclusion serves becomes an experience.
     #[error("the experiment is {status}; conclude it first")]
     NotConcluded { status: experiment::Status },
+    /// There is nothing that an experience could show.
+    #[error("variant `{0}` has no content that an experience could show; register one that has")]
+    NoContent(VariantKey),
     /// What a rule has decide does not start, or end.
     #[error(transparent)]
     Nested(#[from] EditError),
@@ -218,27 +222,19 @@ impl App {
         self.nested_drafts(experience, nested).await
     }
 
-    /// A typed client asks for one type of value on a flag, whoever answers.
+    /// Checks that whoever else answers on the flag gives the same type of value.
     async fn check_type(&self, experience: &Experience) -> Result<(), ExperienceError> {
-        let (flag, own) = (experience.flag_key(), experience.definition.answer_type());
-        let all = experiences::all(self.store.writer()).await?;
-        let others = all.iter().filter(|other| {
-            other.status != Status::Archived && other.key != experience.key && other.flag_key() == flag
-        });
-        let others = others.map(|other| (other.key.to_string(), other.definition.answer_type()));
-        let catalog = self.published.catalog.load();
+        let flag = experience.flag_key();
+        let shown = self.experiences_shown().await?;
+        let others = shown.iter().filter(|other| other.key != experience.key && other.flag_key() == flag);
+        let others = others.map(|other| (other.key.as_str(), other.definition.answer_type()));
+        let catalog = self.published.catalog.load_full();
         let experiments = catalog.experiments().filter(|experiment| {
             experiment.status != experiment::Status::Archived && experiment.flag_key() == flag
         });
         let experiments = experiments
-            .filter_map(|experiment| Some((experiment.key.to_string(), experiment.definition.value_type()?)));
-        let other = others.chain(experiments).find(|(_, value_type)| *value_type != own);
-        other.map_or(Ok(()), |(key, other)| {
-            let (other, own) = (other.as_str(), own.as_str());
-            let detail =
-                format!("flag `{flag}` is answered by `{key}` with values of type {other}, not {own}");
-            Err(invalid("/value_type", detail))
-        })
+            .filter_map(|experiment| Some((experiment.key.as_str(), experiment.definition.value_type()?)));
+        Ok(one_type(flag, experience.definition.answer_type(), others.chain(experiments))?)
     }
 
     async fn track_rule(&self, figures: &experiences::RuleFigures) -> Result<(), TrackError> {
@@ -258,7 +254,7 @@ impl App {
 
     /// Every experience that is not archived.
     pub(super) async fn experiences_shown(&self) -> Result<Vec<Experience>, StoreError> {
-        let all = experiences::all(self.store.writer()).await?;
+        let all = experiences::all(self.store.reader()).await?;
         Ok(all.into_iter().filter(|experience| experience.status != Status::Archived).collect())
     }
 

@@ -56,7 +56,7 @@ impl App {
                 return Err(invalid(&format!("{place}/{member}"), format!("leave it out: {why}")));
             }
             let draft = match self.checked_draft(definition).await {
-                Ok(definition) => self.draft((key, 1), self.with_beside(definition).await),
+                Ok(definition) => self.draft((key, 1), self.with_beside(definition).await).await,
                 Err(error) => Err(error),
             };
             drafts.push(draft.map_err(|error| error.within(&place))?);

@@ -66,8 +66,7 @@ fn promoted(experiment: &Experiment, promotion: Promotion) -> Result<Experience,
         let variant =
             variant.ok_or_else(|| StoreError::Corrupt(format!("`{}` has no variants", experiment.key)))?;
         if variant.content.is_null() {
-            let detail = format!("variant `{}` has no content that could be shown", variant.key);
-            return Err(invalid("", detail));
+            return Err(ExperienceError::NoContent(variant.key.clone()));
         }
         let (name, channels) = (variant.name.clone(), BTreeMap::clone(&variant.channels));
         Ok(Variant { key: variant.key.clone(), name, content: variant.content.clone(), channels })
