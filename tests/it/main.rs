@@ -29,6 +29,7 @@ mod durability;
 mod experiences;
 mod experiments;
 mod explain;
+mod exposure_hook;
 mod figures;
 mod history;
 mod holdout;
@@ -88,6 +89,7 @@ fn main() -> std::process::ExitCode {
     experiences::promises(&mut book);
     experiments::promises(&mut book);
     explain::promises(&mut book);
+    exposure_hook::promises(&mut book);
     figures::promises(&mut book);
     history::promises(&mut book);
     holdout::promises(&mut book);
