@@ -13,6 +13,7 @@ mod ingest;
 mod limits;
 mod links;
 mod ofrep;
+mod origin;
 mod problem;
 mod progress;
 mod report_page;

@@ -2,6 +2,7 @@
 //
 //   ofrep_web.mjs URL KEY ADMIN_KEY CHROMIUM          against the flags of tests/it/clients_ofrep.rs
 //   ofrep_web.mjs URL KEY ADMIN_KEY CHROMIUM limited  against a server that allows one evaluation a second
+//   ofrep_web.mjs URL KEY ADMIN_KEY CHROMIUM origins  once with a key that is for the page, and once with one that is not
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { build } from "esbuild";
@@ -75,6 +76,16 @@ async function act(flag, action) {
   const answer = await fetch(`${url}/api/v1/experiments/${flag}/${action}`, {
     method: "POST",
     headers: { Authorization: `Bearer ${adminKey}`, "If-Match": "*" },
+  });
+  assert.equal(answer.status, 200, await answer.text());
+}
+
+/** Has the page's key be for these origins alone. */
+async function setOrigins(origins) {
+  const answer = await fetch(`${url}/api/v1/keys/${key.split("_")[2]}/origins`, {
+    method: "PUT",
+    headers: { Authorization: `Bearer ${adminKey}` },
+    body: JSON.stringify({ origins }),
   });
   assert.equal(answer.status, 200, await answer.text());
 }
@@ -155,6 +166,22 @@ const modes = {
     await until("it is told why", () => answers.at(-1).word === "TARGETING_KEY_MISSING");
     const [, stranger] = await open({ headers: [["Authorization", "Bearer nobody"]] }, ann);
     assert.match(stranger, /unauthorized/i);
+  },
+
+  async origins() {
+    await setOrigins(["https://shop.example", origin]);
+    const [page, failed] = await open({ cacheMode: "disabled" }, ann);
+    assert.equal(failed, undefined);
+    assert.equal((await details(page, "String", "text", "")).value, "Free returns");
+    await act("text", "pause");
+    await until("the page hears of the change", async () =>
+      (await details(page, "String", "text", "")).reason === "DISABLED");
+    await page.close();
+    answers.length = 0;
+    await setOrigins(["https://shop.example"]);
+    const [, stranger] = await open({ cacheMode: "disabled" }, ann);
+    assert.match(stranger, /Failed to fetch/, "the browser does not even ask");
+    assert.deepEqual(answers, []);
   },
 
   async limited() {

@@ -120,6 +120,11 @@ impl Podium {
         Self::start(self.settings.clone())
     }
 
+    /// Runs `podium key` over the same data.
+    pub(crate) fn keys(&self, arguments: &[&str]) -> Output {
+        command(&self.settings, "key").args(arguments).output().unwrap()
+    }
+
     /// Runs `podium rebuild` over the same data.
     pub(crate) fn rebuild(&self, arguments: &[&str]) -> Output {
         command(&self.settings, "rebuild").args(arguments).output().unwrap()

@@ -13,9 +13,10 @@ pub(crate) fn promises(book: &mut Book) {
         named!(a_python_server_gets_values_of_all_types_and_their_reasons),
         named!(a_python_server_waits_after_too_many_requests),
     ];
-    let of_pages: [Named<fn(Engine)>; 2] = [
+    let of_pages: [Named<fn(Engine)>; 3] = [
         named!(a_page_has_its_copy_confirmed_and_hears_of_changes),
         named!(a_page_waits_after_too_many_requests),
+        named!(a_page_of_an_origin_that_a_key_is_not_for_gets_nothing),
     ];
     let clients = Clients::installed();
     let browser =
@@ -97,6 +98,10 @@ fn in_a_page(shop: &Shop, mode: &[&str]) {
 
 pub(crate) fn a_page_has_its_copy_confirmed_and_hears_of_changes(engine: Engine) {
     in_a_page(&shop(engine, &[]), &[]);
+}
+
+pub(crate) fn a_page_of_an_origin_that_a_key_is_not_for_gets_nothing(engine: Engine) {
+    in_a_page(&shop(engine, &[]), &["origins"]);
 }
 
 pub(crate) fn a_page_waits_after_too_many_requests(engine: Engine) {

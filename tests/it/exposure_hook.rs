@@ -9,12 +9,12 @@ const CHROMIUM: &str = "/usr/bin/chromium";
 pub(crate) fn promises(book: &mut Book) {
     let clients = Clients::installed().err();
     let browser = clients.or_else(|| (!Path::new(CHROMIUM).exists()).then_some("needs Chromium"));
-    let promises: [(Named<fn(Engine)>, _); 3] = [
-        (named!(a_node_server_tells_of_each_unit_once), clients),
-        (named!(a_page_with_segments_client_tells_what_was_seen), browser),
-        (named!(a_page_without_a_client_for_events_tells_what_was_seen), browser),
+    let promises: [Named<fn(Engine)>; 3] = [
+        named!(a_node_server_tells_of_each_unit_once),
+        named!(a_page_with_segments_client_tells_what_was_seen),
+        named!(a_page_without_a_client_for_events_tells_what_was_seen),
     ];
-    for (test, need) in promises {
+    for (test, need) in promises.into_iter().zip([clients, browser, browser]) {
         match need {
             None => book.both(test),
             Some(need) => book.skip(test.name.trim_start_matches("it::"), need),

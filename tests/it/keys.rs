@@ -18,7 +18,7 @@ enum Scope {
     Admin,
 }
 
-const ROUTES: [(&str, &str, Scope); 28] = [
+const ROUTES: [(&str, &str, Scope); 29] = [
     ("POST", "/api/v1/decide", Scope::Publishable),
     ("POST", "/api/v1/events", Scope::Publishable),
     ("GET", "/api/v1/events?status=rejected", Scope::Server),
@@ -47,6 +47,7 @@ const ROUTES: [(&str, &str, Scope); 28] = [
     ("GET", "/api/v1/keys", Scope::Admin),
     ("POST", "/api/v1/keys", Scope::Admin),
     ("DELETE", "/api/v1/keys/none", Scope::Admin),
+    ("PUT", "/api/v1/keys/none/origins", Scope::Admin),
 ];
 
 pub(crate) fn each_scope_may_do_its_own_and_no_more(engine: Engine) {

@@ -22,6 +22,7 @@ mod bandit;
 mod cells;
 mod clients_ofrep;
 mod clients_segment;
+mod cross_origin;
 mod debugger;
 mod decisions;
 mod delivery;
@@ -82,6 +83,7 @@ fn main() -> std::process::ExitCode {
     cells::promises(&mut book);
     clients_ofrep::promises(&mut book);
     clients_segment::promises(&mut book);
+    cross_origin::promises(&mut book);
     debugger::promises(&mut book);
     decisions::promises(&mut book);
     delivery::promises(&mut book);

@@ -1,11 +1,15 @@
 //! What a shop's page may ask of us from its own origin: decisions, and to take events.
 //!
-//! Any origin may, since a publishable key is public and a request carries no cookie; a key has no list of origins.
+//! Any origin may unless a key has a list of them, since a publishable key is public and a request carries no cookie.
 //! Everything else of the API stays closed to pages of other origins.
 
+use super::Shared;
+use crate::app::App;
+use crate::auth::{Pages, Refused, Scope};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
-use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use actix_web::{HttpResponse, Route, web};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, Route, web};
 
 /// How long a browser may remember the answer to a preflight, in seconds; browsers cap it at about that.
 const REMEMBERED_S: &str = "7200";
@@ -22,11 +26,56 @@ pub(crate) fn is_open(path: &str) -> bool {
     OPEN_PREFIXES.into_iter().any(|prefix| path.starts_with(prefix))
 }
 
-/// Lets the page read the answer, errors too. Without `ETag` a page could not ask whether anything changed.
-pub(crate) fn make_readable(headers: &mut HeaderMap) {
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, retry-after"));
-    headers.append(header::VARY, HeaderValue::from_static("origin"));
+/// Marks a request whose page may not use the key that it came with.
+struct Foreign;
+
+/// What a key may do for who sends the request, wherever the request has the key.
+pub(crate) fn scope(app: &App, http: &HttpRequest, key: &str) -> Result<Scope, Refused> {
+    let scope = app.scope(key, origin(http).map(HeaderValue::as_bytes));
+    if scope == Err(Refused::Origin) {
+        http.extensions_mut().insert(Foreign);
+    }
+    scope
+}
+
+/// The same of the key with this id, which was let in before.
+pub(crate) fn is_for(app: &App, http: &HttpRequest, key_id: &str) -> bool {
+    let is_for = app.keys.load().is_for(key_id, origin(http).map(HeaderValue::as_bytes));
+    if !is_for {
+        http.extensions_mut().insert(Foreign);
+    }
+    is_for
+}
+
+fn origin(http: &HttpRequest) -> Option<&HeaderValue> {
+    http.headers().get(header::ORIGIN)
+}
+
+/// Lets the page read the answer, errors too, unless its origin is no key's, or not that of its own key. Without `ETag` a
+/// page could not ask whether anything changed.
+pub(crate) fn make_readable<B>(response: &mut ServiceResponse<B>) {
+    // Only pages say an origin.
+    let Some(origin) = origin(response.request()) else { return };
+    let allowed = allowed(response.request(), origin);
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    if let Some(allowed) = allowed {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, retry-after"));
+    }
+}
+
+/// Of which origin pages may read the answer to a request.
+fn allowed(http: &HttpRequest, origin: &HeaderValue) -> Option<HeaderValue> {
+    if http.extensions().contains::<Foreign>() {
+        return None;
+    }
+    let app = http.app_data::<Shared>()?;
+    match app.keys.load().pages(origin.to_str().unwrap_or_default()) {
+        Pages::Any => Some(HeaderValue::from_static("*")),
+        Pages::Own => Some(origin.clone()),
+        Pages::Foreign => None,
+    }
 }
 
 /// What answers the preflights of a path.

@@ -3,6 +3,7 @@
 use super::{Shared, allow, request};
 use crate::auth::{KeyRecord, Scope};
 use crate::clock;
+use crate::origin::{BadOrigins, Origins};
 use crate::problem::{Kind, Problem};
 use crate::store::keys;
 use actix_web::web::{self, Path};
@@ -15,10 +16,18 @@ const NAME_MAX: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewKey {
+pub(crate) struct NewKey {
     scope: Scope,
     #[serde(default)]
     name: String,
+    #[serde(default)]
+    origins: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewOrigins {
+    origins: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -29,14 +38,22 @@ struct KeyBody {
     /// Shown once; of a publishable key always.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
+    /// The pages that it is for; of any origin if there is none.
+    origins: Origins,
     created_at: Timestamp,
     revoked_at: Option<Timestamp>,
 }
 
 impl From<KeyRecord> for KeyBody {
     fn from(record: KeyRecord) -> Self {
-        let KeyRecord { id, scope, name, secret: key, created_at, revoked_at, .. } = record;
-        Self { id, scope, name, key, created_at, revoked_at }
+        let KeyRecord { id, scope, name, secret: key, origins, created_at, revoked_at, .. } = record;
+        Self { id, scope, name, key, origins, created_at, revoked_at }
+    }
+}
+
+impl From<BadOrigins> for Problem {
+    fn from(bad: BadOrigins) -> Self {
+        Self::field(Kind::InvalidField, bad.pointer(), bad.detail)
     }
 }
 
@@ -52,7 +69,9 @@ pub(crate) async fn create(
         let detail = format!("at most {NAME_MAX} bytes, without NUL");
         return Err(Problem::field(Kind::InvalidField, "/name", detail));
     }
+    let origins = Origins::new(new.scope, &new.origins)?;
     let (record, key) = KeyRecord::generate(new.scope, &new.name, clock::now());
+    let record = KeyRecord { origins, ..record };
     keys::insert(app.store.writer(), &record).await?;
     app.reload_keys().await?;
     Ok(HttpResponse::Created().json(KeyBody { key: Some(key), ..KeyBody::from(record) }))
@@ -63,6 +82,25 @@ pub(crate) async fn list(app: Shared, http: HttpRequest) -> Result<HttpResponse,
     allow(&app, &http, Scope::Admin)?;
     let data: Vec<KeyBody> = keys::all(app.store.reader()).await?.into_iter().map(KeyBody::from).collect();
     Ok(HttpResponse::Ok().json(serde_json::json!({ "data": data })))
+}
+
+/// Says anew which pages a key is for: 200; 400 `invalid-field`; 404.
+pub(crate) async fn set_origins(
+    app: Shared,
+    http: HttpRequest,
+    id: Path<String>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    allow(&app, &http, Scope::Admin)?;
+    let new: NewOrigins = request::json(&request::body(payload).await?)?;
+    let gone = || Problem::new(Kind::NotFound, format!("there is no key `{id}` that was not revoked"));
+    let record = keys::find(app.store.reader(), &id).await?.ok_or_else(gone)?;
+    let origins = Origins::new(record.scope, &new.origins)?;
+    if !keys::set_origins(app.store.writer(), &id, &origins).await? {
+        return Err(gone());
+    }
+    app.reload_keys().await?;
+    Ok(HttpResponse::Ok().json(KeyBody::from(KeyRecord { origins, ..record })))
 }
 
 /// Revokes a key: 204; 404.

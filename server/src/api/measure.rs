@@ -5,7 +5,6 @@ use super::cross_origin;
 use crate::problem::INSTANCE;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header;
 use actix_web::middleware::Next;
 use metrics::Histogram;
 use std::borrow::Cow;
@@ -31,13 +30,11 @@ pub(crate) async fn duration(
     let hot = HOT.into_iter().find(|path| *path == request.path()).map(Cow::Borrowed);
     let route =
         hot.clone().or_else(|| request.match_pattern().map(Cow::Owned)).unwrap_or(Cow::Borrowed("unknown"));
-    // Only pages send an origin, and only these paths are for pages.
     let is_for_pages = hot.is_some() || cross_origin::is_open(request.path());
-    let is_page = is_for_pages && request.headers().contains_key(header::ORIGIN);
     let instance = request.path().to_owned();
     let mut response = INSTANCE.scope(instance, next.call(request)).await?;
-    if is_page {
-        cross_origin::make_readable(response.headers_mut());
+    if is_for_pages {
+        cross_origin::make_readable(&mut response);
     }
     let key = (route, response.status().as_u16() / 100);
     DURATIONS.with_borrow_mut(|durations| {

@@ -31,7 +31,7 @@ pub(crate) mod webhooks;
 
 use crate::app::App;
 use crate::app::history::Actor;
-use crate::auth::{self, Scope};
+use crate::auth::{self, Refused, Scope};
 use crate::ofrep;
 use crate::problem::{Kind, Problem};
 use crate::tracking_protocol;
@@ -50,9 +50,13 @@ pub(crate) fn allow(app: &App, request: &HttpRequest, least: Scope) -> Result<Sc
         let detail = "send a key as `Authorization: Bearer podium_…`, or as `X-API-Key`";
         return Err(Problem::new(Kind::Unauthorized, detail));
     };
-    let Some(scope) = app.scope(&key) else {
-        return Err(Problem::new(Kind::Unauthorized, "this key is unknown or was revoked"));
-    };
+    let scope = cross_origin::scope(app, request, &key).map_err(|refused| match refused {
+        Refused::Unknown => Problem::new(Kind::Unauthorized, "this key is unknown or was revoked"),
+        Refused::Origin => Problem::new(
+            Kind::Forbidden,
+            "this key is for pages of other origins; its `origins` say of which",
+        ),
+    })?;
     if least <= scope {
         Ok(scope)
     } else {
@@ -113,6 +117,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/api/v1/decisions/{id}/explain", "GET").get(decide::explain))
         .service(resource("/api/v1/keys", "GET, POST").get(keys::list).post(keys::create))
         .service(resource("/api/v1/keys/{id}", "DELETE").delete(keys::revoke))
+        .service(resource("/api/v1/keys/{id}/origins", "PUT").put(keys::set_origins))
         .service(resource("/api/v1/metrics", "GET").get(operations::goal_metrics))
         .service(resource("/api/v1/preview", "POST").post(preview::preview))
         .service(resource("/api/v1/previews/links", "POST").post(preview::link))

@@ -51,7 +51,7 @@ pub(crate) use report::ReportError;
 pub(crate) use slots::Slots;
 pub(crate) use track::tracked_metrics;
 
-use crate::auth::{KeyRing, Scope};
+use crate::auth::{KeyRing, Refused, Scope};
 use crate::catalog::Catalog;
 use crate::clock;
 use crate::delivery::tokens::Links;
@@ -232,9 +232,9 @@ impl App {
         Ok(())
     }
 
-    /// What `key` may do.
-    pub(crate) fn scope(&self, key: &str) -> Option<Scope> {
-        self.keys.load().scope(key)
+    /// What `key` may do, for a page of this origin if it is one.
+    pub(crate) fn scope(&self, key: &str, origin: Option<&[u8]>) -> Result<Scope, Refused> {
+        self.keys.load().scope(key, origin)
     }
 
     /// Who has `key`.

@@ -4,6 +4,7 @@ use super::config::Place;
 use super::{CliError, say};
 use crate::auth::{KeyRecord, Scope};
 use crate::clock;
+use crate::origin::Origins;
 use crate::store::keys;
 use clap::{Args, Subcommand, ValueEnum};
 use std::process::ExitCode;
@@ -29,6 +30,9 @@ enum Verb {
         /// What people call it.
         #[arg(long, default_value = "")]
         name: String,
+        /// An origin whose pages it is for, such as `https://shop.example`; may be repeated. Any without.
+        #[arg(long = "origin", value_name = "ORIGIN")]
+        origins: Vec<String>,
     },
 }
 
@@ -48,22 +52,27 @@ impl KeyCommand {
             Verb::List => {
                 for key in keys::all(store.reader()).await.map_err(CliError::from_display)? {
                     let state = if key.revoked_at.is_some() { "revoked" } else { "valid" };
-                    say(&format!(
-                        "{:14} {:12} {state:8} {} {}",
+                    let origins: Vec<&str> = key.origins.iter().collect();
+                    let line = format!(
+                        "{:14} {:12} {state:8} {} {} {}",
                         key.id,
                         key.scope.as_str(),
                         key.created_at,
-                        key.name
-                    ));
+                        key.name,
+                        origins.join(" ")
+                    );
+                    say(line.trim_end());
                 }
             }
-            Verb::Create { scope, name } => {
+            Verb::Create { scope, name, origins } => {
                 let scope = match scope {
                     ScopeArg::Admin => Scope::Admin,
                     ScopeArg::Server => Scope::Server,
                     ScopeArg::Publishable => Scope::Publishable,
                 };
+                let origins = Origins::new(scope, &origins).map_err(CliError::from_display)?;
                 let (record, key) = KeyRecord::generate(scope, &name, clock::now());
+                let record = KeyRecord { origins, ..record };
                 keys::insert(store.writer(), &record).await.map_err(CliError::from_display)?;
                 say(&key);
             }

@@ -82,6 +82,11 @@ impl Refusal {
         Self::bare(StatusCode::UNAUTHORIZED)
     }
 
+    /// A key that is not for pages of this origin.
+    pub(super) fn forbidden() -> Self {
+        Self::bare(StatusCode::FORBIDDEN)
+    }
+
     /// Too much at once.
     pub(super) fn too_many(retry_after_s: u64) -> Self {
         shed("rate_limited");

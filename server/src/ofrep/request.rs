@@ -1,9 +1,9 @@
 //! Reading requests by hand, because each way to be wrong has its own word.
 
 use super::refusal::{Code, Refusal};
-use crate::api::BODY_MAX;
+use crate::api::{BODY_MAX, cross_origin};
 use crate::app::App;
-use crate::auth::{self, Scope};
+use crate::auth::{self, Refused, Scope};
 use crate::clock;
 use crate::problem::retry_after_s;
 use actix_web::HttpRequest;
@@ -18,7 +18,10 @@ pub(super) const TARGETING_KEY: &str = "targetingKey";
 /// Lets in whoever has a key, as often as they may come.
 pub(super) fn admit<'r>(app: &App, http: &'r HttpRequest) -> Result<(Cow<'r, str>, Scope), Refusal> {
     let key = auth::presented(http).ok_or_else(Refusal::unauthorized)?;
-    let scope = app.scope(&key).ok_or_else(Refusal::unauthorized)?;
+    let scope = cross_origin::scope(app, http, &key).map_err(|refused| match refused {
+        Refused::Unknown => Refusal::unauthorized(),
+        Refused::Origin => Refusal::forbidden(),
+    })?;
     pass(app, http, &key, scope)?;
     Ok((key, scope))
 }

@@ -4,7 +4,7 @@ use super::channel;
 use super::gate::{Gate, Seat};
 use super::refusal::Refusal;
 use super::request::{parameter, query};
-use crate::api::Shared;
+use crate::api::{Shared, cross_origin};
 use crate::app::{App, Notice};
 use crate::clock;
 use actix_web::body::{BodySize, MessageBody};
@@ -32,7 +32,7 @@ const BEHIND_MAX: usize = 8;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Opens a stream: 200; 401 for a channel that is not ours, is too old, or whose key was revoked; 429.
+/// Opens a stream: 200; 401 for a channel that is not ours, is too old, or whose key was revoked; 403; 429.
 pub(super) async fn open(
     app: Shared,
     gate: web::Data<Gate>,
@@ -41,6 +41,9 @@ pub(super) async fn open(
     let query = query(&http);
     let channel = parameter(&query, "channel").ok_or_else(Refusal::unauthorized)?.to_owned();
     let key_id = allowed(&app, &channel).ok_or_else(Refusal::unauthorized)?;
+    if !cross_origin::is_for(&app, &http, &key_id) {
+        return Err(Refusal::forbidden());
+    }
     let seat = gate
         .seat(&app.limits, &http, &key_id)
         .ok_or_else(|| Refusal::too_many(u64::from(retry_at_end_ms() / 1_000)))?;

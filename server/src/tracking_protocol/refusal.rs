@@ -2,6 +2,7 @@
 
 use crate::api::rate::shed;
 use crate::app::IntakeError;
+use crate::auth::Refused;
 use crate::ingest::queue::IngestError;
 use crate::problem::retry_after_s;
 use actix_web::body::BoxBody;
@@ -16,6 +17,7 @@ use std::fmt;
 enum Code {
     BadJson,
     UnknownKey,
+    ForeignOrigin,
     NotFound,
     MethodNotAllowed,
     BodyTooSlow,
@@ -32,6 +34,7 @@ impl Code {
         match self {
             Self::BadJson => (StatusCode::BAD_REQUEST, "bad_json"),
             Self::UnknownKey => (StatusCode::UNAUTHORIZED, "unknown_key"),
+            Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign_origin"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, "body_too_slow"),
@@ -123,6 +126,15 @@ impl ResponseError for Refusal {
             response.insert_header((header::ALLOW, allow));
         }
         response.json(json!({ "success": false, "code": code, "message": self.message }))
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Unknown => Self::unknown_key(),
+            Refused::Origin => Self::new(Code::ForeignOrigin, "this key is for pages of other origins"),
+        }
     }
 }
 

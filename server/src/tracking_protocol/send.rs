@@ -2,7 +2,7 @@
 
 use super::body;
 use super::refusal::Refusal;
-use crate::api::{Shared, rate};
+use crate::api::{Shared, cross_origin, rate};
 use crate::app::Taken;
 use crate::auth;
 use actix_web::web::Payload;
@@ -21,7 +21,7 @@ struct Rejected<'a> {
     field: &'a str,
 }
 
-/// Takes events: 200 once they are on disk; 400 `bad_json`; 401 `unknown_key`; 408; 413; 429; 503.
+/// Takes events: 200 once they are on disk; 400 `bad_json`; 401 `unknown_key`; 403 `foreign_origin`; 408; 413; 429; 503.
 ///
 /// - `default_type`: what an event is that has no `type`.
 pub(super) async fn send(
@@ -35,12 +35,12 @@ pub(super) async fn send(
     }
     // A client whose key is known without the body need not send it for nothing.
     let presented = auth::presented(&http).filter(|key| !key.is_empty());
-    if presented.as_ref().is_some_and(|key| app.scope(key).is_none()) {
-        return Err(Refusal::unknown_key());
+    if let Some(key) = &presented {
+        cross_origin::scope(&app, &http, key)?;
     }
     let body = body::read(&http, payload).await?;
     let key = presented.or_else(|| write_key(&body)).ok_or_else(Refusal::unknown_key)?;
-    let scope = app.scope(&key).ok_or_else(Refusal::unknown_key)?;
+    let scope = cross_origin::scope(&app, &http, &key)?;
     if !rate::admits(&app, &http, &key, scope) {
         return Err(Refusal::rate_limited());
     }

@@ -71,9 +71,7 @@ impl Endpoint {
         for scheme in SCHEMES {
             self.operation = self.operation.security(SecurityRequirement::new(scheme, scopes.clone()));
         }
-        let forbidden = (least != Scope::Publishable).then_some(Kind::Forbidden);
-        self.kinds.extend([Kind::Unauthorized].into_iter().chain(forbidden));
-        self
+        self.fails(&[Kind::Unauthorized, Kind::Forbidden])
     }
 
     /// Reads or writes the database.

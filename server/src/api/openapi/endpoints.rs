@@ -59,6 +59,7 @@ pub(super) fn all() -> Vec<Endpoint> {
         channels::one_channel(),
         history::webhooks(),
         operations::keys(),
+        operations::plugins(),
         operations::operations(),
     ];
     all.into_iter().flatten().collect()

@@ -278,7 +278,14 @@ pub(super) fn receipt() -> Named {
 }
 
 pub(super) fn new_key() -> Named {
-    vec![("server", json!({"scope": "server", "name": "shop backend"}))]
+    vec![
+        ("server", json!({"scope": "server", "name": "shop backend"})),
+        ("pages", json!({"scope": "publishable", "name": "shop", "origins": ["https://shop.example"]})),
+    ]
+}
+
+pub(super) fn key_origins() -> Named {
+    vec![("two shops", json!({"origins": ["https://shop.example", "https://shop.example.org"]}))]
 }
 
 pub(super) fn new_messages() -> Named {

@@ -14,6 +14,7 @@ pub(crate) struct Model {
     pub(crate) secret: Option<String>,
     pub(crate) created_at: i64,
     pub(crate) revoked_at: Option<i64>,
+    pub(crate) origins: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

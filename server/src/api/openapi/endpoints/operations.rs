@@ -3,7 +3,7 @@
 use super::super::endpoint::{Endpoint, JSON, in_path, none, query, text_header};
 use super::super::examples;
 use super::super::schema::{
-    ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugin, Plugins, Readiness, Reloads,
+    ApiKey, ApiKeys, Document, KeyOrigins, Metrics, MintedKey, NewApiKey, Plugin, Plugins, Readiness, Reloads,
 };
 use super::{KEYS, OPERATIONS, get, post};
 use crate::auth::Scope;
@@ -28,6 +28,20 @@ pub(super) fn keys() -> Vec<Endpoint> {
             .takes::<NewApiKey>(true, &[JSON], examples::new_key)
             .answers::<MintedKey>(201, "The key.", none)
             .leads_to("revokeKey", "id", "/id")
+            .leads_to("setKeyOrigins", "id", "/id")
+            .stores(),
+        Endpoint::new(HttpMethod::Put, "/api/v1/keys/{id}/origins", "setKeyOrigins")
+            .tag(KEYS)
+            .says(
+                "Say which pages a publishable key is for",
+                "Instead of those before. A request from a page of another origin is answered with 403, and its \
+                 browser keeps the answer from it. A request that says no origin is from no page, and let in.",
+            )
+            .needs(Scope::Admin)
+            .param(in_path("id", "The public part of a key.", "9f86d081884c"))
+            .takes::<KeyOrigins>(true, &[JSON], examples::key_origins)
+            .answers::<ApiKey>(200, "The key.", none)
+            .fails(&[Kind::NotFound])
             .stores(),
         Endpoint::new(HttpMethod::Delete, "/api/v1/keys/{id}", "revokeKey")
             .tag(KEYS)
@@ -37,6 +51,11 @@ pub(super) fn keys() -> Vec<Endpoint> {
             .answers_nothing(204, "It is revoked.")
             .fails(&[Kind::NotFound])
             .stores(),
+    ]
+}
+
+pub(super) fn plugins() -> Vec<Endpoint> {
+    vec![
         get("/api/v1/metrics", "listMetrics")
             .tag(KEYS)
             .says(

@@ -1,6 +1,6 @@
 //! Events in the Segment vocabulary, and what became of them.
 
-use super::operations::Scope;
+use super::key::Scope;
 use super::{Time, add, any_of, by_hand, reference};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

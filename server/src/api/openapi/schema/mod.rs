@@ -17,6 +17,7 @@ mod experience;
 mod experiment;
 mod history;
 mod inferred;
+mod key;
 mod message;
 mod op;
 mod operations;
@@ -43,11 +44,9 @@ pub(super) use experience::{
 };
 pub(super) use experiment::{Experiment, Experiments, NewExperiment, NewVariant, Status};
 pub(super) use history::{Conclusion, HistoryPage, Undoing};
+pub(super) use key::{ApiKey, ApiKeys, KeyOrigins, MintedKey, NewApiKey};
 pub(super) use message::{MessagePage, MessageState, MessageWithHistory, Messages, NewMessages};
-pub(super) use operations::{
-    ApiKeys, Document, Metrics, MintedKey, NewApiKey, Plugin, Plugins, Problem, Readiness, Reloads,
-    ReportLink,
-};
+pub(super) use operations::{Document, Metrics, Plugin, Plugins, Problem, Readiness, Reloads, ReportLink};
 pub(super) use patch::ExperimentPatch;
 pub(super) use plan::{Plan, PlanRequest};
 pub(super) use preview::{NewPreviewLink, Preview, PreviewLink, PreviewRequest, Spread};

@@ -1,80 +1,11 @@
-//! Keys, metrics, readiness and problems.
+//! Metrics, readiness and problems.
 
-use super::{Direction, Time, by_hand, closed, object_of, plain};
+use super::{Direction, Time, by_hand, plain};
 use crate::problem::Kind;
 use podium_plugin_host::Slug;
 use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-
-/// What a key may do; each scope may what the one before it may.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-pub(super) enum Scope {
-    Publishable,
-    Server,
-    Admin,
-}
-
-/// A key to be made.
-#[derive(ToSchema)]
-struct NewApiKeyFields {
-    /// What it may do.
-    scope: Scope,
-    /// What people call it.
-    #[schema(required = false, default = "", max_length = 200)]
-    name: String,
-}
-
-/// A key to be made.
-pub(in crate::api::openapi) struct NewApiKey;
-
-by_hand!(NewApiKey, closed(object_of::<NewApiKeyFields>()).into(), NewApiKeyFields::schemas);
-
-/// A key that was made just now.
-#[derive(ToSchema)]
-pub(in crate::api::openapi) struct MintedKey {
-    /// Its public part.
-    id: String,
-    /// What it may do.
-    scope: Scope,
-    /// What people call it.
-    name: String,
-    /// The key itself: keep it, it is not shown again (except for a publishable one).
-    #[schema(pattern = "^podium_(adm|srv|pub)_[0-9a-f]+_[0-9a-f]+$")]
-    key: String,
-    /// When it was made.
-    created_at: Time,
-    /// When it was revoked.
-    #[schema(required = true)]
-    revoked_at: Option<Time>,
-}
-
-/// A key.
-#[derive(ToSchema)]
-struct ApiKey {
-    /// Its public part.
-    id: String,
-    /// What it may do.
-    scope: Scope,
-    /// What people call it.
-    name: String,
-    /// The key itself, of a publishable one: it stands in every page's source anyway.
-    #[schema(nullable = false)]
-    key: Option<String>,
-    /// When it was made.
-    created_at: Time,
-    /// When it was revoked; from then on it lets nobody in.
-    #[schema(required = true)]
-    revoked_at: Option<Time>,
-}
-
-/// Keys, without secrets.
-#[derive(ToSchema)]
-pub(in crate::api::openapi) struct ApiKeys {
-    /// The keys.
-    data: Vec<ApiKey>,
-}
 
 /// What sort of number a metric yields: the share of units that did something, an amount per unit, or one sum over
 /// another.

@@ -159,9 +159,17 @@ async fn make_and_revoke_a_key(server: &Server<'_>) {
     for (name, body) in examples::new_key() {
         let made = server.try_out(Some("admin"), "POST /api/v1/keys", Some(body)).await;
         assert_eq!(made.status, 201, "{name}: {}", made.body);
-        let revoke = format!("DELETE /api/v1/keys/{}", made.body["id"].as_str().unwrap());
+        let id = made.body["id"].as_str().unwrap();
+        let restrict = format!("PUT /api/v1/keys/{id}/origins");
+        let status = if name == "pages" { 200 } else { 400 };
+        for (_, body) in examples::key_origins() {
+            assert_eq!(server.try_out(Some("admin"), &restrict, Some(body)).await.status, status, "{name}");
+        }
+        let revoke = format!("DELETE /api/v1/keys/{id}");
         assert_eq!(server.try_out(Some("admin"), &revoke, None).await.status, 204);
         assert_eq!(server.try_out(Some("admin"), &revoke, None).await.status, 404);
+        let (_, body) = examples::key_origins().remove(0);
+        assert_eq!(server.try_out(Some("admin"), &restrict, Some(body)).await.status, 404);
     }
 }
 

@@ -1,5 +1,7 @@
 //! As much of JSON Schema as the document uses.
 
+use crate::auth::Scope;
+use crate::origin::Origins;
 use jiff::civil::Time;
 use podium_core::audience::Span;
 use podium_core::id::FlagKey;
@@ -93,6 +95,9 @@ impl Check<'_> {
             Some("^[0-9]+[smhdw]$") => Span::parse(text).is_some(),
             Some("^([01][0-9]|2[0-3]):[0-5][0-9]$") => {
                 Time::strptime("%H:%M", text).is_ok() && text.len() == 5
+            }
+            Some(r"^[A-Za-z][A-Za-z0-9+.-]*://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$") => {
+                Origins::new(Scope::Publishable, &[text.to_owned()]).is_ok()
             }
             Some(r"^3\.1\.") => text.starts_with("3.1."),
             Some(other) => panic!("{other} is not checked here"),

@@ -9,6 +9,7 @@ use crate::api::events::{EventsQuery, Outcome};
 use crate::api::experiences;
 use crate::api::experiments::{ActQuery, Conclusion, HistoryQuery, ListQuery, VersionQuery};
 use crate::api::history::{self, UndoBody};
+use crate::api::keys::{NewKey, NewOrigins};
 use crate::api::messages::MessagesQuery;
 use crate::api::preview::{LinkWanted, PreviewWanted};
 use crate::api::profiles::{self, NewAlias};
@@ -94,6 +95,8 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<Previewed>(named("SizeRequest"));
     check::<ExplainAsked>(named("AudienceQuestion"));
     check::<NewAlias>(named("NewAlias"));
+    check::<NewKey>(named("NewApiKey"));
+    check::<NewOrigins>(named("KeyOrigins"));
     let of_recipient = expected_by::<SendRequest>(r#"{"to": {"?": 0}}"#);
     assert_eq!(members(named("Recipient")), of_recipient);
     assert_eq!(named("Recipient")["additionalProperties"], json!(false));
