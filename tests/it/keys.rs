@@ -18,9 +18,10 @@ enum Scope {
     Admin,
 }
 
-const ROUTES: [(&str, &str, Scope); 29] = [
+const ROUTES: [(&str, &str, Scope); 30] = [
     ("POST", "/api/v1/decide", Scope::Publishable),
     ("POST", "/api/v1/events", Scope::Publishable),
+    ("POST", "/api/v1/exposures", Scope::Publishable),
     ("GET", "/api/v1/events?status=rejected", Scope::Server),
     ("GET", "/api/v1/experiments", Scope::Server),
     ("GET", "/api/v1/experiments/banner", Scope::Server),

@@ -31,6 +31,7 @@ mod experiences;
 mod experiments;
 mod explain;
 mod exposure_hook;
+mod exposures;
 mod figures;
 mod history;
 mod holdout;
@@ -92,6 +93,7 @@ fn main() -> std::process::ExitCode {
     experiments::promises(&mut book);
     explain::promises(&mut book);
     exposure_hook::promises(&mut book);
+    exposures::promises(&mut book);
     figures::promises(&mut book);
     history::promises(&mut book);
     holdout::promises(&mut book);

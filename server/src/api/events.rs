@@ -8,7 +8,7 @@ use crate::ingest::event::TRACK;
 use crate::problem::{Kind, Problem};
 use crate::store::rejected::{self, RejectedEvent};
 use crate::store::sent::{self, SentEvent};
-use actix_web::web::{self, Query};
+use actix_web::web::{self, Bytes, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use podium_core::projection::Trust;
 use podium_core::time::Timestamp;
@@ -20,14 +20,23 @@ pub(crate) async fn send(
     http: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let scope = allow(&app, &http, Scope::Publishable)?;
-    let key = auth::presented(&http).unwrap_or_default();
-    if !rate::admits(&app, &http, &key, scope) {
+    let (body, trust) = admitted(&app, &http, payload).await?;
+    Ok(HttpResponse::Ok().json(app.take_in(&body, trust, TRACK).await?))
+}
+
+/// Lets in whoever may send what shoppers did, as often as that may come: what is sent, and how far it is believed.
+pub(super) async fn admitted(
+    app: &App,
+    http: &HttpRequest,
+    payload: web::Payload,
+) -> Result<(Bytes, Trust), Problem> {
+    let scope = allow(app, http, Scope::Publishable)?;
+    let key = auth::presented(http).unwrap_or_default();
+    if !rate::admits(app, http, &key, scope) {
         let detail = "too many requests at once; send the same again after `Retry-After`";
         return Err(Problem::new(Kind::RateLimited, detail));
     }
-    let body = request::body(payload).await?;
-    Ok(HttpResponse::Ok().json(app.take_in(&body, scope.trust(), TRACK).await?))
+    Ok((request::body(payload).await?, scope.trust()))
 }
 
 /// What became of an event.

@@ -10,6 +10,7 @@ pub(crate) mod events;
 mod events_page;
 pub(crate) mod experiences;
 pub(crate) mod experiments;
+mod exposures;
 pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod measure;
@@ -115,6 +116,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
     pages(config);
     config
         .service(resource("/api/v1/decisions/{id}/explain", "GET").get(decide::explain))
+        .service(resource("/api/v1/exposures", "POST").post(exposures::send))
         .service(resource("/api/v1/keys", "GET, POST").get(keys::list).post(keys::create))
         .service(resource("/api/v1/keys/{id}", "DELETE").delete(keys::revoke))
         .service(resource("/api/v1/keys/{id}/origins", "PUT").put(keys::set_origins))

@@ -2,8 +2,9 @@
 
 use super::App;
 use crate::clock;
-use crate::ingest::body::{self, BadBody, Rejected};
+use crate::ingest::body::{self, BadBody, Intake, Rejected};
 use crate::ingest::event::Reading;
+use crate::ingest::exposure;
 use crate::ingest::queue::IngestError;
 use podium_core::projection::Trust;
 
@@ -39,15 +40,29 @@ impl App {
         trust: Trust,
         default_type: &'static str,
     ) -> Result<Taken, IntakeError> {
+        let read = |reading: Reading<'_>| body::read(body, Reading { default_type, ..reading });
+        self.take(body.len(), trust, read).await
+    }
+
+    /// Takes a list of exposures in, and waits until they are on disk.
+    pub(crate) async fn take_in_exposures(&self, body: &[u8], trust: Trust) -> Result<Taken, IntakeError> {
+        self.take(body.len(), trust, |reading| exposure::read(body, reading)).await
+    }
+
+    async fn take(
+        &self,
+        n_bytes: usize,
+        trust: Trust,
+        read: impl FnOnce(Reading<'_>) -> Result<Intake, BadBody>,
+    ) -> Result<Taken, IntakeError> {
         let received_at = clock::now();
         let oldest = received_at.plus_seconds(-self.limits.retention_s);
         let intake = {
             let catalog = self.published.catalog.load();
-            let reading = Reading { default_type, oldest, ..Reading::new(&catalog, trust, received_at) };
-            body::read(body, reading)?
+            read(Reading { oldest, ..Reading::new(&catalog, trust, received_at) })?
         };
         let records = intake.rejected.iter().map(|rejected| rejected.record.clone()).collect();
-        let receipt = self.queue.events_on_disk(intake.events, records, body.len()).await?;
+        let receipt = self.queue.events_on_disk(intake.events, records, n_bytes).await?;
         let n_rejected = intake.rejected.len();
         let is_told = |rejected: &Rejected| trust == Trust::Server || rejected.is_of_form();
         let rejected: Vec<Rejected> = intake.rejected.into_iter().filter(is_told).collect();

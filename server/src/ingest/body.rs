@@ -8,7 +8,7 @@ use podium_core::projection::StoredEvent;
 use serde_json::value::RawValue;
 
 /// The most events of one request that are named one by one; with more, nothing of it is taken.
-const LISTED_MAX: usize = 4 * EVENTS_MAX;
+pub(super) const LISTED_MAX: usize = 4 * EVENTS_MAX;
 /// Faults that depend on what is known here, and not on the form of the event alone. Who sends with a key that everybody
 /// can read is not told of them, or could find out.
 const NOT_OF_FORM: [&str; 1] = ["variant_not_assigned"];

@@ -3,6 +3,7 @@
 pub(crate) mod allocate;
 pub(crate) mod body;
 pub(crate) mod event;
+pub(crate) mod exposure;
 mod flush;
 mod joining;
 pub(crate) mod people;

@@ -262,6 +262,20 @@ pub(super) fn events() -> Named {
     ]
 }
 
+pub(super) fn exposures() -> Named {
+    vec![(
+        "one",
+        json!([{
+            "experiment": "checkout-banner",
+            "unit": "u-1",
+            "variant": "banner",
+            "timestamp": "2026-11-27T09:30:00Z",
+            "message_id": "seen-1001",
+            "decision_id": "019ac4a1-7b1e-7c3a-9d2e-8f4b6a1c2d3e"
+        }]),
+    )]
+}
+
 pub(super) fn receipt() -> Named {
     vec![(
         "one of two",

@@ -2,7 +2,7 @@
 
 use super::super::endpoint::{Endpoint, HTML, JSON, limit, needed_query, none, query, text_header};
 use super::super::examples;
-use super::super::schema::{EventsBody, EventsPage, Receipt};
+use super::super::schema::{EventsBody, EventsPage, Exposures, Receipt};
 use super::{EVENTS, get, post};
 use crate::auth::Scope;
 use crate::problem::Kind;
@@ -27,6 +27,18 @@ pub(super) fn events() -> Vec<Endpoint> {
             .needs(Scope::Publishable)
             .takes::<EventsBody>(true, &[JSON], examples::events)
             .answers::<Receipt>(200, "What became of the events.", examples::receipt)
+            .fails(&[Kind::QueueFull, Kind::RateLimited])
+            .stores(),
+        post("/api/v1/exposures", "sendExposures")
+            .tag(EVENTS)
+            .says(
+                "Send exposures",
+                "Each is the event `Experiment Viewed` in other words: with either, a unit counts once, from the \
+                 earliest on. Answers once they are on disk; a bad one never fails the others.",
+            )
+            .needs(Scope::Publishable)
+            .takes::<Exposures>(true, &[JSON], examples::exposures)
+            .answers::<Receipt>(200, "What became of the exposures.", none)
             .fails(&[Kind::QueueFull, Kind::RateLimited])
             .stores(),
         get("/api/v1/events", "listEvents")

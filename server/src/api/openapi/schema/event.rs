@@ -161,6 +161,39 @@ by_hand!(
     }
 );
 
+/// Who saw which variant of an experiment. Members that are not listed are ignored.
+#[derive(ToSchema)]
+struct Exposure {
+    /// The experiment, by key or id.
+    #[schema(examples("checkout-banner"))]
+    experiment: String,
+    /// Who saw it.
+    unit: AnyId,
+    /// The variant that was shown, by key.
+    #[schema(examples("banner"))]
+    variant: String,
+    /// When it was seen, also long ago; when it arrives if absent.
+    timestamp: Option<Time>,
+    /// Names the exposure: what is sent again under the same id counts once. We make one if absent.
+    #[schema(required = false)]
+    message_id: AnyId,
+    /// The decision that led to it.
+    decision_id: Option<String>,
+}
+
+/// A list of exposures.
+pub(in crate::api::openapi) struct Exposures;
+
+by_hand!(
+    Exposures,
+    ArrayBuilder::new()
+        .items(reference::<Exposure>())
+        .max_items(Some(2_500))
+        .description(Some("A list of exposures; what exceeds 2,500 is refused."))
+        .into(),
+    add::<Exposure>
+);
+
 /// Why an event is not taken.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]

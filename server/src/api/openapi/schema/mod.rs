@@ -37,7 +37,7 @@ pub(super) use audience::{
 pub(super) use channel::{Channel, ChannelHealth, Channels, NewChannel};
 pub(super) use decision::{DecideRequest, Decisions, Explanation};
 pub(super) use evaluation::{Evaluation, EvaluationError};
-pub(super) use event::{EventsBody, EventsPage, Receipt};
+pub(super) use event::{EventsBody, EventsPage, Exposures, Receipt};
 pub(super) use experience::{
     Conflicts, Experience, ExperienceDefinition, ExperienceStatus, Experiences, NewExperience, Promotion,
     RulesReport,

@@ -82,6 +82,10 @@ async fn send_events(server: &Server<'_>) {
         let sent = server.try_out(Some("publishable"), "POST /api/v1/events", Some(body)).await;
         assert_eq!(sent.status, 200, "{name}: {}", sent.body);
     }
+    for (name, body) in examples::exposures() {
+        let sent = server.try_out(Some("publishable"), "POST /api/v1/exposures", Some(body)).await;
+        assert_eq!(sent.status, 200, "{name}: {}", sent.body);
+    }
     let refused = server.try_out(Some("server"), "GET /api/v1/events?status=rejected", None).await;
     assert_eq!(refused.body["data"][0]["reason"], "unknown_experiment", "{}", refused.body);
     let pages = [("accepted&limit=1", Some(1)), ("accepted&name=Order%20Completed", None)];

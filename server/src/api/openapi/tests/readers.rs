@@ -11,8 +11,8 @@ use crate::api::webhooks::NewWebhook;
 use crate::app::{DecideRequest, PlanRequest, Promotion, check_reason};
 use crate::catalog::Catalog;
 use crate::delivery::SendRequest;
-use crate::ingest::body;
 use crate::ingest::event::Reading;
+use crate::ingest::{body, exposure};
 use podium_core::audience::Condition;
 use podium_core::experience;
 use podium_core::experiment::{Definition, Variant};
@@ -396,6 +396,14 @@ fn example_events_are_taken_but_for_the_experiment_that_is_not_there() {
         let intake = body::read(text.as_bytes(), reading).unwrap();
         assert_eq!(intake.events.len(), 1, "{name}: {:?}", intake.rejected);
         assert!(intake.rejected.iter().all(|rejected| rejected.reason == "unknown_experiment"), "{name}");
+    }
+    for (name, body) in examples::exposures() {
+        let text = body.to_string();
+        let catalog = Catalog::default();
+        let reading = Reading::new(&catalog, Trust::Server, Timestamp::from_micros(0));
+        let intake = exposure::read(text.as_bytes(), reading).unwrap();
+        let reasons: Vec<_> = intake.rejected.iter().map(|rejected| rejected.reason).collect();
+        assert_eq!((intake.events.len(), reasons), (0, vec!["unknown_experiment"]), "{name}");
     }
 }
 
