@@ -44,6 +44,7 @@ const modes = {
       assert.equal(details.flagMetadata.version, 1);
       assert.equal(details.flagMetadata.propensity, 0.5);
       assert.equal(details.flagMetadata.degraded, false);
+      assert.match(details.flagMetadata.contextId, /^[0-9a-f]{32}$/);
       assert.match(details.flagMetadata.decisionId, /^[0-9a-f-]{36}$/);
       // The token comes back as an attribute.
       const again = await client.getObjectDetails("object", {}, {

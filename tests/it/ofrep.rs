@@ -10,6 +10,7 @@ pub(crate) const ALL: &str = "/ofrep/v1/evaluate/flags";
 pub(crate) fn promises(book: &mut Book) {
     book.both(named!(every_state_has_its_reason_in_the_words_of_the_protocol));
     book.both(named!(equal_answers_have_equal_etags_also_after_a_restart));
+    book.both(named!(traces_have_a_name_for_a_unit_that_leads_to_nobody));
     book.both(named!(new_weights_are_no_news_for_a_unit_that_keeps_its_variant));
     book.both(named!(one_evaluation_is_an_exposure_and_all_of_them_are_none));
     book.both(named!(a_page_that_asks_again_and_again_does_not_fill_the_log));
@@ -93,6 +94,32 @@ pub(crate) fn every_state_has_its_reason_in_the_words_of_the_protocol(engine: En
     let gone = word(&shop.admin.post(&one("home.banner"), &of("ann")), 404);
     assert_eq!(gone, (json!("home.banner"), "FLAG_NOT_FOUND".to_owned()));
     assert_eq!(shop.admin.post(ALL, &of("ann")).expect(200)["flags"], json!([]));
+}
+
+pub(crate) fn traces_have_a_name_for_a_unit_that_leads_to_nobody(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    for key in ["banner", "anchor"] {
+        shop.run(&experiment(key, &["control", "b"]));
+    }
+    shop.register(&experiment("draft", &["control", "b"]));
+    let names = |shop: &Shop, unit: &str| -> Vec<String> {
+        let all = shop.admin.post(ALL, &of(unit)).expect(200);
+        let mut answers = all["flags"].as_array().unwrap().clone();
+        assert_eq!(answers.len(), 3, "{all}");
+        answers.extend(["banner", "draft"].map(|flag| evaluate(&shop.admin, unit, flag)));
+        answers.iter().map(|answer| answer["metadata"]["contextId"].as_str().unwrap().to_owned()).collect()
+    };
+    let (of_ann, of_bob) = (names(&shop, "ann"), names(&shop, "bob"));
+    let [first, rest @ ..] = &of_ann[..] else { panic!("no answer") };
+    assert!(first.len() == 32 && first.bytes().all(|byte| byte.is_ascii_hexdigit()), "{first}");
+    assert!(rest.iter().all(|name| name == first), "of every flag the same: {of_ann:?}");
+    assert!(of_bob.iter().all(|name| name != first), "{of_bob:?}");
+    shop.restart();
+    assert_eq!(names(&shop, "ann"), of_ann);
+    let elsewhere = Shop::open(engine);
+    elsewhere.run(&experiment("banner", &["control", "b"]));
+    let there = evaluate(&elsewhere.admin, "ann", "banner");
+    assert_ne!(there["metadata"]["contextId"], *first, "nobody can compute it from the unit alone");
 }
 
 /// Asks for everything with a condition.

@@ -39,6 +39,9 @@ struct Metadata<'a> {
     propensity: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sticky: Option<&'a str>,
+    /// What traces call the unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_id: Option<&'a str>,
     /// Only if a link wanted it: it is no exposure, and counts nowhere.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     forced: bool,
@@ -92,15 +95,20 @@ const NO_VARIANT: &str = "the flag has no such variant";
 
 impl<'a> Answer<'a> {
     /// The answer when one flag is asked for.
-    pub(super) fn single(evaluation: &'a Evaluation<'a>) -> Result<Self, Refusal> {
-        let answer = Self::of(evaluation, true).ok_or_else(|| Refusal::internal(NO_VARIANT))?;
+    ///
+    /// - `context_id`: what traces call the unit.
+    pub(super) fn single(
+        evaluation: &'a Evaluation<'a>,
+        context_id: Option<&'a str>,
+    ) -> Result<Self, Refusal> {
+        let answer = Self::of(evaluation, true, context_id).ok_or_else(|| Refusal::internal(NO_VARIANT))?;
         let decision_id = (!evaluation.answer.is_forced).then_some(evaluation.answer.id);
         let degraded = Some(evaluation.is_degraded);
         Ok(Self { metadata: Metadata { decision_id, degraded, ..answer.metadata }, ..answer })
     }
 
     /// - `says_weights`: whether it says under which weights the unit was assigned.
-    fn of(evaluation: &'a Evaluation<'a>, says_weights: bool) -> Option<Self> {
+    fn of(evaluation: &'a Evaluation<'a>, says_weights: bool, context_id: Option<&'a str>) -> Option<Self> {
         let answer = &evaluation.answer;
         let assigned = answer.assignment();
         let weighed = assigned.filter(|_| says_weights).map(|(_, assignment)| assignment);
@@ -114,6 +122,7 @@ impl<'a> Answer<'a> {
                 version: weighed.map(|assignment| assignment.version),
                 propensity: weighed.map(|assignment| assignment.propensity),
                 sticky: evaluation.sticky.as_deref(),
+                context_id,
                 forced: answer.is_forced,
                 decision_id: None,
                 degraded: None,
@@ -125,7 +134,11 @@ impl<'a> Answer<'a> {
 impl<'a> BulkAnswer<'a> {
     /// The answer when every flag is asked for. It has nothing that varies from one request to the next; of a unit that
     /// follows the weights not even these, so that what it keeps does not look new.
-    pub(super) fn new(evaluations: &'a [Evaluation<'a>], stream: String) -> Self {
+    pub(super) fn new(
+        evaluations: &'a [Evaluation<'a>],
+        context_id: Option<&'a str>,
+        stream: String,
+    ) -> Self {
         let entry = |evaluation: &'a Evaluation<'a>| {
             let follows = |(flag, _): (&Flag, _)| flag.stickiness == Stickiness::Rebalance;
             let says_weights = !evaluation.answer.assignment().is_some_and(follows);
@@ -134,7 +147,7 @@ impl<'a> BulkAnswer<'a> {
                 error_code: Code::General.as_str(),
                 error_details: NO_VARIANT,
             };
-            Answer::of(evaluation, says_weights).map_or_else(failed, Entry::Answer)
+            Answer::of(evaluation, says_weights, context_id).map_or_else(failed, Entry::Answer)
         };
         let endpoint = Endpoint { request_uri: stream };
         let stream = EventStream { r#type: "sse", endpoint, inactivity_delay_sec: INACTIVITY_DELAY_S };

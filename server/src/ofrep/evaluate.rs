@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, BulkAnswer, etag, has_already};
 use super::channel;
+use super::context_id::context_id;
 use super::refusal::Refusal;
 use super::request::{self, admit, is_exposure, parameter, unit};
 use crate::api::Shared;
@@ -40,7 +41,8 @@ pub(super) async fn single(
     let asker = app.asker((unit, context), scope, catalog.is_targeted(key)).await;
     let evaluation = app.evaluate_one(&catalog, key, &asker, (exposure, clock::now()));
     let evaluation = evaluation.ok_or_else(|| Refusal::unknown_flag(key))?;
-    let answer = Answer::single(&evaluation)?;
+    let context_id = context_id(&app.links, unit);
+    let answer = Answer::single(&evaluation, context_id.as_deref())?;
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
@@ -65,7 +67,8 @@ pub(super) async fn all(
     let asker = app.asker((unit, &context), scope, is_targeted).await;
     let evaluations = app.evaluate_all(&catalog, &asker, now);
     let stream = channel::request_uri(&app.links, auth::id(&key).unwrap_or_default(), now);
-    let body = serde_json::to_vec(&BulkAnswer::new(&evaluations, stream))
+    let context_id = context_id(&app.links, unit);
+    let body = serde_json::to_vec(&BulkAnswer::new(&evaluations, context_id.as_deref(), stream))
         .map_err(|error| Refusal::internal(error.to_string()))?;
     let etag = etag(&body);
     let is_known = has_already(&http, &etag);

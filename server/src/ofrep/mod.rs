@@ -3,6 +3,7 @@
 
 mod answer;
 mod channel;
+mod context_id;
 pub(crate) mod email;
 mod evaluate;
 mod gate;

@@ -34,6 +34,9 @@ struct EvaluationMetadata {
     /// has lost it.
     #[schema(nullable = false)]
     sticky: Option<String>,
+    /// What traces call the unit (`feature_flag.context.id`): always the same, and nobody can tell from it who it is.
+    #[schema(nullable = false, examples("5f3a0c1d9e8b7a6f5e4d3c2b1a099887"))]
+    context_id: Option<String>,
     /// What the log calls this decision; `GET /api/v1/decisions/{id}/explain` explains it.
     #[schema(nullable = false, format = "uuid")]
     decision_id: Option<String>,
