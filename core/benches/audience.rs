@@ -1,7 +1,7 @@
 //! Ten clauses asked of one shopper, as a decision asks them.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use podium_core::audience::{Audiences, Condition, EventLeaf, Shopper, Watched};
+use podium_core::audience::{Audiences, Condition, EventLeaf, External, Shopper, Watched};
 use podium_core::id::LeafId;
 use podium_core::money::Currency;
 use podium_core::profile::Profile;
@@ -56,7 +56,8 @@ fn audience(c: &mut Criterion) {
     events.extend((4..40).map(|n| event(n, "Product Viewed", &json!({ "product_id": "p" }))));
     let profile = Profile::of(&events, &orders, &|_| true, &watched, Currency::USD);
     let context = json!({ "device": { "type": "mobile" }, "geo": { "country": "DE" } });
-    let shopper = Shopper { profile: &profile, context: &context, currency: Currency::USD, rfm: None };
+    let (external, currency) = (External::new(), Currency::USD);
+    let shopper = Shopper { profile: &profile, context: &context, external: &external, currency, rfm: None };
     let now = Timestamp::default().plus_seconds(1_795_000_000 + 8 * 86_400);
     assert!(audiences.holds(&compiled, &shopper, now), "all ten clauses are looked at");
     c.bench_function("audience/ten clauses", |bencher| {

@@ -104,6 +104,10 @@ key! {
     AudienceKey
 }
 key! {
+    /// The name of a source of external data, unique in its project.
+    SourceKey
+}
+key! {
     /// The name of a group whose experiments never share a unit.
     GroupKey
 }

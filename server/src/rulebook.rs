@@ -1,6 +1,6 @@
 //! Every condition there is, ready to be asked: those of audiences, of experiments and of the rules of experiences.
 
-use podium_core::audience::{Audiences, Clause, CompiledCondition, RfmCuts, Shopper, Watched};
+use podium_core::audience::{Audiences, Clause, CompiledCondition, External, RfmCuts, Shopper, Watched};
 use podium_core::id::{AudienceId, ExperimentId, LeafId};
 use podium_core::money::Currency;
 use podium_core::profile::Profile;
@@ -12,6 +12,9 @@ use std::sync::Arc;
 
 /// The currency of amounts that name none.
 pub(crate) const CURRENCY: Currency = Currency::USD;
+
+/// What other systems say of whom they are not asked about.
+static UNASKED: External = External::new();
 
 /// What everybody has been asked between requests, or is to be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,11 +41,11 @@ pub(crate) struct Rulebook {
 }
 
 impl Rulebook {
-    /// A person as conditions see them.
+    /// A person as conditions see them, of whom no other system is asked.
     ///
     /// - `context`: what the request brings; null between requests.
     pub(crate) fn shopper<'a>(&'a self, profile: &'a Profile, context: &'a Value) -> Shopper<'a> {
-        Shopper { profile, context, currency: CURRENCY, rfm: self.rfm.as_deref() }
+        Shopper { profile, context, external: &UNASKED, currency: CURRENCY, rfm: self.rfm.as_deref() }
     }
 
     /// Whether an experiment or a rule has a condition.
@@ -50,9 +53,11 @@ impl Rulebook {
         self.conditions.contains_key(&id)
     }
 
-    /// Whether the condition of an experiment or of a rule holds; everyone meets one that is not there.
-    pub(crate) fn meets(&self, id: ExperimentId, shopper: &Shopper<'_>, now: Timestamp) -> bool {
-        self.conditions.get(&id).is_none_or(|condition| self.audiences.holds(condition, shopper, now))
+    /// Whether the condition of an experiment or of a rule holds, `None` if that cannot be told; everyone meets one that
+    /// is not there.
+    pub(crate) fn meets(&self, id: ExperimentId, shopper: &Shopper<'_>, now: Timestamp) -> Option<bool> {
+        let Some(condition) = self.conditions.get(&id) else { return Some(true) };
+        self.audiences.answer(condition, shopper, now)
     }
 
     /// What became of each part of the condition of an experiment or of a rule.

@@ -7,7 +7,8 @@
 //!   {"not": {"event": {"name": "Order Completed", "last": {"op": "within", "value": "30d"}}}},
 //!   {"any": [{"profile": {"trait": "plan", "op": "eq", "value": "gold"}},
 //!            {"cart": {"field": "value", "op": "gte", "value": "100"}},
-//!            {"geo": {"field": "country", "op": "in", "value": ["DE", "AT"]}}]}]}
+//!            {"geo": {"field": "country", "op": "in", "value": ["DE", "AT"]}},
+//!            {"external": {"source": "erp", "field": "credit.limit", "op": "gte", "value": 500}}]}]}
 //! ```
 
 use super::leaf::EventLeaf;
@@ -17,7 +18,7 @@ use super::schedule::Schedule;
 use super::subject::{CART_MEMBERS, PROFILE_MEMBERS, Subject};
 use super::test::Test;
 use crate::fault::Fault;
-use crate::id::AudienceKey;
+use crate::id::{AudienceKey, SourceKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Value, json};
 
@@ -26,7 +27,7 @@ pub const DEPTH_MAX: usize = 8;
 /// The most conditions in one tree.
 pub const NODES_MAX: usize = 200;
 
-const KINDS: &str = "all, any, not, profile, cart, context, device, geo, time, event, audience";
+const KINDS: &str = "all, any, not, profile, cart, context, device, geo, external, time, event, audience";
 
 /// What has to hold of a shopper. `E` and `A` are what events and audiences are named by: what people write, or what
 /// the store knows them as.
@@ -102,14 +103,36 @@ impl Condition {
         });
         keys
     }
+
+    /// The sources it names, each with where.
+    pub fn sources(&self) -> Vec<(String, &SourceKey)> {
+        match self {
+            Self::All(conditions) => each_below("/all", conditions),
+            Self::Any(conditions) => each_below("/any", conditions),
+            Self::Not(condition) => below("/not", condition),
+            Self::Is(Subject::External { source, .. }, _) => vec![("/external/source".to_owned(), source)],
+            Self::Is(..) | Self::Time(_) | Self::Event(_) | Self::Audience(_) => Vec::new(),
+        }
+    }
+}
+
+fn each_below<'a>(pointer: &str, conditions: &'a [Condition]) -> Vec<(String, &'a SourceKey)> {
+    let each = conditions.iter().enumerate();
+    each.flat_map(|(idx, condition)| below(&format!("{pointer}/{idx}"), condition)).collect()
+}
+
+fn below<'a>(pointer: &str, condition: &'a Condition) -> Vec<(String, &'a SourceKey)> {
+    condition.sources().into_iter().map(|(inner, source)| (format!("{pointer}{inner}"), source)).collect()
 }
 
 impl<E, A> Condition<E, A> {
-    /// Whether it reads what only a request brings, so that it has no answer between requests. What the audiences that
-    /// it names read is not looked at.
+    /// Whether it reads what only a request brings or has asked for, so that it has no answer between requests. What the
+    /// audiences that it names read is not looked at.
     pub fn needs_context(&self) -> bool {
         let mut needs = false;
-        self.visit(&mut |condition| needs |= matches!(condition, Self::Is(Subject::Context(_), _)));
+        self.visit(&mut |condition| {
+            needs |= matches!(condition, Self::Is(Subject::Context(_) | Subject::External { .. }, _));
+        });
         needs
     }
 
@@ -187,6 +210,12 @@ impl Reader {
                 let attribute = attribute
                     .map(|field| if kind == "context" { field } else { format!("{kind}.{field}").into() });
                 self.tested(&members, attribute.map(Subject::Context))
+            }
+            "external" => {
+                let known = ["source", "field", "op", "value"];
+                let members = Members::read(inside, value, &known, &mut self.faults)?;
+                let subject = Subject::of_external(&members, &mut self.faults);
+                self.tested(&members, subject)
             }
             "time" => Schedule::read(inside, value, &mut self.faults).map(Condition::Time),
             "event" => EventLeaf::read(inside, value, &mut self.faults).map(Condition::Event),

@@ -1,5 +1,6 @@
 //! Whether a condition holds, until when, and why.
 
+use super::external::External;
 use super::members::member_pointer;
 use super::rfm::RfmCuts;
 use super::set::{Audiences, CompiledCondition, Node};
@@ -20,6 +21,8 @@ pub struct Shopper<'a> {
     pub profile: &'a Profile,
     /// What the request brings: an object, or null between requests.
     pub context: &'a Value,
+    /// What other systems say of the person, as far as it could be had.
+    pub external: &'a External,
     /// The project's currency.
     pub currency: Currency,
     /// Where the fifths of all customers meet, if there are customers.
@@ -31,8 +34,8 @@ pub struct Shopper<'a> {
 pub struct Clause {
     /// Where it stands: from the root of the condition, or of the audience's that it belongs to.
     pub pointer: String,
-    /// Whether it holds.
-    pub holds: bool,
+    /// Whether it holds; null if that hangs on what could not be had.
+    pub holds: Option<bool>,
     /// What should be, in words.
     pub wanted: String,
     /// What is, in words.
@@ -43,20 +46,39 @@ pub struct Clause {
 }
 
 impl Audiences {
-    /// Whether a condition holds now.
+    /// Whether a condition is known to hold now.
     pub fn holds(&self, condition: &CompiledCondition, shopper: &Shopper<'_>, now: Timestamp) -> bool {
-        self.node_holds(&condition.root, shopper, now)
+        self.answer(condition, shopper, now) == Some(true)
     }
 
-    fn node_holds(&self, node: &Node, shopper: &Shopper<'_>, now: Timestamp) -> bool {
+    /// Whether a condition holds now; `None` if that hangs on what another system says, and it could not be had. Clauses
+    /// are looked at one by one: that two of them exclude each other is not seen.
+    ///
+    /// # Source
+    ///
+    /// Kleene (1952), *Introduction to Metamathematics*, §64: the strong connectives of three-valued logic.
+    pub fn answer(
+        &self,
+        condition: &CompiledCondition,
+        shopper: &Shopper<'_>,
+        now: Timestamp,
+    ) -> Option<bool> {
+        self.node_answer(&condition.root, shopper, now)
+    }
+
+    fn node_answer(&self, node: &Node, shopper: &Shopper<'_>, now: Timestamp) -> Option<bool> {
         match node {
-            Node::All(nodes) => nodes.iter().all(|node| self.node_holds(node, shopper, now)),
-            Node::Any(nodes) => nodes.iter().any(|node| self.node_holds(node, shopper, now)),
-            Node::Not(node) => !self.node_holds(node, shopper, now),
-            Node::Is(subject, test) => test.holds(&subject.found(shopper, now), now),
-            Node::Time(schedule) => schedule.holds(now),
-            Node::Event((leaf, id)) => leaf.holds(shopper.profile.leaves.get(id), shopper.currency, now),
-            Node::Audience((_, id)) => self.get(*id).is_some_and(|named| self.holds(named, shopper, now)),
+            Node::All(nodes) => joined(false, nodes.iter().map(|node| self.node_answer(node, shopper, now))),
+            Node::Any(nodes) => joined(true, nodes.iter().map(|node| self.node_answer(node, shopper, now))),
+            Node::Not(node) => self.node_answer(node, shopper, now).map(|holds| !holds),
+            Node::Is(subject, test) => test.answer(&subject.found(shopper, now), now),
+            Node::Time(schedule) => Some(schedule.holds(now)),
+            Node::Event((leaf, id)) => {
+                Some(leaf.holds(shopper.profile.leaves.get(id), shopper.currency, now))
+            }
+            Node::Audience((_, id)) => {
+                self.get(*id).map_or(Some(false), |named| self.answer(named, shopper, now))
+            }
         }
     }
 
@@ -68,12 +90,12 @@ impl Audiences {
         shopper: &Shopper<'_>,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let before = self.holds(condition, shopper, now);
+        let before = self.answer(condition, shopper, now);
         let next = |from: &Timestamp| self.node_change(&condition.root, shopper, *from);
         let mut last = None;
         for instant in std::iter::successors(next(&now), next).take(INSTANTS_MAX) {
             last = Some(instant);
-            if self.holds(condition, shopper, instant) != before {
+            if self.answer(condition, shopper, instant) != before {
                 return last;
             }
         }
@@ -111,7 +133,11 @@ impl Audiences {
             Node::Any(nodes) => counted("at least one of", list("any", nodes)),
             Node::Not(inner) => {
                 let clause = self.clause(inner, member_pointer(&pointer, "not"), shopper, now);
-                let found = if clause.holds { "it holds" } else { "it does not hold" };
+                let found = match clause.holds {
+                    Some(true) => "it holds",
+                    Some(false) => "it does not hold",
+                    None => "it cannot be told whether it holds",
+                };
                 ("what follows does not hold".to_owned(), found.to_owned(), vec![clause])
             }
             Node::Is(subject, test) => {
@@ -125,20 +151,36 @@ impl Audiences {
             ),
             Node::Audience((key, id)) => {
                 let inner = self.get(*id).map(|named| self.explain(named, shopper, now));
-                let found = match &inner {
-                    Some(clause) if clause.holds => "in it",
-                    Some(_) => "not in it",
+                let found = match inner.as_ref().map(|clause| clause.holds) {
+                    Some(Some(true)) => "in it",
+                    Some(Some(false)) => "not in it",
+                    Some(None) => "it cannot be told whether in it",
                     None => "no such audience",
                 };
                 (format!("being in the audience `{key}`"), found.to_owned(), inner.into_iter().collect())
             }
         };
-        let holds = self.node_holds(node, shopper, now);
+        let holds = self.node_answer(node, shopper, now);
         Clause { pointer, holds, wanted, found, clauses }
     }
 }
 
 fn counted(wanted: &str, clauses: Vec<Clause>) -> (String, String, Vec<Clause>) {
-    let (n, n_holding) = (clauses.len(), clauses.iter().filter(|clause| clause.holds).count());
-    (format!("{wanted} {n}"), format!("{n_holding} of {n}"), clauses)
+    let count = |holds| clauses.iter().filter(|clause| clause.holds == holds).count();
+    let (n, n_holding, n_unknown) = (clauses.len(), count(Some(true)), count(None));
+    let unknown = if n_unknown == 0 { String::new() } else { format!("; {n_unknown} cannot be told") };
+    (format!("{wanted} {n}"), format!("{n_holding} of {n}{unknown}"), clauses)
+}
+
+/// What several answers come to of which one that is `decisive` is enough.
+fn joined(decisive: bool, answers: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut whole = Some(!decisive);
+    for answer in answers {
+        match answer {
+            Some(answer) if answer == decisive => return Some(decisive),
+            Some(_) => {}
+            None => whole = None,
+        }
+    }
+    whole
 }

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Found<'a> {
     Missing,
+    /// What says whether there is one could not be had.
+    Unknown,
     Json(&'a Value),
     Number(Decimal),
     Time(Timestamp),
@@ -63,6 +65,7 @@ impl<'a> Found<'a> {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Missing => "nothing".into(),
+            Self::Unknown => "could not be had".into(),
             Self::Json(value) => value.to_string(),
             Self::Number(number) => number.to_string(),
             Self::Time(time) => time.to_string(),

@@ -2,9 +2,9 @@
 
 use super::condition::Condition;
 use super::leaf::EventLeaf;
-use super::subject::{ORDER_EVENTS, Touch};
+use super::subject::{ORDER_EVENTS, Subject, Touch};
 use crate::fault::Fault;
-use crate::id::{AudienceId, AudienceKey, LeafId};
+use crate::id::{AudienceId, AudienceKey, LeafId, SourceKey};
 use crate::metric::extract::ORDER_COMPLETED;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -19,13 +19,19 @@ pub(super) type Node = Condition<(EventLeaf, LeafId), (AudienceKey, AudienceId)>
 pub struct CompiledCondition {
     pub(super) root: Node,
     needs_context: bool,
+    sources: BTreeSet<SourceKey>,
     n_nodes: usize,
 }
 
 impl CompiledCondition {
-    /// Whether it, or an audience that it names, reads what only a request brings.
+    /// Whether it, or an audience that it names, reads what only a request brings or has asked for.
     pub fn needs_context(&self) -> bool {
         self.needs_context
+    }
+
+    /// The sources of external data that it, or an audience that it names, reads.
+    pub fn sources(&self) -> &BTreeSet<SourceKey> {
+        &self.sources
     }
 
     /// Whether it asks itself how a customer compares with all others.
@@ -115,13 +121,17 @@ impl Audiences {
         let mut resolving = Resolving { set: self, leaf_ids, own: None, faults: Vec::new() };
         let root = resolving.resolve(condition, "");
         let Some(root) = root.filter(|_| resolving.faults.is_empty()) else { return Err(resolving.faults) };
-        let (mut needs_context, mut n_nodes) = (root.needs_context(), 0);
+        let (mut needs_context, mut sources, mut n_nodes) = (root.needs_context(), BTreeSet::new(), 0);
         root.visit(&mut |node| {
             n_nodes += 1;
+            if let Node::Is(Subject::External { source, .. }, _) = node {
+                sources.insert(source.clone());
+            }
             if let Node::Audience((_, id)) = node
                 && let Some(named) = self.compiled.get(id)
             {
                 needs_context |= named.needs_context;
+                sources.extend(named.sources.iter().cloned());
                 n_nodes += named.n_nodes;
             }
         });
@@ -130,7 +140,7 @@ impl Audiences {
                 format!("at most {EXPANDED_MAX} conditions with those of the audiences that are named");
             return Err(vec![Fault::new("", detail)]);
         }
-        Ok(CompiledCondition { root, needs_context, n_nodes })
+        Ok(CompiledCondition { root, needs_context, sources, n_nodes })
     }
 
     /// What is wrong with what a condition names if it becomes that of the audience `key`, as far as its own text tells:

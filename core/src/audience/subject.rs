@@ -1,4 +1,4 @@
-//! What a condition looks at: facts of the profile, the cart, attributes of the request.
+//! What a condition looks at: facts of the profile, the cart, attributes of the request, what other systems say.
 
 use super::found::{Found, Texts};
 use super::members::Members;
@@ -6,6 +6,7 @@ use super::op::Kind;
 use super::test::Test;
 use super::{RfmGroup, RfmPoint, Shopper};
 use crate::fault::Fault;
+use crate::id::SourceKey;
 use crate::metric::extract::{ORDER_CANCELLED, ORDER_COMPLETED, ORDER_REFUNDED};
 use crate::money::Currency;
 use crate::profile::{CART_CLEARED, PRODUCT_ADDED, PRODUCT_LIST_VIEWED, PRODUCT_REMOVED, PRODUCT_VIEWED};
@@ -19,6 +20,13 @@ pub enum Subject {
     Trait(Box<str>),
     /// An attribute of the request's context; dots lead into objects.
     Context(Box<str>),
+    /// A member of what a source of external data says of the shopper; dots lead into objects.
+    External {
+        /// The source.
+        source: SourceKey,
+        /// The member.
+        field: Box<str>,
+    },
     /// What the person has paid, less refunds, in a currency or the project's.
     Revenue(Option<Currency>),
     /// How often the person looked at a category.
@@ -131,6 +139,16 @@ impl Subject {
         }
     }
 
+    /// Reads `{"external": …}`.
+    pub(super) fn of_external(members: &Members<'_>, faults: &mut Vec<Fault>) -> Option<Self> {
+        let source = members.text("source").and_then(|key| SourceKey::new(key).ok());
+        if source.is_none() {
+            faults.push(members.fault("source", "the key of a source"));
+        }
+        let field = members.name("field", faults);
+        Some(Self::External { source: source?, field: field? })
+    }
+
     /// The member that [`super::Condition::parse`] reads it from, without the test.
     pub(super) fn write(&self) -> (&'static str, Map<String, Value>) {
         let mut members = Map::new();
@@ -139,6 +157,11 @@ impl Subject {
             Self::Context(attribute) => {
                 put("attribute", attribute);
                 "context"
+            }
+            Self::External { source, field } => {
+                put("source", source.as_str());
+                put("field", field);
+                "external"
             }
             Self::CartValue(currency) => {
                 put("field", "value");
@@ -182,7 +205,7 @@ impl Subject {
 
     pub(super) fn kind(&self) -> Kind {
         match self {
-            Self::Trait(_) | Self::Context(_) => Kind::Json,
+            Self::Trait(_) | Self::Context(_) | Self::External { .. } => Kind::Json,
             Self::Revenue(_) | Self::CategoryViews(_) | Self::CartValue(_) => Kind::Number,
             Self::Consent(_) => Kind::Flag,
             Self::Fact(fact) => fact.entry().1,
@@ -191,7 +214,7 @@ impl Subject {
 
     pub(super) fn touch(&self) -> Touch {
         match self {
-            Self::Context(_) => Touch::Nothing,
+            Self::Context(_) | Self::External { .. } => Touch::Nothing,
             Self::Consent(_) | Self::Fact(Fact::Known | Fact::FirstSeen | Fact::LastSeen) => Touch::Every,
             Self::Trait(_) => Touch::Named(&["identify"]),
             Self::CategoryViews(_) => Touch::Named(&[PRODUCT_VIEWED, PRODUCT_LIST_VIEWED]),
@@ -228,6 +251,9 @@ impl Subject {
         match self {
             Self::Trait(path) => Found::json(profile.find_trait(path)),
             Self::Context(path) => Found::json(find(shopper.context, path)),
+            Self::External { source, field } => {
+                shopper.external.get(source).map_or(Found::Unknown, |said| Found::json(find(said, field)))
+            }
             Self::Revenue(currency) => amount(&profile.revenue, *currency),
             Self::CartValue(currency) => amount(&profile.cart.value, *currency),
             Self::CategoryViews(category) => {
@@ -245,6 +271,7 @@ impl Subject {
         match self {
             Self::Trait(name) => format!("the trait `{name}`"),
             Self::Context(name) => format!("the attribute `{name}`"),
+            Self::External { source, field } => format!("`{field}` of the source `{source}`"),
             Self::Revenue(None) => "the revenue".into(),
             Self::Revenue(Some(currency)) => format!("the revenue in {currency}"),
             Self::CategoryViews(category) => format!("the number of views of `{category}`"),

@@ -114,11 +114,16 @@ impl Test {
         }
     }
 
+    /// Whether what was found is as it should be; `None` if it could not be had.
+    pub(crate) fn answer(&self, found: &Found<'_>, now: Timestamp) -> Option<bool> {
+        (!matches!(found, Found::Unknown)).then(|| self.holds(found, now))
+    }
+
     /// Whether what was found is as it should be.
     pub(crate) fn holds(&self, found: &Found<'_>, now: Timestamp) -> bool {
         match (self.op, found) {
             (Op::Absent, Found::Missing) => true,
-            (Op::Absent, _) | (_, Found::Missing) => false,
+            (Op::Absent, _) | (_, Found::Missing | Found::Unknown) => false,
             (Op::Exists, _) => true,
             (_, Found::Json(value)) => self.holds_for_json(value, now),
             (op, Found::Number(number)) => match &self.wanted {
@@ -148,9 +153,12 @@ impl Test {
                 let reached = now.as_micros().saturating_add(span_us - age_us);
                 [reached, reached.saturating_add(1)]
             }
-            Found::Missing | Found::Number(_) | Found::Flag(_) | Found::Word(_) | Found::Texts(_) => {
-                return None;
-            }
+            Found::Missing
+            | Found::Unknown
+            | Found::Number(_)
+            | Found::Flag(_)
+            | Found::Word(_)
+            | Found::Texts(_) => return None,
         };
         edges.into_iter().map(Timestamp::from_micros).find(|edge| now < *edge)
     }

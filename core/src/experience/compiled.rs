@@ -144,9 +144,9 @@ impl Compiled {
 
     /// What the rules come to.
     ///
-    /// - `hits`: whether a rule hits.
-    pub fn outcome(&self, mut hits: impl FnMut(&CompiledRule) -> bool) -> Outcome {
-        let hits = |rule_idx: usize| self.rules.get(rule_idx).is_some_and(&mut hits);
+    /// - `hits`: whether a rule hits; `None` if it cannot be told.
+    pub fn outcome(&self, mut hits: impl FnMut(&CompiledRule) -> Option<bool>) -> Outcome {
+        let hits = |rule_idx: usize| self.rules.get(rule_idx).map_or(Some(false), &mut hits);
         let content =
             |rule_idx: usize| Some(self.variants.get(self.rules.get(rule_idx)?.variant_idx)?.content.get());
         self.hit_policy.outcome(self.rules.len(), hits, |one, other| content(one) == content(other))

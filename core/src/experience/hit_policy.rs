@@ -57,6 +57,8 @@ pub enum Outcome {
     Hit(Vec<usize>),
     /// The rules that hit break the policy.
     Violated(Violation),
+    /// Of a rule that had to be asked it cannot be told whether it hits.
+    Unknown,
 }
 
 /// How rules that hit break their policy.
@@ -75,17 +77,33 @@ impl HitPolicy {
         matches!(self, Self::RuleOrder | Self::Collect)
     }
 
-    /// Goes through the rules. No more of them are asked than the policy needs.
+    /// Goes through the rules. No more of them are asked than the policy needs, and none after one of which it cannot be
+    /// told.
     ///
-    /// - `hits`: whether the rule at a position hits.
+    /// - `hits`: whether the rule at a position hits; `None` if it cannot be told.
     /// - `same`: whether the rules at two positions serve the same.
     pub fn outcome(
         self,
         n_rules: usize,
-        mut hits: impl FnMut(usize) -> bool,
+        mut hits: impl FnMut(usize) -> Option<bool>,
         same: impl Fn(usize, usize) -> bool,
     ) -> Outcome {
-        let mut hit = (0..n_rules).filter(|rule_idx| hits(*rule_idx));
+        let mut is_known = true;
+        let known = (0..n_rules).map_while(|rule_idx| {
+            let asked = hits(rule_idx);
+            is_known = asked.is_some();
+            asked.map(|hits| (rule_idx, hits))
+        });
+        let outcome = self.outcome_of(known.filter_map(|(rule_idx, hits)| hits.then_some(rule_idx)), same);
+        if is_known { outcome } else { Outcome::Unknown }
+    }
+
+    /// - `hit`: the rules that hit.
+    fn outcome_of(
+        self,
+        mut hit: impl Iterator<Item = usize>,
+        same: impl Fn(usize, usize) -> bool,
+    ) -> Outcome {
         let Some(first) = hit.next() else { return Outcome::NoHit };
         match self {
             Self::First => Outcome::Hit(vec![first]),
@@ -116,7 +134,8 @@ mod tests {
     #[track_caller]
     fn check(policy: HitPolicy, hits: [bool; 3], expected: &Outcome) {
         let outputs = ["a", "b", "a"];
-        let found = policy.outcome(3, |rule_idx| hits[rule_idx], |one, other| outputs[one] == outputs[other]);
+        let found =
+            policy.outcome(3, |rule_idx| Some(hits[rule_idx]), |one, other| outputs[one] == outputs[other]);
         assert_eq!(found, *expected, "{policy:?} {hits:?}");
     }
 
@@ -147,14 +166,33 @@ mod tests {
         let mut asked = Vec::new();
         let hits = |rule_idx| {
             asked.push(rule_idx);
-            rule_idx == 1
+            Some(rule_idx == 1)
         };
         assert_eq!(HitPolicy::First.outcome(9, hits, |_, _| false), Outcome::Hit(vec![1]));
         assert_eq!(asked, [0, 1]);
     }
 
     #[test]
+    fn a_rule_that_cannot_be_told_leaves_the_table_without_an_answer_where_it_is_asked() {
+        use HitPolicy::{Any, Collect, First, RuleOrder, Unique};
+        let of = |policy: HitPolicy, hits: [Option<bool>; 3]| {
+            policy.outcome(3, |rule_idx| hits[rule_idx], |_, _| true)
+        };
+        let (no, yes, unknown) = (Some(false), Some(true), None);
+        assert_eq!(of(First, [no, yes, unknown]), Outcome::Hit(vec![1]), "it is not asked");
+        assert_eq!(of(Unique, [yes, yes, unknown]), Outcome::Violated(Violation::SeveralHits));
+        for policy in [Unique, First, Any, RuleOrder, Collect] {
+            for hits in [[unknown, yes, yes], [no, unknown, yes], [no, no, unknown]] {
+                assert_eq!(of(policy, hits), Outcome::Unknown, "{policy:?} {hits:?}");
+            }
+        }
+        for policy in [Unique, Any, RuleOrder, Collect] {
+            assert_eq!(of(policy, [no, yes, unknown]), Outcome::Unknown, "{policy:?}");
+        }
+    }
+
+    #[test]
     fn a_table_without_rules_hits_nothing() {
-        assert_eq!(HitPolicy::Collect.outcome(0, |_| true, |_, _| true), Outcome::NoHit);
+        assert_eq!(HitPolicy::Collect.outcome(0, |_| Some(true), |_, _| true), Outcome::NoHit);
     }
 }

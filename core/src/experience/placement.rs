@@ -18,8 +18,8 @@ pub trait Visitor {
     /// When the visitor last closed what a key names, an experience or a flag, if ever.
     fn dismissed_at(&self, key: &str) -> Option<Timestamp>;
 
-    /// Whether the condition of a rule holds for the visitor, if it has one.
-    fn meets(&mut self, rule: &CompiledRule) -> bool;
+    /// Whether the condition of a rule holds for the visitor, if it has one; `None` if it cannot be told.
+    fn meets(&mut self, rule: &CompiledRule) -> Option<bool>;
 }
 
 /// What stands behind the flag beside experiences.
@@ -63,6 +63,8 @@ pub enum WhyFallback {
     NoHit,
     /// Those that hit break the policy.
     Violated(Violation),
+    /// Of one of them it cannot be told.
+    Unknown,
     /// The experience is not shown: it is no longer or not yet live, or the visitor closed it.
     Off,
 }
@@ -89,7 +91,8 @@ impl Placement {
     /// The first experience that is shown and of which a rule hits. If none does: an experiment that runs; else the
     /// fallback of the first that is shown; else of the first that is paused or was closed by the visitor; else an
     /// experiment at rest; else the fallback of the first that is out of its time or a draft. So what is out of its
-    /// time hides nothing that was there before.
+    /// time hides nothing that was there before. If it cannot be told whether a rule hits, it is the fallback of that
+    /// experience: what comes after it may not be the visitor's.
     pub fn choose(&self, experiment: AtExperiment, now: Timestamp, visitor: &mut impl Visitor) -> Choice<'_> {
         let (mut shown, mut off, mut away) = (None, None, None);
         let is_server = visitor.is_server();
@@ -103,6 +106,9 @@ impl Placement {
                     Outcome::Hit(rules) => return Choice::Rules { experience, rules },
                     Outcome::Violated(violation) => {
                         return Choice::Fallback { experience, why: WhyFallback::Violated(violation) };
+                    }
+                    Outcome::Unknown => {
+                        return Choice::Fallback { experience, why: WhyFallback::Unknown };
                     }
                     Outcome::NoHit => {
                         shown.get_or_insert(experience);
@@ -218,8 +224,9 @@ mod tests {
             self.closed.contains(&key).then_some(NOW)
         }
 
-        fn meets(&mut self, rule: &CompiledRule) -> bool {
-            rule.when.as_ref().is_none_or(|when| when["profile"]["value"] == true)
+        fn meets(&mut self, rule: &CompiledRule) -> Option<bool> {
+            let Some(when) = &rule.when else { return Some(true) };
+            (when["external"].is_null()).then(|| when["profile"]["value"] == true)
         }
     }
 
@@ -334,6 +341,17 @@ mod tests {
             one(1, "wrong", Status::Live, &json!({"rules": rules, "hit_policy": "unique", "priority": 1}));
         let next = one(2, "next", Status::Live, &json!({}));
         check(&[wrong, next], AtExperiment::Running, "wrong Violated(SeveralHits)");
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_the_fallback_and_not_the_next() {
+        let external = json!({"external": {"source": "erp", "field": "tier", "op": "eq", "value": "gold"}});
+        let rules = json!([{"key": "r", "when": external, "serve": "a"}]);
+        let unsure = one(1, "unsure", Status::Live, &json!({"rules": rules, "priority": 1}));
+        let next = one(2, "next", Status::Live, &json!({}));
+        check(&[unsure.clone(), next.clone()], AtExperiment::Running, "unsure Unknown");
+        let before = one(3, "before", Status::Live, &json!({"priority": 2}));
+        check(&[unsure, before], AtExperiment::Running, "before rules");
     }
 
     #[test]

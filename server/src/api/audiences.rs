@@ -292,7 +292,8 @@ struct Explained<'a> {
     audience: &'a str,
     unit: &'a str,
     person: &'a str,
-    holds: bool,
+    /// Null if that hangs on what another system says, and it could not be had.
+    holds: Option<bool>,
     at: Timestamp,
     /// When the answer may be another though nothing happens.
     next_change: Option<Timestamp>,

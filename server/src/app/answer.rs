@@ -7,11 +7,10 @@ use super::logged::OfExperiment;
 use super::sticky;
 use metrics::Counter;
 use podium_core::experience::Visitor;
-use podium_core::experiment::{ExposureSource, Stickiness};
+use podium_core::experiment::Stickiness;
 use podium_core::projection::StoredEvent;
 use podium_core::snapshot::{Assignment, Decision, Flag, Reason};
 use podium_core::time::Timestamp;
-use serde_json::value::RawValue;
 use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
@@ -30,7 +29,7 @@ pub(crate) struct Answer<'a> {
     /// Whose it is.
     pub(crate) from: From<'a>,
     /// Where the unit stands in the global holdout, if one runs.
-    held: Option<Held<'a>>,
+    pub(super) held: Option<Held<'a>>,
     /// Whether a link wants it, whatever the unit would get: it counts nowhere.
     pub(crate) is_forced: bool,
 }
@@ -38,7 +37,7 @@ pub(crate) struct Answer<'a> {
 /// Where a unit stands in the global holdout.
 #[derive(Debug)]
 pub(crate) struct Held<'a> {
-    flag: &'a Flag,
+    pub(super) flag: &'a Flag,
     decision: Decision,
     drawn: Drawn<'a>,
     /// Whether nothing was known of it.
@@ -47,7 +46,7 @@ pub(crate) struct Held<'a> {
 
 impl Held<'_> {
     /// Whether it gets no treatment of anything.
-    fn is_out(&self) -> bool {
+    pub(super) fn is_out(&self) -> bool {
         self.decision
             .assignment
             .is_some_and(|assignment| usize::from(assignment.variant_idx) == self.flag.control_idx)
@@ -67,8 +66,8 @@ pub(crate) enum From<'a> {
         assigned: Option<Assignment>,
         /// For whom it was drawn.
         drawn: Drawn<'a>,
-        /// Whether the unit meets the condition.
-        is_met: bool,
+        /// Whether the unit meets the condition; `None` if that hung on what another system says and could not be had.
+        is_met: Option<bool>,
         /// Whether it is another assignment than was known.
         is_new: bool,
         /// The rule that has the experiment decide; none if the flag is its own.
@@ -90,7 +89,7 @@ pub(crate) enum Drawn<'u> {
 impl<'a> From<'a> {
     /// An experiment's variant that nobody is assigned.
     fn unassigned(flag: &'a Flag, decision: Decision, unit: &'a str) -> Self {
-        let (assigned, drawn, is_met, is_new) = (None, Drawn::Unit(unit), true, false);
+        let (assigned, drawn, is_met, is_new) = (None, Drawn::Unit(unit), Some(true), false);
         Self::Experiment { flag, decision, assigned, drawn, is_met, is_new, hit: None }
     }
 }
@@ -131,23 +130,26 @@ impl App {
             return Some(Answer { flag_key, unit, id, from, held, is_forced: false });
         }
         let from = match behind.choose(now, &mut asking)? {
-            Chosen::Experiment(flag, hit)
-                if behind.is_targeted() && flag.is_running() && !asking.meets_condition(flag.experiment) =>
-            {
-                // What could not be asked is no reason to say that the unit is outside.
-                let reason = if asker.is_blind { Reason::Unknown } else { Reason::Disabled };
-                let decision = Decision { reason, ..flag.outside() };
-                let (assigned, drawn) = (None, Drawn::Unit(unit));
-                From::Experiment { flag, decision, assigned, drawn, is_met: false, is_new: false, hit }
-            }
             Chosen::Experiment(flag, hit) => {
+                let is_asked = behind.is_targeted() && flag.is_running();
+                let is_met = if is_asked { asking.meets_condition(flag.experiment) } else { Some(true) };
+                if is_met != Some(true) {
+                    // What could not be asked is no reason to say that the unit is outside.
+                    let is_unsure = asker.is_blind || is_met.is_none();
+                    let reason = if is_unsure { Reason::Unknown } else { Reason::Disabled };
+                    let decision = Decision { reason, ..flag.outside() };
+                    let (assigned, drawn) = (None, Drawn::Unit(unit));
+                    let from =
+                        From::Experiment { flag, decision, assigned, drawn, is_met, is_new: false, hit };
+                    return Some(Answer { flag_key, unit, id, from, held, is_forced: false });
+                }
                 let (drawn, earlier) = self.drawn(flag, asker);
                 let decision = self.draw(flag, (&drawn, earlier), asker, id);
                 let assigned = decision.assignment;
                 let is_new = assigned.is_some() && assigned != earlier;
                 let is_shown = !flag.is_shadow || assigned.is_none();
                 let decision = if is_shown { decision } else { flag.outside() };
-                From::Experiment { flag, decision, assigned, drawn, is_met: true, is_new, hit }
+                From::Experiment { flag, decision, assigned, drawn, is_met, is_new, hit }
             }
             Chosen::Experience(mut chosen) => {
                 let is_general = chosen.rules.iter().all(|rule| rule.when.is_none());
@@ -216,7 +218,15 @@ impl App {
             }
             Owned::OfExperience(experience, content) => is_told(experience.server_only).then(|| {
                 let (reason, rules, violation) = (Reason::Static, Vec::new(), None);
-                From::Experience(FromExperience { experience, content, reason, rules, violation })
+                let lacks_external = false;
+                From::Experience(FromExperience {
+                    experience,
+                    content,
+                    reason,
+                    rules,
+                    violation,
+                    lacks_external,
+                })
             }),
         }
     }
@@ -227,6 +237,9 @@ impl App {
             return;
         }
         DECISIONS.increment(1);
+        if answer.lacks_external() {
+            metrics::counter!("podium_decisions_without_external_total").increment(1);
+        }
         if let Some(Held { flag, decision, drawn, is_new: true }) = &answer.held
             && let Some(assignment) = decision.assignment
         {
@@ -296,103 +309,5 @@ impl App {
             metrics::counter!("podium_decisions_unlogged_total").increment(n_events);
         }
         is_logged
-    }
-}
-
-impl<'a> Answer<'a> {
-    /// The global holdout, if one runs, and whether the unit gets no treatment because of it.
-    pub(super) fn holdout(&self) -> Option<(&'a Flag, bool)> {
-        self.held.as_ref().map(|held| (held.flag, held.is_out()))
-    }
-
-    /// The key of the variant; of several, their keys with `+` between them.
-    pub(crate) fn variant(&self) -> Option<&str> {
-        match &self.from {
-            From::Experiment { flag, decision, .. } => Some(&flag.variants.get(decision.variant_idx)?.key),
-            From::Experience(chosen) => Some(&chosen.content.variant),
-        }
-    }
-
-    /// The content, as JSON.
-    pub(crate) fn value(&self) -> Option<&RawValue> {
-        match &self.from {
-            From::Experiment { flag, decision, .. } => {
-                Some(&flag.variants.get(decision.variant_idx)?.content)
-            }
-            From::Experience(chosen) => Some(&chosen.content.value),
-        }
-    }
-
-    /// The content on a channel; of several variants, what they come to.
-    pub(super) fn content_on(&self, channel: &str) -> Option<&RawValue> {
-        match &self.from {
-            From::Experiment { flag, decision, .. } => {
-                Some(flag.variants.get(decision.variant_idx)?.content_on(channel))
-            }
-            From::Experience(chosen) => {
-                let of_one = chosen.content.variant_idx.and_then(|idx| chosen.experience.variants.get(idx));
-                Some(of_one.map_or(&chosen.content.value, |variant| variant.content_on(channel)))
-            }
-        }
-    }
-
-    /// The key of the experiment or experience.
-    pub(super) fn owner(&self) -> &'a str {
-        match &self.from {
-            From::Experiment { flag, .. } => &flag.experiment_key,
-            From::Experience(chosen) => &chosen.experience.key,
-        }
-    }
-
-    /// Why.
-    pub(crate) fn reason(&self) -> Reason {
-        match &self.from {
-            From::Experiment { decision, .. } => decision.reason,
-            From::Experience(chosen) => chosen.reason,
-        }
-    }
-
-    /// The experiment that the unit is in, and how it came into it.
-    pub(crate) fn assignment(&self) -> Option<(&'a Flag, Assignment)> {
-        match &self.from {
-            From::Experiment { flag, decision, .. } => Some((flag, decision.assignment?)),
-            From::Experience(_) => None,
-        }
-    }
-
-    /// The decision as the log keeps it; none if a link wanted it.
-    ///
-    /// - `exposure`: whether it is an exposure, where decisions count as such.
-    pub(crate) fn events(&self, exposure: bool, snapshot_version: u64, now: Timestamp) -> Vec<StoredEvent> {
-        if self.is_forced {
-            return Vec::new();
-        }
-        match &self.from {
-            From::Experience(chosen) => {
-                chosen.log_events((self.flag_key, self.unit, self.id), (exposure, snapshot_version), now)
-            }
-            From::Experiment { flag, decision, assigned, drawn, is_met, hit, .. } => {
-                let is_shown = exposure && !flag.is_shadow;
-                let exposed = is_shown && flag.exposure == ExposureSource::Decision;
-                let made = OfExperiment {
-                    flag,
-                    flag_key: self.flag_key,
-                    id: self.id,
-                    unit: drawn.id(),
-                    asked_as: (drawn.id() != self.unit).then_some(self.unit),
-                    decision: *decision,
-                    assigned: *assigned,
-                    is_met: *is_met,
-                    is_out: self.holdout().is_some_and(|(_, is_out)| is_out),
-                    hit: *hit,
-                };
-                let event = made.log_event((exposed, snapshot_version), now);
-                let of_rule = hit.map(|hit| {
-                    let served = (self.variant(), decision.reason);
-                    hit.log_event((self.flag_key, self.unit), served, (exposure, snapshot_version), now)
-                });
-                std::iter::once(event).chain(of_rule).collect()
-            }
-        }
     }
 }

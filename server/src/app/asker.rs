@@ -5,7 +5,7 @@ use super::sticky::Claims;
 use crate::auth::Scope;
 use crate::rulebook::Rulebook;
 use crate::shoppers::Known;
-use podium_core::audience::Clause;
+use podium_core::audience::{Clause, External, Shopper};
 use podium_core::experience::{CompiledRule, Visitor};
 use podium_core::id::ExperimentId;
 use podium_core::profile::Profile;
@@ -24,6 +24,8 @@ pub(crate) struct Asker<'a> {
     pub(super) links: Links,
     context: &'a Value,
     known: Option<Arc<Known>>,
+    /// What other systems say of it, as far as it could be had.
+    external: External,
     /// What is known was asked for and could not be had in time.
     pub(super) is_blind: bool,
 }
@@ -35,7 +37,7 @@ impl<'a> Asker<'a> {
     /// Gathers what decisions depend on.
     pub(crate) fn new(unit: &'a str, scope: Scope) -> Self {
         let (claims, links, context) = (Claims::default(), Links::default(), &Value::Null);
-        Self { unit, scope, claims, links, context, known: None, is_blind: false }
+        Self { unit, scope, claims, links, context, known: None, external: External::new(), is_blind: false }
     }
 
     /// The same with what the client knows of the unit: an object.
@@ -75,14 +77,17 @@ impl<'a, 'b> Asking<'a, 'b> {
 
     /// What became of each part of a condition, if there is one.
     pub(super) fn explain(&self, id: ExperimentId) -> Option<Clause> {
-        let shopper = self.book.shopper(self.asker.profile(), self.asker.context);
-        self.book.explain(id, &shopper, self.now)
+        self.book.explain(id, &self.shopper(), self.now)
     }
 
-    /// Whether the condition of an experiment or of a rule holds.
-    pub(super) fn meets_condition(&self, id: ExperimentId) -> bool {
-        let shopper = self.book.shopper(self.asker.profile(), self.asker.context);
-        self.book.meets(id, &shopper, self.now)
+    /// Whether the condition of an experiment or of a rule holds; `None` if that cannot be told.
+    pub(super) fn meets_condition(&self, id: ExperimentId) -> Option<bool> {
+        self.book.meets(id, &self.shopper(), self.now)
+    }
+
+    fn shopper(&self) -> Shopper<'_> {
+        let Asker { external, context, .. } = self.asker;
+        Shopper { external, ..self.book.shopper(self.asker.profile(), context) }
     }
 }
 
@@ -95,7 +100,7 @@ impl Visitor for Asking<'_, '_> {
         self.asker.profile().dismissed.get(key).copied()
     }
 
-    fn meets(&mut self, rule: &CompiledRule) -> bool {
-        rule.when.is_none() || self.meets_condition(rule.figures)
+    fn meets(&mut self, rule: &CompiledRule) -> Option<bool> {
+        if rule.when.is_none() { Some(true) } else { self.meets_condition(rule.figures) }
     }
 }

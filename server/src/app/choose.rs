@@ -44,6 +44,8 @@ pub(crate) struct FromExperience<'a> {
     pub(crate) rules: Vec<&'a CompiledRule>,
     /// How the rules that hit break the hit policy, if they do.
     pub(crate) violation: Option<Violation>,
+    /// Whether it is the fallback because what another system says could not be had.
+    pub(crate) lacks_external: bool,
 }
 
 /// A variant, with whose it is.
@@ -175,6 +177,7 @@ impl<'a> Behind<'a> {
                     reason,
                     rules,
                     violation: None,
+                    lacks_external: false,
                 }))
             }
             Choice::Fallback { experience, why } => {
@@ -182,6 +185,7 @@ impl<'a> Behind<'a> {
                     WhyFallback::NoHit => (Reason::Static, None),
                     WhyFallback::Off => (Reason::Disabled, None),
                     WhyFallback::Violated(violation) => (Reason::Unknown, Some(violation)),
+                    WhyFallback::Unknown => return Chosen::unsure(experience),
                 };
                 Chosen::fallback(experience, why)
             }
@@ -191,8 +195,29 @@ impl<'a> Behind<'a> {
 
 impl<'a> Chosen<'a> {
     fn fallback(experience: &'a Compiled, (reason, violation): (Reason, Option<Violation>)) -> Option<Self> {
-        let (content, rules) = (experience.fallback()?, Vec::new());
-        Some(Self::Experience(FromExperience { experience, content, reason, rules, violation }))
+        let (content, rules, lacks_external) = (experience.fallback()?, Vec::new(), false);
+        Some(Self::Experience(FromExperience {
+            experience,
+            content,
+            reason,
+            rules,
+            violation,
+            lacks_external,
+        }))
+    }
+
+    /// The fallback of an experience because it cannot be told whether a rule of it hits.
+    fn unsure(experience: &'a Compiled) -> Option<Self> {
+        let (content, rules, violation) = (experience.fallback()?, Vec::new(), None);
+        let (reason, lacks_external) = (Reason::Unknown, true);
+        Some(Self::Experience(FromExperience {
+            experience,
+            content,
+            reason,
+            rules,
+            violation,
+            lacks_external,
+        }))
     }
 }
 
@@ -222,8 +247,11 @@ impl Hit<'_> {
 
 impl FromExperience<'_> {
     /// What the unit is counted under: each of the rules that it got something of, or the fallback; nothing while the
-    /// experience is off.
+    /// experience is off, or if it cannot be told whether a rule would have been the unit's.
     fn counted(&self) -> Vec<ExperimentId> {
+        if self.lacks_external {
+            return Vec::new();
+        }
         match (self.rules.is_empty(), self.reason) {
             (false, _) => self.rules.iter().map(|rule| rule.figures).collect(),
             (true, Reason::Disabled) => Vec::new(),

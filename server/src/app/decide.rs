@@ -116,7 +116,7 @@ pub(crate) struct DecisionBody<'a> {
     /// Whether a link wanted it, so that it counts nowhere.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     forced: bool,
-    /// Whether what is known of the unit could not be had in time.
+    /// Whether what is known of the unit, here or in another system, could not be had in time.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     degraded: bool,
 }
@@ -219,8 +219,9 @@ impl App {
                 self.settle(&answer);
                 logged.extend(self.events(&answer, request.exposure, snapshot.version, now));
                 let rendered = shown.as_ref().and_then(|shown| shown.content(&answer));
-                let degraded = behind.is_targeted() && asker.is_blind();
-                bodies.push(DecisionBody { degraded, ..DecisionBody::of(answer, rendered) });
+                let body = DecisionBody::of(answer, rendered);
+                let degraded = body.degraded || behind.is_targeted() && asker.is_blind();
+                bodies.push(DecisionBody { degraded, ..body });
             }
         }
         self.log(logged);
@@ -297,9 +298,11 @@ pub(crate) struct Decided {
 impl<'a> DecisionBody<'a> {
     /// - `rendered`: the content as the channel has rendered it, if it has.
     pub(super) fn of(answer: Answer<'a>, rendered: Option<Box<RawValue>>) -> Self {
+        let degraded = answer.lacks_external();
         let Answer { flag_key, unit, id, from, is_forced: forced, .. } = answer;
         let nothing = Self::unknown(flag_key, unit, None);
-        let known = Self { decision_id: (!forced).then_some(id), error_code: None, forced, ..nothing };
+        let known =
+            Self { decision_id: (!forced).then_some(id), error_code: None, forced, degraded, ..nothing };
         match from {
             From::Experiment { flag, decision, hit, .. } => {
                 let variant = flag.variants.get(decision.variant_idx);

@@ -35,7 +35,8 @@ impl App {
         self.settle(&answer);
         let is_logged = self.log(self.events(&answer, exposure, catalog.snapshot.version, now));
         let sticky = self.sticky_token(&answer);
-        let is_degraded = !is_logged || behind.is_targeted() && asker.is_blind();
+        let is_blind = behind.is_targeted() && asker.is_blind();
+        let is_degraded = !is_logged || is_blind || answer.lacks_external();
         Some(Evaluation { answer, sticky, is_degraded })
     }
 

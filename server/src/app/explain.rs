@@ -196,6 +196,9 @@ impl OfExperience {
             (Some(violation), _) => {
                 format!("rules of `{experience}` that hit broke its hit policy ({violation:?}): the fallback")
             }
+            (None, "UNKNOWN") if rules.is_empty() => {
+                format!("a rule of `{experience}` hung on what could not be had in time: the fallback")
+            }
             (None, "DISABLED") => format!("`{experience}` was not shown then: the fallback"),
             (None, _) if rules.is_empty() => format!("no rule of `{experience}` hit: the fallback"),
             (None, _) => format!("of `{experience}` these rules hit: {}", rules.join(", ")),
@@ -282,7 +285,8 @@ fn why_not_in(logged: &OfExperiment, weights: &WeightsVersion, unit: &str) -> (b
     }
     if !logged.met {
         let why = if logged.reason == "UNKNOWN" {
-            "what is known of the unit could not be had in time, so that its condition was not met: the control"
+            "what is known of the unit, here or in another system, could not be had in time, so that its condition \
+             was not met: the control"
         } else {
             "the unit did not meet the condition of the experiment: the control"
         };

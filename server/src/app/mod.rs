@@ -1,6 +1,7 @@
 //! What handlers share, and the use cases they call. Nothing in here knows HTTP.
 
 mod answer;
+mod answered;
 mod asker;
 mod audiences;
 mod brought;

@@ -112,7 +112,8 @@ struct RuleBody<'a> {
     serve: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     experiment: Option<&'a str>,
-    hits: bool,
+    /// `None` if that hangs on what another system says, and it could not be had.
+    hits: Option<bool>,
     condition: Option<Clause>,
 }
 
@@ -238,7 +239,7 @@ impl<'a> ExperienceBody<'a> {
     fn of(experience: &'a Compiled, asking: &mut Asking<'_, '_>, at: Timestamp) -> Self {
         let violation = match experience.outcome(|rule| asking.meets(rule)) {
             Outcome::Violated(violation) => Some(violation),
-            Outcome::NoHit | Outcome::Hit(_) => None,
+            Outcome::NoHit | Outcome::Hit(_) | Outcome::Unknown => None,
         };
         let rules = experience.rules.iter().map(|rule| RuleBody {
             key: &rule.key,

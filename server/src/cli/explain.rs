@@ -116,8 +116,11 @@ fn of_experience(experience: &Value, lines: &mut Vec<String>) {
     let (key, status) = (text(experience, "key"), text(experience, "status"));
     lines.push(format!("  experience {key}: {status}, priority {priority}{out_of_time}{dismissed}"));
     for rule in list(experience, "rules") {
-        let hits = rule.get("hits").and_then(Value::as_bool).unwrap_or_default();
-        let hits = if hits { "hits" } else { "does not hit" };
+        let hits = match rule.get("hits").and_then(Value::as_bool) {
+            Some(true) => "hits",
+            Some(false) => "does not hit",
+            None => "cannot be told",
+        };
         lines.push(format!("    rule {} for `{}` {hits}", text(rule, "key"), text(rule, "serve")));
         clause(rule.get("condition"), 6, lines);
     }
@@ -151,8 +154,11 @@ fn of_experiment(experiment: &Value, lines: &mut Vec<String>) {
 /// A condition with what was found at each of its parts.
 fn clause(clause_body: Option<&Value>, indent: usize, lines: &mut Vec<String>) {
     let Some(body) = clause_body.filter(|body| !body.is_null()) else { return };
-    let holds = body.get("holds").and_then(Value::as_bool).unwrap_or_default();
-    let mark = if holds { "+" } else { "-" };
+    let mark = match body.get("holds").and_then(Value::as_bool) {
+        Some(true) => "+",
+        Some(false) => "-",
+        None => "?",
+    };
     let (wanted, found) = (text(body, "wanted"), text(body, "found"));
     lines.push(format!("{:indent$}{mark} {wanted}: {found}", ""));
     list(body, "clauses").for_each(|part| clause(Some(part), indent + 2, lines));

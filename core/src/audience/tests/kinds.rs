@@ -302,9 +302,9 @@ fn an_explanation_leaves_no_clause_out() {
     let events =
         [event("identify", 0, json!({ "plan": "silver" })), event("page", 1, json!({ "path": "/sale" }))];
     let clause = ready.explain(&events, 10);
-    assert!(!clause.holds);
+    assert_eq!(clause.holds, Some(false));
     let found = |clause: &Clause| (clause.pointer.clone(), clause.holds, clause.found.clone());
-    let at = |pointer: &str, holds, text: &str| (pointer.to_owned(), holds, text.to_owned());
+    let at = |pointer: &str, holds, text: &str| (pointer.to_owned(), Some(holds), text.to_owned());
     assert_eq!(found(&clause), at("", false, "1 of 2"));
     let [any, not] = &clause.clauses[..] else { panic!("{clause:?}") };
     assert_eq!(found(any), at("/all/0", false, "0 of 2"));

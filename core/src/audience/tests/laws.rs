@@ -339,7 +339,7 @@ proptest! {
         let clause = ready.ask(&events, &Value::Null, |shopper| {
             ready.audiences.explain(&ready.condition, shopper, instant(now_us))
         });
-        prop_assert_eq!(clause.holds, holds);
+        prop_assert_eq!(clause.holds, Some(holds));
 
         let next = ready.ask(&events, &Value::Null, |shopper| {
             ready.audiences.next_change(&ready.condition, shopper, instant(now_us))

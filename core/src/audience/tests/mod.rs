@@ -1,5 +1,6 @@
 //! Conditions asked of shoppers whose clock is ours.
 
+mod external;
 mod kinds;
 mod laws;
 mod parsing;
@@ -109,11 +110,20 @@ impl Ready {
     }
 
     fn ask<T>(&self, events: &[Arc<StoredEvent>], context: &Value, of: impl Fn(&Shopper<'_>) -> T) -> T {
+        self.ask_with(events, (context, &External::new()), of)
+    }
+
+    fn ask_with<T>(
+        &self,
+        events: &[Arc<StoredEvent>],
+        (context, external): (&Value, &External),
+        of: impl Fn(&Shopper<'_>) -> T,
+    ) -> T {
         let profile = self.profile(events);
         let customers: Vec<_> = (1..=10)
             .map(|n| RfmPoint { last_order: at(n), orders: n as u64, revenue_minor: i128::from(n) * 100 })
             .collect();
         let rfm = RfmCuts::of(&customers, Currency::USD);
-        of(&Shopper { profile: &profile, context, currency: Currency::USD, rfm: rfm.as_ref() })
+        of(&Shopper { profile: &profile, context, external, currency: Currency::USD, rfm: rfm.as_ref() })
     }
 }

@@ -39,6 +39,19 @@ fn a_malformed_tree_is_told_with_its_place_and_what_would_be_right() {
         (json!({ "all": many }), "", "at most 200"),
         (json!({ "audience": "no key!" }), "/audience", "key of an audience"),
         (json!({ "audience": 7 }), "/audience", "key of an audience"),
+        (json!({ "external": "erp.tier" }), "/external", "an object with source, field"),
+        (json!({ "external": { "field": "tier", "op": "exists" } }), "/external/source", "key of a source"),
+        (
+            json!({ "external": { "source": "no key!", "field": "tier", "op": "exists" } }),
+            "/external/source",
+            "key of a source",
+        ),
+        (json!({ "external": { "source": "erp", "op": "exists" } }), "/external/field", "1 to 200"),
+        (
+            json!({ "external": { "source": "erp", "field": "tier", "op": "like" } }),
+            "/external/op",
+            "one of eq, ne",
+        ),
     ]);
 }
 
