@@ -16,6 +16,7 @@ mod m20261125_000007_create_history;
 mod m20261126_000008_create_profile;
 mod m20261126_000009_create_experience;
 mod m20261126_000020_extend_rejected_event;
+mod m20261126_000021_create_source;
 mod m20261126_000022_extend_api_key;
 
 pub use sea_orm_migration::prelude::{DbErr, MigratorTrait as Migrations};
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000008_create_profile::Migration),
             Box::new(m20261126_000009_create_experience::Migration),
             Box::new(m20261126_000020_extend_rejected_event::Migration),
+            Box::new(m20261126_000021_create_source::Migration),
             Box::new(m20261126_000022_extend_api_key::Migration),
         ]
     }

@@ -2,8 +2,10 @@
 //! by name.
 
 use crate::app::Slots;
+use crate::auth::Scope;
+use crate::external::Source;
 use crate::rulebook::Rulebook;
-use podium_core::experience::{Compiled, Placement};
+use podium_core::experience::{self, Compiled, Placement};
 use podium_core::experiment::{Experiment, Status};
 use podium_core::id::ExperimentId;
 use podium_core::snapshot::{Flag, Snapshot, WeightsVersion};
@@ -11,6 +13,33 @@ use podium_core::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use twox_hash::XxHash3_64;
+
+/// What has to be known of who asks before flags are decided.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Needs {
+    /// Whether what answers depends on what is known of them here.
+    pub(crate) is_targeted: bool,
+    /// The other systems that are asked about them.
+    pub(crate) sources: Vec<Arc<Source>>,
+}
+
+/// The sources of external data that decisions on a flag ask.
+#[derive(Clone, Debug)]
+struct FlagSources {
+    /// Those of what pages are told of.
+    of_pages: Vec<Arc<Source>>,
+    all: Vec<Arc<Source>>,
+}
+
+/// A condition behind a flag.
+#[derive(Clone, Copy, Debug)]
+struct Condition {
+    /// What has it.
+    id: ExperimentId,
+    server_only: bool,
+    /// Whether decisions ask it.
+    is_on: bool,
+}
 
 /// Everything published at one moment; replaced whole.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +51,8 @@ pub(crate) struct Catalog {
     /// Every condition.
     pub(crate) book: Rulebook,
     placements: Arc<HashMap<Box<str>, Placement>>,
+    /// The flags whose conditions read external data.
+    sources: Arc<HashMap<Box<str>, FlagSources>>,
     /// The flag key of the global holdout.
     holdout: Option<Box<str>>,
     /// Experiments that another one answers for, each with the flag that it would answer to.
@@ -72,7 +103,82 @@ impl Catalog {
             holdouts.min_by_key(|(_, (_, flag))| flag.experiment).map(|(flag_key, _)| flag_key.clone());
         catalog.snapshot =
             Snapshot::new(version, flags.into_iter().map(|(key, (_, flag))| (key, Arc::new(flag))));
+        catalog.sources = Arc::new(catalog.sources_by_flag());
         catalog
+    }
+
+    fn sources_by_flag(&self) -> HashMap<Box<str>, FlagSources> {
+        if self.book.sources.is_empty() {
+            return HashMap::new();
+        }
+        let keys: BTreeSet<&str> = self
+            .snapshot
+            .flags()
+            .map(|(key, _)| key)
+            .chain(self.placements.keys().map(|key| &**key))
+            .collect();
+        let of_flag = |flag_key: &str| {
+            let of_pages = self.sources_where(flag_key, |one| one.is_on && !one.server_only);
+            let all = self.sources_where(flag_key, |one| one.is_on);
+            (!all.is_empty()).then(|| (flag_key.into(), FlagSources { of_pages, all }))
+        };
+        keys.into_iter().filter_map(of_flag).collect()
+    }
+
+    /// The sources that conditions behind a flag read, in the order of their keys.
+    fn sources_where(&self, flag_key: &str, is_meant: impl Fn(&Condition) -> bool) -> Vec<Arc<Source>> {
+        let conditions = self.conditions(flag_key);
+        let meant = conditions.iter().filter(|one| is_meant(one));
+        let sources = meant.flat_map(|one| self.book.sources_of(one.id));
+        let by_key: BTreeMap<_, _> = sources.map(|source| (&source.stored.key, source)).collect();
+        by_key.into_values().map(Arc::clone).collect()
+    }
+
+    /// The conditions behind a flag, each once for each that has it.
+    fn conditions(&self, flag_key: &str) -> Vec<Condition> {
+        let of_experiment = |flag: &Flag, server_only, is_on| {
+            let is_on = is_on && flag.is_running();
+            Condition { id: flag.experiment, server_only: server_only || flag.server_only, is_on }
+        };
+        let mut all: Vec<_> =
+            self.snapshot.flag(flag_key).map(|flag| of_experiment(flag, false, true)).into_iter().collect();
+        for experience in self.placement(flag_key).map_or(&[][..], Placement::experiences) {
+            let (server_only, is_on) =
+                (experience.server_only, experience.status == experience::Status::Live);
+            for rule in &experience.rules {
+                all.push(Condition { id: rule.figures, server_only, is_on });
+                let flag = rule.experiment.as_deref().and_then(|key| self.flag_of(key));
+                all.extend(flag.map(|flag| of_experiment(flag, server_only, is_on)));
+            }
+        }
+        all
+    }
+
+    /// What has to be known of who asks before flags are decided.
+    ///
+    /// - `targeted`: those of the flags whose answer depends on it.
+    pub(crate) fn needs<'a>(&self, targeted: impl IntoIterator<Item = &'a str>, scope: Scope) -> Needs {
+        let mut needs = Needs::default();
+        for flag_key in targeted {
+            needs.is_targeted = true;
+            if self.sources.is_empty() {
+                break;
+            }
+            let Some(sources) = self.sources.get(flag_key) else { continue };
+            for source in if Scope::Server <= scope { &sources.all } else { &sources.of_pages } {
+                if !needs.sources.iter().any(|other| Arc::ptr_eq(other, source)) {
+                    needs.sources.push(Arc::clone(source));
+                }
+            }
+        }
+        needs
+    }
+
+    /// What has to be known of a unit before everything about these flags is shown, also what decisions do not ask yet.
+    pub(crate) fn all_sources<'a>(&self, flag_keys: impl IntoIterator<Item = &'a str>) -> Vec<Arc<Source>> {
+        let sources = flag_keys.into_iter().flat_map(|flag_key| self.sources_where(flag_key, |_| true));
+        let by_key: BTreeMap<_, _> = sources.map(|source| (source.stored.key.clone(), source)).collect();
+        by_key.into_values().collect()
     }
 
     /// The same with other states of experiments, oldest first.

@@ -32,6 +32,10 @@ pub(crate) enum Kind {
     ExperienceKeyTaken,
     AudienceKeyTaken,
     AudienceInUse,
+    SourceKeyTaken,
+    SourceInUse,
+    TooManySources,
+    ExternalDataOff,
     FlagKeyTaken,
     IllegalTransition,
     NothingToRollBack,
@@ -59,7 +63,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 34] = [
+    pub(crate) const ALL: [Self; 38] = [
         Self::BadJson,
         Self::InvalidField,
         Self::InvalidQuery,
@@ -71,6 +75,10 @@ impl Kind {
         Self::ExperienceKeyTaken,
         Self::AudienceKeyTaken,
         Self::AudienceInUse,
+        Self::SourceKeyTaken,
+        Self::SourceInUse,
+        Self::TooManySources,
+        Self::ExternalDataOff,
         Self::FlagKeyTaken,
         Self::IllegalTransition,
         Self::NothingToRollBack,
@@ -114,6 +122,10 @@ impl Kind {
             Self::ExperienceKeyTaken => (StatusCode::CONFLICT, "experience-key-taken", "The key is taken"),
             Self::AudienceKeyTaken => (StatusCode::CONFLICT, "audience-key-taken", "The key is taken"),
             Self::AudienceInUse => (StatusCode::CONFLICT, "audience-in-use", "Something asks for it"),
+            Self::SourceKeyTaken => (StatusCode::CONFLICT, "source-key-taken", "The key is taken"),
+            Self::SourceInUse => (StatusCode::CONFLICT, "source-in-use", "Something asks for it"),
+            Self::TooManySources => (StatusCode::CONFLICT, "too-many-sources", "There are enough sources"),
+            Self::ExternalDataOff => (StatusCode::CONFLICT, "external-data-off", "No other system is asked"),
             Self::FlagKeyTaken => (StatusCode::CONFLICT, "flag-key-taken", "The flag is taken"),
             Self::IllegalTransition => (StatusCode::CONFLICT, "illegal-transition", "Not in this state"),
             Self::NothingToRollBack => (StatusCode::CONFLICT, "nothing-to-roll-back", "Nothing ran before"),

@@ -1,13 +1,14 @@
 //! Every condition there is, ready to be asked: those of audiences, of experiments and of the rules of experiences.
 
+use crate::external::Source;
 use podium_core::audience::{Audiences, Clause, CompiledCondition, External, RfmCuts, Shopper, Watched};
-use podium_core::id::{AudienceId, ExperimentId, LeafId};
+use podium_core::id::{AudienceId, ExperimentId, LeafId, SourceKey};
 use podium_core::money::Currency;
 use podium_core::profile::Profile;
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The currency of amounts that name none.
@@ -34,6 +35,8 @@ pub(crate) struct Rulebook {
     pub(crate) audiences: Arc<Audiences>,
     /// The conditions of experiments, and of rules by what their units are counted under.
     pub(crate) conditions: Arc<HashMap<ExperimentId, CompiledCondition>>,
+    /// The sources of external data.
+    pub(crate) sources: Arc<BTreeMap<SourceKey, Arc<Source>>>,
     /// Where the fifths of all customers meet.
     pub(crate) rfm: Option<Arc<RfmCuts>>,
     /// What everybody is to be asked because of it.
@@ -63,6 +66,12 @@ impl Rulebook {
     /// What became of each part of the condition of an experiment or of a rule.
     pub(crate) fn explain(&self, id: ExperimentId, shopper: &Shopper<'_>, now: Timestamp) -> Option<Clause> {
         self.conditions.get(&id).map(|condition| self.audiences.explain(condition, shopper, now))
+    }
+
+    /// The sources that the condition of an experiment or of a rule reads.
+    pub(crate) fn sources_of(&self, id: ExperimentId) -> impl Iterator<Item = &Arc<Source>> {
+        let keys = self.conditions.get(&id).into_iter().flat_map(CompiledCondition::sources);
+        keys.filter_map(|key| self.sources.get(key))
     }
 
     /// Whether some condition asks how customers compare with all others.

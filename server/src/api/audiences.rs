@@ -11,7 +11,7 @@ use crate::store::audiences::{self, Audience};
 use actix_web::http::header;
 use actix_web::web::{self, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use podium_core::audience::{Clause, CompiledCondition, Condition, Fault};
+use podium_core::audience::{Clause, CompiledCondition, Condition, Fault, Shopper};
 use podium_core::id::{AudienceId, AudienceKey};
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -322,7 +322,8 @@ pub(crate) async fn explain(
     let catalog = app.published.catalog.load_full();
     let not_yet = || Problem::new(Kind::NotFound, "the audience was changed just now; ask again");
     let compiled = catalog.book.audiences.get(audience.id).ok_or_else(not_yet)?;
-    let shopper = catalog.book.shopper(&known.profile, &asked.context);
+    let external = app.external(compiled, &asked.unit).await;
+    let shopper = Shopper { external: &external, ..catalog.book.shopper(&known.profile, &asked.context) };
     let condition = catalog.book.audiences.explain(compiled, &shopper, at);
     Ok(HttpResponse::Ok().json(Explained {
         audience: audience.key.as_str(),

@@ -26,6 +26,7 @@ pub(crate) mod rate;
 pub(crate) mod reports;
 pub(crate) mod request;
 mod script;
+pub(crate) mod sources;
 pub(crate) mod suppressions;
 pub(crate) mod tracking;
 pub(crate) mod webhooks;
@@ -188,6 +189,13 @@ fn shoppers(config: &mut ServiceConfig) {
         )
         .service(resource("/api/v1/audiences/{key}/moves", "GET").get(audiences::moves))
         .service(resource("/api/v1/audiences/{key}/explain", "POST").post(audiences::explain))
+        .service(resource("/api/v1/sources", "GET, POST").get(sources::list).post(sources::create))
+        .service(
+            resource("/api/v1/sources/{key}", "GET, PUT, DELETE")
+                .get(sources::read)
+                .put(sources::put)
+                .delete(sources::remove),
+        )
         .service(resource("/api/v1/profiles/{id}", "GET").get(profiles::read))
         .service(resource("/api/v1/profiles/{id}/moves", "GET").get(profiles::moves))
         .service(resource("/api/v1/profiles/{id}/aliases", "POST").post(profiles::join))

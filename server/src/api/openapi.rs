@@ -35,7 +35,7 @@ send messages; an admin key may do everything.
 **Errors** are `application/problem+json` (RFC 9457): `type` never changes, `detail` says what to do, and `errors` \
 names fields by JSON pointer. Members of a request that are not known are refused, except in events.
 
-**Edits.** What reads an experiment, an experience, an audience or a channel gives an `ETag`; what changes it needs that \
+**Edits.** What reads an experiment, an experience, an audience, a source or a channel gives an `ETag`; what changes it needs that \
 in `If-Match`, or `*`. \
 A path or method that is not listed here answers 404 or 405, also as a problem.
 
@@ -104,6 +104,7 @@ fn tags() -> Vec<Tag> {
         (endpoints::EXPERIMENTS, "Register, edit, start, pause, conclude, archive."),
         (endpoints::EXPERIENCES, "What is always on: contents by rules, and what becomes of a conclusion."),
         (endpoints::AUDIENCES, "Named conditions: who meets them, who moved, and why."),
+        (endpoints::SOURCES, "Other systems that conditions may ask."),
         (endpoints::PROFILES, "What is known of a person, and which ids are theirs."),
         (endpoints::REPORTS, "Which variant is better, as JSON, CSV and pages with the same figures."),
         (endpoints::MESSAGES, "What is sent to whom, what became of it, and who must not be contacted."),

@@ -3,9 +3,10 @@
 use super::{Shared, allow, request};
 use crate::auth::Scope;
 use crate::clock;
+use crate::outgoing::{BadAddress, check};
 use crate::problem::{Kind, Problem};
 use crate::store::webhooks;
-use crate::webhooks::{BadAddress, Event, WEBHOOKS_MAX, Webhook, check};
+use crate::webhooks::{Event, WEBHOOKS_MAX, Webhook};
 use actix_web::web::{self, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};

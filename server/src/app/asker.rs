@@ -52,6 +52,11 @@ impl<'a> Asker<'a> {
         (self.is_blind, self.known) = (known.is_none(), known);
     }
 
+    /// Takes what other systems say of it.
+    pub(super) fn hear(&mut self, external: External) {
+        self.external = external;
+    }
+
     /// Whether decisions for it go on without what should be known.
     pub(crate) fn is_blind(&self) -> bool {
         self.is_blind

@@ -146,7 +146,8 @@ impl App {
         if seen.is_some_and(|seen| seen != revision) {
             return Err(AudienceError::Stale { revision });
         }
-        if let Some(by) = self.asked_by(key, &all) {
+        let names = |condition: &Condition| condition.audiences().contains(&key);
+        if let Some(by) = asked_by(&self.published.catalog.load(), &all, (names, |_| true)) {
             return Err(AudienceError::InUse { by });
         }
         let transaction = self.store.begin().await?;
@@ -158,40 +159,22 @@ impl App {
         Ok(())
     }
 
-    /// What asks for an audience.
-    fn asked_by(&self, key: &str, all: &[Audience]) -> Option<String> {
-        let asks = |condition: &Value| {
-            Condition::parse(condition).is_ok_and(|condition| condition.audiences().contains(&key))
-        };
-        let catalog = self.published.catalog.load();
-        let audience = all.iter().find(|other| other.condition.audiences().contains(&key));
-        let experiment = || {
-            let mut all = catalog.experiments();
-            all.find(|one| one.definition.when.as_ref().is_some_and(asks)).map(|one| one.key.to_string())
-        };
-        let experience = || {
-            let mut all = catalog.placements().flat_map(Placement::experiences);
-            let of = |rules: &[podium_core::experience::CompiledRule]| {
-                rules.iter().any(|rule| rule.when.as_ref().is_some_and(asks))
-            };
-            all.find(|one| of(&one.rules)).map(|one| one.key.to_string())
-        };
-        audience.map(|other| other.key.to_string()).or_else(experiment).or_else(experience)
-    }
-
-    /// Whether the audiences that an audience names are there, and lead not back to it.
+    /// Whether the audiences and sources that an audience names are there, and lead not back to it.
     fn check_references(&self, audience: &Audience) -> Result<(), AudienceError> {
         let known = &self.published.catalog.load().book.audiences;
-        let faults = known.reference_faults(&audience.key, &audience.condition);
+        let mut faults = known.reference_faults(&audience.key, &audience.condition);
+        faults.extend(self.source_faults(&audience.condition));
         if faults.is_empty() { Ok(()) } else { Err(AudienceError::Invalid(faults)) }
     }
 
-    /// Reads a condition that somebody wrote and checks that the audiences it names are there.
+    /// Reads a condition that somebody wrote and checks that the audiences and sources it names are there.
     pub(crate) fn checked_condition(&self, condition: &Value) -> Result<Condition, Vec<Fault>> {
         let condition = Condition::parse(condition)?;
         let known = &self.published.catalog.load().book.audiences;
-        known.compile(&condition, &|_| Some(LeafId(0)))?;
-        Ok(condition)
+        let compiled = known.compile(&condition, &|_| Some(LeafId(0)));
+        let mut faults = compiled.err().unwrap_or_default();
+        faults.extend(self.source_faults(&condition));
+        if faults.is_empty() { Ok(condition) } else { Err(faults) }
     }
 
     /// What a condition asks, in words: how many of its parts have to hold, and each part.
@@ -298,6 +281,7 @@ impl App {
             watched: Arc::new(Watched::new(leaves.into_iter().map(|(leaf, id)| (id, leaf)))),
             audiences: Arc::new(set),
             conditions: Arc::new(compiled),
+            sources: Arc::new(self.stored_sources().await?),
             rfm: rfm.map(Arc::new),
             asked,
         })
@@ -380,6 +364,29 @@ pub(crate) async fn standing_book(store: &Store) -> Result<Rulebook, StoreError>
     let rfm = cuts(db).await?.map(Arc::new);
     let watched = Arc::new(Watched::new(leaves.into_iter().map(|(leaf, id)| (id, leaf))));
     Ok(Rulebook { watched, audiences: Arc::new(set), rfm, ..Rulebook::default() })
+}
+
+/// An audience, an experiment that `is_meant`, or an experience of which a condition `asks`.
+pub(super) fn asked_by(
+    catalog: &Catalog,
+    all: &[Audience],
+    (asks, is_meant): (impl Fn(&Condition) -> bool, impl Fn(&Experiment) -> bool),
+) -> Option<String> {
+    let asks_written =
+        |condition: &Value| Condition::parse(condition).is_ok_and(|condition| asks(&condition));
+    let audience = all.iter().find(|other| asks(&other.condition));
+    let experiment = || {
+        let mut all = catalog.experiments().filter(|one| is_meant(one));
+        all.find(|one| one.definition.when.as_ref().is_some_and(asks_written)).map(|one| one.key.to_string())
+    };
+    let experience = || {
+        let mut all = catalog.placements().flat_map(Placement::experiences);
+        let of = |rules: &[podium_core::experience::CompiledRule]| {
+            rules.iter().any(|rule| rule.when.as_ref().is_some_and(asks_written))
+        };
+        all.find(|one| of(&one.rules)).map(|one| one.key.to_string())
+    };
+    audience.map(|other| other.key.to_string()).or_else(experiment).or_else(experience)
 }
 
 /// Whether audiences can be used together.

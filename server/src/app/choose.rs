@@ -68,7 +68,7 @@ pub(super) enum Owned<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Behind<'a> {
     catalog: &'a Catalog,
-    flag_key: &'a str,
+    pub(super) flag_key: &'a str,
     flag: Option<&'a Flag>,
     is_targeted: bool,
     placement: Option<&'a Placement>,

@@ -196,14 +196,15 @@ impl App {
         let catalog = self.published.catalog.load_full();
         let snapshot = &catalog.snapshot;
         let behind: Vec<_> = request.flags.iter().map(|asked| Behind::of(&catalog, asked.key())).collect();
-        let is_targeted = behind.iter().any(Behind::is_targeted);
-        let reads = |context: &&RawValue| is_targeted || context.get().contains(forced::ATTRIBUTE);
+        let targeted = behind.iter().filter(|behind| behind.is_targeted());
+        let needs = catalog.needs(targeted.map(|behind| behind.flag_key), scope);
+        let reads = |context: &&RawValue| needs.is_targeted || context.get().contains(forced::ATTRIBUTE);
         let context = request.context.filter(reads);
         let context =
             context.and_then(|context| serde_json::from_str(context.get()).ok()).unwrap_or_default();
         let mut askers: Vec<_> =
             units.iter().map(|unit| Asker::new(unit, scope).with_context(&context)).collect();
-        self.acquaint(&mut askers, is_targeted).await;
+        self.acquaint(&mut askers, &needs).await;
         let shown =
             request.channel.as_deref().map(|channel| Shown::new(&catalog.slots, channel, request.context));
         let n_decisions = units.len() * request.flags.len();
@@ -239,7 +240,8 @@ impl App {
         let catalog = self.published.catalog.load_full();
         let behind = Behind::of(&catalog, flag_key);
         let mut askers = [Asker::new(unit, Scope::Server)];
-        self.acquaint(&mut askers, behind.is_targeted()).await;
+        let needs = catalog.needs(behind.is_targeted().then_some(flag_key), Scope::Server);
+        self.acquaint(&mut askers, &needs).await;
         let [asker] = askers;
         let answer = self.answer(&behind, flag_key, &asker, now)?;
         self.settle(&answer);

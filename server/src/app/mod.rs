@@ -27,6 +27,7 @@ mod reweigh;
 mod schedule;
 mod shadow;
 mod slots;
+mod sources;
 mod sticky;
 pub(crate) mod track;
 mod undo;
@@ -50,6 +51,7 @@ pub(crate) use profiles::Person;
 pub(crate) use register::RegisterError;
 pub(crate) use report::ReportError;
 pub(crate) use slots::Slots;
+pub(crate) use sources::SourceError;
 pub(crate) use track::tracked_metrics;
 
 use crate::auth::{KeyRing, Refused, Scope};
@@ -58,15 +60,17 @@ use crate::clock;
 use crate::delivery::tokens::Links;
 use crate::delivery::{Channels, Sender};
 use crate::engine;
+use crate::external::Caller;
 use crate::ingest::allocate::Primary;
 use crate::ingest::queue::{IngestError, Queue};
 use crate::ingest::touched::Touched;
 use crate::ingest::writer::Writer;
 use crate::limits::Limits;
+use crate::outgoing::Allowed;
 use crate::secrets::Secrets;
 use crate::shoppers::Shoppers;
 use crate::store::{Store, StoreError, experiments, identity, keys, stats, weights};
-use crate::webhooks::{self, Reach};
+use crate::webhooks;
 use arc_swap::ArcSwap;
 use history::Actor;
 use podium_core::experiment::{Experiment, MetricChoice, Status, Stickiness};
@@ -137,6 +141,8 @@ pub(crate) struct App {
     sender: Arc<Sender>,
     /// What tells webhooks.
     pub(crate) webhooks: Arc<webhooks::Sender>,
+    /// What asks other systems.
+    pub(crate) external: Caller,
     /// When contents are to be rendered again that a plugin did not answer for, in microseconds.
     render_again_at: AtomicI64,
     /// What pages are told that have asked before.
@@ -152,7 +158,7 @@ impl App {
         store: Store,
         registry: Registry,
         links: Links,
-        (secrets, reach): (Secrets, Reach),
+        (secrets, allowed): (Secrets, Allowed),
         limits: Limits,
     ) -> Result<Arc<Self>, StoreError> {
         let registry = Arc::new(registry);
@@ -167,7 +173,8 @@ impl App {
         };
         let writer = Writer::new(store.clone(), jobs, published.clone()).await?;
         tokio::spawn(writer.run());
-        let webhooks = webhooks::Sender::new(store.clone(), secrets.clone(), reach);
+        let webhooks = webhooks::Sender::new(store.clone(), secrets.clone(), allowed.webhooks);
+        let external = Caller::new(secrets.clone(), allowed.external);
         let channels = Channels::load(store.clone(), Arc::clone(&published.registry), secrets).await?;
         let channels = Arc::new(channels);
         let sender = Sender::new(store.clone(), queue.clone(), Arc::clone(&channels), links.clone());
@@ -182,6 +189,7 @@ impl App {
             channels,
             sender: Arc::clone(&sender),
             webhooks: Arc::clone(&webhooks),
+            external,
             render_again_at: AtomicI64::new(i64::MAX),
             notices: Notices::default(),
             cut_at: AtomicI64::new(0),
@@ -217,6 +225,7 @@ impl App {
     pub(crate) async fn drain(&self) {
         self.begin_drain();
         self.webhooks.drain();
+        self.external.drain();
         self.sender.drain(SENDER_STOP).await;
         let _ = self.queue.barrier().await;
     }

@@ -137,6 +137,10 @@ impl App {
             Some(flags) => flags.iter().map(String::as_str).collect(),
             None => catalog.flag_keys().into_iter().collect::<Vec<_>>(),
         };
+        let sources = catalog.all_sources(flags.iter().copied());
+        if let Some(external) = self.external.ask(&sources, &[unit]).await.pop() {
+            asker.hear(external);
+        }
         let flags =
             flags.into_iter().map(|flag| self.preview_flag(&catalog, flag, &asker, (at, shown.as_ref())));
         let (flags, person) = (flags.collect(), person.id.as_str());

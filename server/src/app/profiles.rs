@@ -3,6 +3,7 @@
 use super::App;
 use super::asker::Asker;
 use crate::auth::Scope;
+use crate::catalog::Needs;
 use crate::clock;
 use crate::ingest::queue::IngestError;
 use crate::shoppers::Known;
@@ -29,12 +30,24 @@ pub(crate) struct Person {
 }
 
 impl App {
-    /// Finds what is known of those who ask, if what answers depends on it (`is_targeted`): in memory, else once in the database. If
-    /// that takes too long, decisions go on without and say so.
-    pub(crate) async fn acquaint(&self, askers: &mut [Asker<'_>], is_targeted: bool) {
-        if !is_targeted {
+    /// Finds what has to be known of those who ask, here and in other systems at the same time. If that takes too long,
+    /// decisions go on without and say so.
+    pub(crate) async fn acquaint(&self, askers: &mut [Asker<'_>], needs: &Needs) {
+        if !needs.is_targeted {
             return;
         }
+        if needs.sources.is_empty() {
+            return self.recognize(askers).await;
+        }
+        let units: Vec<&str> = askers.iter().map(|asker| asker.unit).collect();
+        let (said, ()) = tokio::join!(self.external.ask(&needs.sources, &units), self.recognize(askers));
+        for (asker, external) in askers.iter_mut().zip(said) {
+            asker.hear(external);
+        }
+    }
+
+    /// Finds what is known here of those who ask: in memory, else once in the database.
+    async fn recognize(&self, askers: &mut [Asker<'_>]) {
         let shoppers = &self.published.shoppers;
         let person_of =
             |asker: &Asker<'_>| shoppers.person_of(asker.unit).unwrap_or_else(|| asker.unit.into());
@@ -73,15 +86,15 @@ impl App {
 
     /// A unit with what the client and the server know of it.
     ///
-    /// - `is_targeted`: whether the answer depends on what the server knows.
+    /// - `needs`: what the answer depends on.
     pub(crate) async fn asker<'a>(
         &self,
         (unit, context): (&'a str, &'a Value),
         scope: Scope,
-        is_targeted: bool,
+        needs: &Needs,
     ) -> Asker<'a> {
         let mut askers = [Asker::new(unit, scope).with_context(context)];
-        self.acquaint(&mut askers, is_targeted).await;
+        self.acquaint(&mut askers, needs).await;
         let [asker] = askers;
         asker
     }

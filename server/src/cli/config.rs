@@ -3,6 +3,7 @@
 use super::CliError;
 use crate::auth::{KeyRecord, Scope};
 use crate::clock;
+use crate::outgoing::Reach;
 use crate::secrets::Secrets;
 use crate::store::{Store, keys};
 use crate::telemetry;
@@ -36,6 +37,25 @@ pub(crate) struct Place {
 pub(crate) enum IsolationArg {
     Child,
     InProcess,
+}
+
+/// Which other systems conditions may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExternalArg {
+    Off,
+    Public,
+    Anywhere,
+}
+
+impl ExternalArg {
+    /// How far calls may reach; `None` if there are none.
+    pub(crate) fn reach(self) -> Option<Reach> {
+        match self {
+            Self::Off => None,
+            Self::Public => Some(Reach::Public),
+            Self::Anywhere => Some(Reach::Anywhere),
+        }
+    }
 }
 
 impl Place {

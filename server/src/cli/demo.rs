@@ -1,6 +1,6 @@
 //! `podium demo`.
 
-use super::config::{IsolationArg, Place};
+use super::config::{ExternalArg, IsolationArg, Place};
 use super::serve::{Serve, StopSignal};
 use super::{CliError, say, say_error};
 use crate::demo::{self, Keys, MailTo, Shop};
@@ -90,6 +90,7 @@ impl Demo {
             listen,
             public_url: None,
             allow_private_webhooks: false,
+            external_data: ExternalArg::Off,
             limits: LimitArgs::for_old_logs(),
             log_format: LogFormat::Text,
         };

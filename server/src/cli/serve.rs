@@ -1,6 +1,6 @@
 //! `podium serve`.
 
-use super::config::Place;
+use super::config::{ExternalArg, Place};
 use super::{CliError, say};
 use crate::api;
 use crate::app::App;
@@ -8,8 +8,8 @@ use crate::clock;
 use crate::delivery::tokens::Links;
 use crate::limits::{LimitArgs, Limits};
 use crate::ofrep::Gate;
+use crate::outgoing::{Allowed, Reach};
 use crate::telemetry::{self, LogFormat};
-use crate::webhooks::Reach;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpServer, web};
@@ -44,6 +44,10 @@ pub(crate) struct Serve {
     /// Let webhooks post to any address: also to this machine, and inside its network.
     #[arg(long, env = "PODIUM_ALLOW_PRIVATE_WEBHOOKS", value_parser = BoolishValueParser::new())]
     pub(crate) allow_private_webhooks: bool,
+    /// Whether conditions may ask other systems: not at all, at addresses of the public internet, or anywhere: also this
+    /// machine, and inside its network.
+    #[arg(long, env = "PODIUM_EXTERNAL_DATA", value_enum, default_value_t = ExternalArg::Off)]
+    pub(crate) external_data: ExternalArg,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
     /// How log lines are written to standard error.
@@ -87,9 +91,10 @@ impl Serve {
         let public_url = self.public_url.clone().unwrap_or_else(|| url.clone());
         let public_url = public_url.trim_end_matches('/').to_owned();
         let links = Links { public_url, secret: self.place.link_secret()? };
-        let reach = if self.allow_private_webhooks { Reach::Anywhere } else { Reach::Public };
+        let webhooks = if self.allow_private_webhooks { Reach::Anywhere } else { Reach::Public };
+        let allowed = Allowed { webhooks, external: self.external_data.reach() };
         let limits = Limits::new(&self.limits);
-        let app = App::start(store, plugins, links, (self.place.secrets(), reach), limits).await;
+        let app = App::start(store, plugins, links, (self.place.secrets(), allowed), limits).await;
         let app = app.map_err(CliError::from_display)?;
         let shared = web::Data::from(Arc::clone(&app));
         let gate = web::Data::new(Gate::default());

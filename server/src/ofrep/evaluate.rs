@@ -38,7 +38,8 @@ pub(super) async fn single(
 ) -> Result<HttpResponse, Refusal> {
     let unit = unit(context).map_err(|refusal| refusal.of(key))?;
     let catalog = app.published.catalog.load_full();
-    let asker = app.asker((unit, context), scope, catalog.is_targeted(key)).await;
+    let needs = catalog.needs(catalog.is_targeted(key).then_some(key), scope);
+    let asker = app.asker((unit, context), scope, &needs).await;
     let evaluation = app.evaluate_one(&catalog, key, &asker, (exposure, clock::now()));
     let evaluation = evaluation.ok_or_else(|| Refusal::unknown_flag(key))?;
     let context_id = context_id(&app.links, unit);
@@ -63,8 +64,9 @@ pub(super) async fn all(
     }
     let now = clock::now();
     let catalog = app.published.catalog.load_full();
-    let is_targeted = catalog.flag_keys().iter().any(|key| catalog.is_targeted(key));
-    let asker = app.asker((unit, &context), scope, is_targeted).await;
+    let keys = catalog.flag_keys().into_iter();
+    let needs = catalog.needs(keys.filter(|key| catalog.is_targeted(key)), scope);
+    let asker = app.asker((unit, &context), scope, &needs).await;
     let evaluations = app.evaluate_all(&catalog, &asker, now);
     let stream = channel::request_uri(&app.links, auth::id(&key).unwrap_or_default(), now);
     let context_id = context_id(&app.links, unit);

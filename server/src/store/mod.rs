@@ -21,6 +21,7 @@ pub(crate) mod outbox;
 pub(crate) mod profiles;
 pub(crate) mod rejected;
 pub(crate) mod sent;
+pub(crate) mod sources;
 pub(crate) mod stats;
 pub(crate) mod suppressions;
 pub(crate) mod tail;

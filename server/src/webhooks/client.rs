@@ -1,13 +1,9 @@
-//! Posting to endpoints: each address checked as it is connected to, no redirect followed, nothing waited for long.
+//! Posting to endpoints.
 
-use super::{Outcome, Reach, Signer};
-use std::io;
+use super::{Outcome, Signer};
+use crate::outgoing::{self, Reach};
 use std::time::Duration;
 use ureq::Agent;
-use ureq::config::Config;
-use ureq::http::Uri;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 /// The longest that an endpoint may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -32,17 +28,7 @@ pub(super) struct Message {
 
 impl Client {
     pub(super) fn new(reach: Reach) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .max_idle_connections(0)
-            .proxy(None)
-            .timeout_global(Some(TIMEOUT))
-            .user_agent("podium")
-            .build();
-        let resolver = Guard { reach, inner: DefaultResolver::default() };
-        Self { agent: Agent::with_parts(config, DefaultConnector::default(), resolver) }
+        Self { agent: outgoing::agent(reach, TIMEOUT) }
     }
 
     /// Posts a message, and waits for what comes of it.
@@ -85,39 +71,10 @@ impl Client {
     }
 }
 
-/// Looks names up, and tells of no address that may not be reached. Addresses that stand in an URL come here, too.
-#[derive(Debug)]
-struct Guard {
-    reach: Reach,
-    inner: DefaultResolver,
-}
-
-impl Resolver for Guard {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let found = self.inner.resolve(uri, config, timeout)?;
-        let mut reached = self.empty();
-        let may_be =
-            found.iter().filter(|one| self.reach.covers(one.ip()) && self.reach.covers_port(one.port()));
-        may_be.for_each(|address| reached.push(*address));
-        if reached.is_empty() {
-            let host = uri.host().unwrap_or_default();
-            let text = format!(
-                "`{host}` is no address of the public internet, and the server does not allow others"
-            );
-            return Err(ureq::Error::Io(io::Error::new(io::ErrorKind::PermissionDenied, text)));
-        }
-        Ok(reached)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io;
 
     fn post(url: &str, reach: Reach) -> Outcome {
         let signer = Signer::new("whsec_cG9kaXVtLXRlc3RzLW9ubHktMzItYnl0ZXMtbG9uZyE=").unwrap();

@@ -6,15 +6,11 @@
 //!
 //! [Standard Webhooks]: https://www.standardwebhooks.com
 
-mod address;
 mod client;
-mod reach;
 mod sender;
 mod signature;
 mod tries;
 
-pub(crate) use address::{BadAddress, check};
-pub(crate) use reach::Reach;
 pub(crate) use sender::Sender;
 pub(crate) use signature::Signer;
 pub(crate) use tries::Outcome;

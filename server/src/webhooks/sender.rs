@@ -2,9 +2,10 @@
 
 use super::client::{Client, Message};
 use super::tries::Next;
-use super::{Delivery, Outcome, Reach, Signer, Webhook};
+use super::{Delivery, Outcome, Signer, Webhook};
 use crate::clock;
 use crate::delivery::crash_point;
+use crate::outgoing::Reach;
 use crate::secrets::Secrets;
 use crate::store::{Store, StoreError, webhooks};
 use std::collections::HashSet;

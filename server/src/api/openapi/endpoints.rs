@@ -13,6 +13,7 @@ mod planning;
 mod previewing;
 mod profiles;
 mod reports;
+mod sources;
 
 use super::endpoint::{Endpoint, in_path};
 use utoipa::openapi::path::{HttpMethod, Parameter};
@@ -22,6 +23,7 @@ pub(super) const EVENTS: &str = "Events";
 pub(super) const EXPERIMENTS: &str = "Experiments";
 pub(super) const EXPERIENCES: &str = "Experiences";
 pub(super) const AUDIENCES: &str = "Audiences";
+pub(super) const SOURCES: &str = "Sources";
 pub(super) const PROFILES: &str = "Profiles";
 pub(super) const REPORTS: &str = "Reports";
 pub(super) const MESSAGES: &str = "Messages";
@@ -49,6 +51,7 @@ pub(super) fn all() -> Vec<Endpoint> {
         audiences::audiences(),
         audiences::audience_pages(),
         audiences::one_audience(),
+        sources::sources(),
         profiles::profiles(),
         reports::reports(),
         reports::linked(),

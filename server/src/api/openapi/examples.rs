@@ -1,6 +1,7 @@
 //! Bodies to copy from. The tests hand each to the type that reads it.
 
 mod audiences;
+mod sources;
 
 pub(super) use audiences::{
     audience, audience_change, audience_explanation, audience_question, moves, new_alias, new_audience,
@@ -8,6 +9,7 @@ pub(super) use audiences::{
 };
 
 use serde_json::{Value, json};
+pub(super) use sources::{new_source, source, source_change};
 
 type Named = Vec<(&'static str, Value)>;
 

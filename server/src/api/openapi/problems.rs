@@ -68,7 +68,25 @@ pub(super) fn problem_response(kinds: &[Kind], is_page: bool) -> Response {
 
 fn problem_example(kind: Kind) -> Value {
     let (status, slug, title) = kind.row();
-    let (pointer, detail) = match kind {
+    let (pointer, detail) = told(kind);
+    let mut body = json!({
+        "type": format!("/problems/{slug}"),
+        "title": title,
+        "status": status.as_u16(),
+        "instance": "/api/v1/experiments/checkout-banner",
+        "detail": pointer.map_or_else(|| detail.to_owned(), |pointer| {
+            format!("{}: {detail}", if pointer.is_empty() { "/" } else { pointer })
+        }),
+    });
+    if let Some(pointer) = pointer {
+        body["errors"] = json!([{ "pointer": pointer, "detail": detail }]);
+    }
+    body
+}
+
+/// Where something is wrong, and what.
+fn told(kind: Kind) -> (Option<&'static str>, &'static str) {
+    match kind {
         Kind::BadJson => (Some(""), "EOF while parsing an object at line 1 column 17"),
         Kind::InvalidField => (Some("/variants/0/weight"), "a weight is a number >= 0"),
         Kind::InvalidQuery => (None, "Query deserialize error: invalid digit found in string"),
@@ -85,6 +103,12 @@ fn problem_example(kind: Kind) -> Value {
         }
         Kind::AudienceKeyTaken => (Some("/key"), "there is an audience `vips` already; choose another key"),
         Kind::AudienceInUse => (None, "`returns-banner` asks for this audience; change that first"),
+        Kind::SourceKeyTaken => (Some("/key"), "there is a source `erp` already; choose another key"),
+        Kind::SourceInUse => (None, "`vips` asks for this source; change that first"),
+        Kind::TooManySources => (None, "there are 10 sources, which is all there can be; remove one"),
+        Kind::ExternalDataOff => {
+            (None, "this server asks no other systems: it was started without `--external-data`")
+        }
         Kind::FlagKeyTaken => (Some("/flag_key"), "flag `banner` belongs to experiment `summer-banner`"),
         Kind::IllegalTransition => {
             (None, "cannot pause an experiment that is draft; it allows: start, archive")
@@ -123,18 +147,5 @@ fn problem_example(kind: Kind) -> Value {
         Kind::RateLimited => (None, "too many requests at once; send the same again after `Retry-After`"),
         Kind::Internal => (None, "something is wrong on our side; the operator's log says what"),
         Kind::Unavailable => (None, "the database is not available; try again in a moment"),
-    };
-    let mut body = json!({
-        "type": format!("/problems/{slug}"),
-        "title": title,
-        "status": status.as_u16(),
-        "instance": "/api/v1/experiments/checkout-banner",
-        "detail": pointer.map_or_else(|| detail.to_owned(), |pointer| {
-            format!("{}: {detail}", if pointer.is_empty() { "/" } else { pointer })
-        }),
-    });
-    if let Some(pointer) = pointer {
-        body["errors"] = json!([{ "pointer": pointer, "detail": detail }]);
     }
-    body
 }

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::delivery::tokens::Links;
+use crate::outgoing::{Allowed, Reach};
 use crate::secrets::Secrets;
 use crate::store::weights::{self, StoredWeights};
 use crate::store::{Store, bookmark, metrics, stats, tail};
-use crate::webhooks::Reach;
 use podium_core::experiment::{Definition, Status};
 use podium_core::id::{ExperimentId, ExperimentKey};
 use podium_core::inference::cap::n_tail;
@@ -43,7 +43,8 @@ impl World {
         let links = Links { public_url: "https://shop.example".to_owned(), secret: [7; 32] };
         let secrets = Secrets::new(folder.join("secrets"));
         let limits = crate::limits::Limits::new(&crate::limits::LimitArgs::default());
-        let app = App::start(store, registry, links, (secrets, Reach::Anywhere), limits).await.unwrap();
+        let allowed = Allowed { webhooks: Reach::Anywhere, external: None };
+        let app = App::start(store, registry, links, (secrets, allowed), limits).await.unwrap();
         let definition = json!({
             "variants": [{"key": "a"}, {"key": "b"}],
             "primary_metric": metrics[0],

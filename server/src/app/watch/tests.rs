@@ -4,9 +4,10 @@ use super::super::history::{Entry, Finding};
 use super::super::{Undo, Wish};
 use super::*;
 use crate::delivery::tokens::Links;
+use crate::outgoing::{Allowed, Reach};
 use crate::secrets::Secrets;
 use crate::store::{Store, webhooks};
-use crate::webhooks::{Event, Reach, Webhook};
+use crate::webhooks::{Event, Webhook};
 use podium_core::experiment::{Automation, OnHarm, OnWinner, Variant};
 use podium_core::id::{ExperimentKey, VariantKey};
 use podium_core::report::Breach;
@@ -181,7 +182,8 @@ impl Shop {
         let links = Links { public_url: "https://shop.example".to_owned(), secret: [7; 32] };
         let secrets = Secrets::new(folder.join("secrets"));
         let limits = crate::limits::Limits::new(&crate::limits::LimitArgs::default());
-        App::start(store, registry, links, (secrets, Reach::Public), limits).await.unwrap()
+        let allowed = Allowed { webhooks: Reach::Public, external: None };
+        App::start(store, registry, links, (secrets, allowed), limits).await.unwrap()
     }
 
     async fn restart(&mut self) {

@@ -11,6 +11,7 @@ pub(super) mod message;
 pub(super) mod metric;
 pub(super) mod noted_verdict;
 pub(super) mod rejected_event;
+pub(super) mod source;
 pub(super) mod suppression;
 pub(super) mod webhook;
 pub(super) mod webhook_delivery;

@@ -5,7 +5,7 @@ use super::{Key, Time, UnitId, by_hand, closed, object_of, plain, reference};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
 
 /// What an audience is to be.
 #[derive(ToSchema)]
@@ -157,7 +157,12 @@ by_hand!(
                 .description(Some("Where it stands in the condition, or in that of the audience that it belongs to."))
                 .examples(["/all/0"]),
         )
-        .property("holds", plain(Type::Boolean).description(Some("Whether it holds.")))
+        .property(
+            "holds",
+            ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Boolean, Type::Null])).description(Some(
+                "Whether it holds; null if that hangs on what another system says, and it could not be had.",
+            )),
+        )
         .property("wanted", plain(Type::String).description(Some("What should be, in words.")))
         .property("found", plain(Type::String).description(Some("What is, in words.")))
         .property(
@@ -182,8 +187,9 @@ pub(in crate::api::openapi) struct AudienceExplanation {
     unit: UnitId,
     /// The id by which all of the person's are known.
     person: UnitId,
-    /// Whether the person is in it.
-    holds: bool,
+    /// Whether the person is in it; null if that hangs on what another system says, and it could not be had.
+    #[schema(required = true)]
+    holds: Option<bool>,
     /// The moment that the answer is about.
     at: Time,
     /// When the answer may be another though nothing happens.

@@ -15,6 +15,7 @@ by_hand!(Condition, condition().into(), |schemas| {
     add::<CartCondition>(schemas);
     add::<ContextCondition>(schemas);
     add::<RequestCondition>(schemas);
+    add::<ExternalCondition>(schemas);
     add::<TimeCondition>(schemas);
     add::<EventCondition>(schemas);
     add::<Key>(schemas);
@@ -34,14 +35,17 @@ fn condition() -> OneOfBuilder {
         ("context", "An attribute of the request's context.", reference::<ContextCondition>()),
         ("device", "What stands in the context under `device`.", reference::<RequestCondition>()),
         ("geo", "What stands in the context under `geo`.", reference::<RequestCondition>()),
+        ("external", "What another system says of the unit.", reference::<ExternalCondition>()),
         ("time", "What time it is.", reference::<TimeCondition>()),
         ("event", "What the person did before.", reference::<EventCondition>()),
         ("audience", "The person is in this audience.", reference::<Key>()),
     ];
     let about = "Who is meant: an object with one member, which says of what kind the condition is. Conditions nest at \
                  most 8 deep, and there are at most 200 in a tree. A value that is missing satisfies `absent` alone: \
-                 `ne` of it is false, and `not` around `eq` is true. `context`, `device` and `geo` hold for a request \
-                 alone; between requests nobody is in such an audience.";
+                 `ne` of it is false, and `not` around `eq` is true. `context`, `device`, `geo` and `external` hold \
+                 for a request alone; between requests nobody is in such an audience. What another system says and could \
+                 not be had leaves `external` neither true nor false, and so with `not`, `all` and `any` of it, unless \
+                 their other conditions decide.";
     let example = json!({"all": [
         {"event": {
             "name": "Product Viewed", "where": [{"property": "category", "op": "eq", "value": "shoes"}],
@@ -227,6 +231,27 @@ by_hand!(
         [],
     ),
     |schemas| {
+        add::<Op>(schemas);
+        add::<Wanted>(schemas);
+    }
+);
+
+/// What another system says of the unit.
+struct ExternalCondition;
+
+by_hand!(
+    ExternalCondition,
+    leaf(
+        "What a source of external data says of the unit.",
+        [
+            ("source", reference::<Key>()),
+            ("field", name("Which member of its answer; dots lead into objects.")),
+            ("op", reference::<Op>())
+        ],
+        [],
+    ),
+    |schemas| {
+        add::<Key>(schemas);
         add::<Op>(schemas);
         add::<Wanted>(schemas);
     }

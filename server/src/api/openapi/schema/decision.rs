@@ -61,8 +61,9 @@ by_hand!(DecideRequest, closed(object_of::<DecideFields>()).into(), DecideFields
 
 /// Why a unit gets what it gets. `SPLIT`: it is in a running experiment. `STATIC`: everyone gets this.
 /// `TARGETING_MATCH`: a condition of an experience holds. `DISABLED`: the control or the fallback, because what is asked
-/// for is not on or the unit is outside. `UNKNOWN`: the fallback, because rules that hit break their hit policy.
-/// `DEFAULT`: there is no such flag.
+/// for is not on or the unit is outside. `UNKNOWN`: the control or the fallback, because rules that hit break their hit
+/// policy, or what is known of the unit, here or in another system, could not be had in time. `DEFAULT`: there is
+/// no such flag.
 #[derive(ToSchema)]
 #[schema(rename_all = "SCREAMING_SNAKE_CASE")]
 enum Reason {
@@ -128,6 +129,10 @@ pub(super) struct Decision {
     /// Whether a link wanted it: nothing is logged, and it counts nowhere; absent if not.
     #[schema(nullable = false)]
     forced: Option<bool>,
+    /// Whether it was decided without all that should have been known of the unit, here or in another system; absent if
+    /// not.
+    #[schema(nullable = false)]
+    degraded: Option<bool>,
     /// Why it was not decided; absent if it was.
     #[schema(nullable = false)]
     error_code: Option<ErrorCode>,

@@ -125,8 +125,9 @@ struct PreviewRule {
     /// The experiment that decides what it serves; absent if it is one variant.
     #[schema(nullable = false)]
     experiment: Option<Key>,
-    /// Whether it hits.
-    hits: bool,
+    /// Whether it hits; null if that hangs on what another system says, and it could not be had.
+    #[schema(required = true)]
+    hits: Option<bool>,
     /// What became of its condition; none if it is for everyone.
     #[schema(required = true)]
     condition: Option<Clause>,

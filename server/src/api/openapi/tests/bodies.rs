@@ -41,6 +41,7 @@ async fn answers_are_what_their_schemas_say() {
     live(&server).await;
     experiences(&server).await;
     shoppers::audiences(&server).await;
+    shoppers::sources(&server).await;
     shoppers::profiles(&server).await;
     let all = server.operations().values().map(|operation| operation["operationId"].as_str().unwrap());
     let succeeded = server.succeeded.borrow();
@@ -301,6 +302,7 @@ async fn problems_are_what_the_document_says() {
             "listMetrics",
             "listPlugins",
             "listProfileMoves",
+            "listSources",
             "listWebhooks",
             "readAudienceForm",
             "readAudiencesPage",

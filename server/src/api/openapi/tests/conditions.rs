@@ -38,6 +38,7 @@ fn leaves() -> Vec<Value> {
         json!({"context": {"attribute": "utm.source", "op": "matches", "value": "^news"}}),
         json!({"device": {"field": "type", "op": "eq", "value": "mobile"}}),
         json!({"geo": {"field": "country", "op": "in", "value": ["DE", "AT"]}}),
+        json!({"external": {"source": "erp", "field": "credit.limit", "op": "gte", "value": 500}}),
         json!({"time": {"after": "2026-11-01T00:00:00Z", "before": "2126-12-01T00:00:00Z"}}),
         json!({"time": {"days": ["mon"], "from": "09:00", "until": "17:30", "zone": "Europe/Berlin"}}),
         json!({"event": {"name": "Order Completed", "where": [{"property": "a", "op": "exists", "value": null}],

@@ -13,6 +13,7 @@ use crate::api::keys::{NewKey, NewOrigins};
 use crate::api::messages::MessagesQuery;
 use crate::api::preview::{LinkWanted, PreviewWanted};
 use crate::api::profiles::{self, NewAlias};
+use crate::api::sources::{NewSource, SourceChange};
 use crate::api::suppressions::{self, LiftQuery, NewSuppression};
 use crate::api::webhooks::NewWebhook;
 use crate::app::history::tests::each;
@@ -90,6 +91,8 @@ fn members_that_are_read_are_those_that_are_declared() {
     check::<experience::Definition>(&without_member(named("ExperienceDefinition"), "key"));
     check::<Promotion>(named("Promotion"));
     check::<NewWebhook>(named("NewWebhook"));
+    check::<NewSource>(named("NewSource"));
+    check::<SourceChange>(named("SourceChange"));
     check::<NewAudience>(named("NewAudience"));
     check::<AudienceChange>(named("AudienceChange"));
     check::<Previewed>(named("SizeRequest"));

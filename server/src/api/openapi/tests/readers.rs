@@ -6,6 +6,7 @@ use super::{document, operations, schema};
 use crate::api::channels::NewChannel;
 use crate::api::experiments::Conclusion;
 use crate::api::history::UndoBody;
+use crate::api::sources::{NewSource, SourceChange};
 use crate::api::suppressions::NewSuppression;
 use crate::api::webhooks::NewWebhook;
 use crate::app::{DecideRequest, PlanRequest, Promotion, check_reason};
@@ -376,6 +377,12 @@ fn examples_are_taken_and_fit_their_schemas() {
     }
     for (name, body) in examples::new_webhook() {
         assert!(serde_json::from_value::<NewWebhook>(body).is_ok(), "{name}");
+    }
+    for (name, body) in examples::new_source() {
+        assert!(serde_json::from_value::<NewSource>(body).is_ok(), "{name}");
+    }
+    for (name, body) in examples::source_change() {
+        assert!(serde_json::from_value::<SourceChange>(body).is_ok(), "{name}");
     }
     for (name, body) in examples::new_variant() {
         assert!(serde_json::from_value::<Variant>(body).is_ok(), "{name}");

@@ -9,11 +9,11 @@ use crate::app::App;
 use crate::auth::{KeyRecord, Scope};
 use crate::delivery::tokens::Links;
 use crate::ofrep::Gate;
+use crate::outgoing::{Allowed, Reach};
 use crate::secrets::Secrets;
 use crate::store::channels::StoredChannel;
 use crate::store::weights::StoredWeights;
 use crate::store::{Store, channels, experiments, keys, weights};
-use crate::webhooks::Reach;
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, IF_MATCH};
@@ -71,9 +71,11 @@ impl Shop {
         std::fs::create_dir_all(folder.join("secrets")).unwrap();
         let secret = "whsec_cG9kaXVtLXRlc3RzLW9ubHktMzItYnl0ZXMtbG9uZyE=";
         std::fs::write(folder.join("secrets").join("HOOK"), secret).unwrap();
+        std::fs::write(folder.join("secrets").join("ERP_TOKEN"), "Bearer hush").unwrap();
         let secrets = Secrets::new(folder.join("secrets"));
         let limits = crate::limits::Limits::new(&crate::limits::LimitArgs::default());
-        let app = App::start(store, registry, links, (secrets, Reach::Anywhere), limits).await.unwrap();
+        let allowed = Allowed { webhooks: Reach::Anywhere, external: Some(Reach::Anywhere) };
+        let app = App::start(store, registry, links, (secrets, allowed), limits).await.unwrap();
         Self { app, keys, folder }
     }
 

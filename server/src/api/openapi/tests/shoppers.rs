@@ -27,6 +27,22 @@ async fn shop(server: &Server<'_>, user: &str) {
     assert_eq!((&sent.body["accepted"], &sent.body["rejected"]), (&json!(8), &json!([])), "{}", sent.body);
 }
 
+pub(super) async fn sources(server: &Server<'_>) {
+    for (name, body) in examples::new_source() {
+        let made = server.try_out(Some("admin"), "POST /api/v1/sources", Some(body)).await;
+        assert_eq!(made.status, 201, "{name}: {}", made.body);
+    }
+    for (_, body) in examples::source_change() {
+        let changed = server.try_out(Some("admin"), "PUT /api/v1/sources/erp", Some(body)).await;
+        assert_eq!((changed.status, &changed.body["revision"]), (200, &json!(2)), "{}", changed.body);
+    }
+    let read = server.try_out(Some("admin"), "GET /api/v1/sources/erp", None).await;
+    let listed = server.try_out(Some("admin"), "GET /api/v1/sources", None).await;
+    assert_eq!(listed.body["data"][1], read.body);
+    let removed = server.try_out(Some("admin"), "DELETE /api/v1/sources/erp", None).await;
+    assert_eq!(removed.status, 204, "{}", removed.body);
+}
+
 pub(super) async fn audiences(server: &Server<'_>) {
     shop(server, "ann").await;
     for (name, body) in examples::new_audience() {

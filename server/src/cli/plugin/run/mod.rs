@@ -3,7 +3,7 @@
 mod sample;
 
 use super::super::client::{Answer, Remote};
-use super::super::config::{IsolationArg, Place};
+use super::super::config::{ExternalArg, IsolationArg, Place};
 use super::super::serve::{Serve, StopSignal};
 use super::super::{CliError, report, say, say_error};
 use crate::limits::LimitArgs;
@@ -111,6 +111,7 @@ impl Run {
             listen,
             public_url: None,
             allow_private_webhooks: false,
+            external_data: ExternalArg::Off,
             limits: LimitArgs::for_old_logs(),
             log_format: LogFormat::Text,
         };

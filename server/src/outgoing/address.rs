@@ -1,4 +1,4 @@
-//! Where webhooks are posted, checked before anything is.
+//! Where calls go, checked before any is made.
 
 use super::Reach;
 use std::net::ToSocketAddrs;
@@ -7,7 +7,7 @@ use ureq::http::Uri;
 /// The longest address, in bytes.
 pub(crate) const LENGTH_MAX: usize = 2_000;
 
-/// Why nothing is posted there.
+/// Why nothing is sent there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadAddress {
     /// It is none.
@@ -21,7 +21,7 @@ pub(crate) enum BadAddress {
     Inside(String),
 }
 
-/// Checks an address, and whether it leads where webhooks may reach: as far as that is known now. What it leads to
+/// Checks an address, and whether it leads where calls may reach: as far as that is known now. What it leads to
 /// is checked again at each connection. A name that leads nowhere for now may lead somewhere later.
 ///
 /// # Errors
