@@ -101,6 +101,14 @@ impl Podium {
         (self.process, self.url) = spawn(&self.settings, &self.log).unwrap_or_else(|fault| panic!("{fault}"));
     }
 
+    /// The same with another value of a variable of its environment.
+    #[track_caller]
+    pub(crate) fn restart_with(&mut self, name: &str, value: &str) {
+        self.settings.env.retain(|(other, _)| other != name);
+        self.settings.env.push((name.to_owned(), value.to_owned()));
+        self.restart();
+    }
+
     /// Starts again over the same data, to crash at a place in the code, as `PODIUM_CRASH_AT` has it. It may do so before
     /// it listens.
     pub(crate) fn restart_to_crash(&mut self, at: &str) {

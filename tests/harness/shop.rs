@@ -102,6 +102,13 @@ impl Shop {
         self.admin = self.podium.client("admin");
     }
 
+    /// The same with another value of a variable of the server's environment.
+    #[track_caller]
+    pub(crate) fn restart_with(&mut self, name: &str, value: &str) {
+        self.podium.restart_with(name, value);
+        self.admin = self.podium.client("admin");
+    }
+
     #[track_caller]
     pub(crate) fn register(&self, experiment: &Value) -> Value {
         self.admin.post("/api/v1/experiments", experiment).expect(201)

@@ -32,6 +32,8 @@ mod experiments;
 mod explain;
 mod exposure_hook;
 mod exposures;
+mod external;
+mod external_limits;
 mod figures;
 mod history;
 mod holdout;
@@ -72,6 +74,7 @@ mod wrong_events;
 mod wrong_experiences;
 mod wrong_messages;
 mod wrong_requests;
+mod wrong_sources;
 mod wrong_suppressions;
 
 fn main() -> std::process::ExitCode {
@@ -94,6 +97,8 @@ fn main() -> std::process::ExitCode {
     explain::promises(&mut book);
     exposure_hook::promises(&mut book);
     exposures::promises(&mut book);
+    external::promises(&mut book);
+    external_limits::promises(&mut book);
     figures::promises(&mut book);
     history::promises(&mut book);
     holdout::promises(&mut book);
@@ -134,6 +139,7 @@ fn main() -> std::process::ExitCode {
     wrong_experiences::promises(&mut book);
     wrong_messages::promises(&mut book);
     wrong_requests::promises(&mut book);
+    wrong_sources::promises(&mut book);
     wrong_suppressions::promises(&mut book);
     book.run()
 }
