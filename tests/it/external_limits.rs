@@ -14,6 +14,7 @@ pub(crate) fn promises(book: &mut Book) {
     book.both(named!(a_dead_system_is_left_alone_and_tried_again));
     book.both(named!(what_is_no_answer_is_none));
     book.both(named!(a_server_that_may_not_ask_asks_nobody));
+    book.both(named!(who_is_not_found_has_nothing_said_of_them));
     book.both(named!(nobody_is_asked_for_what_is_not_decided));
 }
 
@@ -64,7 +65,7 @@ pub(crate) fn what_is_no_answer_is_none(engine: Engine) {
             "text" => (200, "", "gold".to_owned()),
             "list" => (200, "", format!("[{fine}]")),
             "two" => (200, "", format!("{fine}{fine}")),
-            "unknown" => (404, "", fine),
+            "forbidden" => (403, "", fine),
             "created" => (201, "", fine),
             _ => (200, "", fine),
         };
@@ -78,7 +79,7 @@ pub(crate) fn what_is_no_answer_is_none(engine: Engine) {
         ("text", "its answer is no JSON object"),
         ("list", "its answer is no JSON object"),
         ("two", "its answer is no JSON object"),
-        ("unknown", "it answered 404"),
+        ("forbidden", "it answered 403"),
         ("created", "it answered 201"),
     ] {
         check_unknown(&decide(&shop, unit, "club"), "all");
@@ -98,6 +99,19 @@ pub(crate) fn what_is_no_answer_is_none(engine: Engine) {
         check_unknown(&decide(&shop, step, "club"), "all");
     }
     assert!(!erp.asked().iter().any(|question| question.path.contains("..")), "{:?}", erp.asked());
+}
+
+pub(crate) fn who_is_not_found_has_nothing_said_of_them(engine: Engine) {
+    let shop = open(engine);
+    let erp = Erp::new(|_: &Question| Said(404, String::new(), "no such customer".to_owned()));
+    register(&shop, &erp, &json!({}));
+    live(&shop, "club", &gold());
+    live(&shop, "guests", &json!({ "not": gold() }));
+    for (flag, variant) in [("club", "all"), ("guests", "gold")] {
+        let decision = decide_knowing(&shop, "visitor", flag);
+        assert_eq!(decision["variant"], variant, "{decision}");
+    }
+    assert_eq!(erp.asked().len(), 1, "that is remembered as long as anything it says");
 }
 
 pub(crate) fn nobody_is_asked_for_what_is_not_decided(engine: Engine) {
