@@ -216,18 +216,8 @@ impl App {
             Owned::OfExperiment { flag, variant_idx, server_only } => {
                 is_told(server_only).then(|| From::unassigned(flag, decision(variant_idx), asker.unit))
             }
-            Owned::OfExperience(experience, content) => is_told(experience.server_only).then(|| {
-                let (reason, rules, violation) = (Reason::Static, Vec::new(), None);
-                let lacks_external = false;
-                From::Experience(FromExperience {
-                    experience,
-                    content,
-                    reason,
-                    rules,
-                    violation,
-                    lacks_external,
-                })
-            }),
+            Owned::OfExperience(experience, content) => is_told(experience.server_only)
+                .then(|| From::Experience(FromExperience::new(experience, content, Reason::Static))),
         }
     }
 

@@ -171,14 +171,8 @@ impl<'a> Behind<'a> {
                     rules.into_iter().filter_map(|rule_idx| experience.rules.get(rule_idx)).collect();
                 let is_targeted = rules.iter().any(|rule| rule.when.is_some());
                 let reason = if is_targeted { Reason::TargetingMatch } else { Reason::Static };
-                Some(Chosen::Experience(FromExperience {
-                    experience,
-                    content,
-                    reason,
-                    rules,
-                    violation: None,
-                    lacks_external: false,
-                }))
+                let plain = FromExperience::new(experience, content, reason);
+                Some(Chosen::Experience(FromExperience { rules, ..plain }))
             }
             Choice::Fallback { experience, why } => {
                 let why = match why {
@@ -195,29 +189,14 @@ impl<'a> Behind<'a> {
 
 impl<'a> Chosen<'a> {
     fn fallback(experience: &'a Compiled, (reason, violation): (Reason, Option<Violation>)) -> Option<Self> {
-        let (content, rules, lacks_external) = (experience.fallback()?, Vec::new(), false);
-        Some(Self::Experience(FromExperience {
-            experience,
-            content,
-            reason,
-            rules,
-            violation,
-            lacks_external,
-        }))
+        let plain = FromExperience::new(experience, experience.fallback()?, reason);
+        Some(Self::Experience(FromExperience { violation, ..plain }))
     }
 
     /// The fallback of an experience because it cannot be told whether a rule of it hits.
     fn unsure(experience: &'a Compiled) -> Option<Self> {
-        let (content, rules, violation) = (experience.fallback()?, Vec::new(), None);
-        let (reason, lacks_external) = (Reason::Unknown, true);
-        Some(Self::Experience(FromExperience {
-            experience,
-            content,
-            reason,
-            rules,
-            violation,
-            lacks_external,
-        }))
+        let plain = FromExperience::new(experience, experience.fallback()?, Reason::Unknown);
+        Some(Self::Experience(FromExperience { lacks_external: true, ..plain }))
     }
 }
 
@@ -245,7 +224,12 @@ impl Hit<'_> {
     }
 }
 
-impl FromExperience<'_> {
+impl<'a> FromExperience<'a> {
+    /// Gives what no rule is asked for.
+    pub(super) fn new(experience: &'a Compiled, content: Content<'a>, reason: Reason) -> Self {
+        Self { experience, content, reason, rules: Vec::new(), violation: None, lacks_external: false }
+    }
+
     /// What the unit is counted under: each of the rules that it got something of, or the fallback; nothing while the
     /// experience is off, or if it cannot be told whether a rule would have been the unit's.
     fn counted(&self) -> Vec<ExperimentId> {
