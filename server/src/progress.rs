@@ -1,7 +1,7 @@
 //! How far a long command is: a bar on a terminal, a plain line now and then elsewhere.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -47,9 +47,8 @@ impl Progress {
         }
     }
 
-    #[expect(clippy::print_stderr, reason = "progress goes where a bar would be drawn")]
     fn line(&self) {
         let total = self.bar.length().unwrap_or_default();
-        eprintln!("{}: {} of {total}", self.what, self.bar.position());
+        let _ = writeln!(std::io::stderr(), "{}: {} of {total}", self.what, self.bar.position());
     }
 }

@@ -20,7 +20,11 @@ pub(crate) enum LogFormat {
 pub(crate) fn start(format: LogFormat, default_level: &str) {
     let filter = EnvFilter::try_from_env("PODIUM_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("{default_level},sea_orm_migration=warn,sqlx=warn")));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // That nobody reads the log would be said where nobody reads it, by a panic of whoever had something to log.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => builder.with_target(false).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),

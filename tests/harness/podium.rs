@@ -36,7 +36,7 @@ impl Podium {
     #[track_caller]
     pub(crate) fn start(settings: Settings) -> Self {
         let log = Arc::new(Mutex::new(Vec::new()));
-        let (process, url) = spawn(&settings, &log).unwrap_or_else(|fault| panic!("{fault}"));
+        let (process, url) = spawn(&settings, &log, true).unwrap_or_else(|fault| panic!("{fault}"));
         Self { settings, process, url, log }
     }
 
@@ -95,10 +95,22 @@ impl Podium {
     /// Starts again over the same data, on another port.
     #[track_caller]
     pub(crate) fn restart(&mut self) {
+        self.restart_heard(true);
+    }
+
+    /// The same, and its standard error is a pipe that nobody reads any more.
+    #[track_caller]
+    pub(crate) fn restart_unheard(&mut self) {
+        self.restart_heard(false);
+    }
+
+    #[track_caller]
+    fn restart_heard(&mut self, is_heard: bool) {
         if self.is_running() {
             self.kill9();
         }
-        (self.process, self.url) = spawn(&self.settings, &self.log).unwrap_or_else(|fault| panic!("{fault}"));
+        let begun = spawn(&self.settings, &self.log, is_heard);
+        (self.process, self.url) = begun.unwrap_or_else(|fault| panic!("{fault}"));
     }
 
     /// The same with another value of a variable of its environment.
@@ -117,7 +129,7 @@ impl Podium {
         }
         let mut settings = self.settings.clone();
         settings.env.push(("PODIUM_CRASH_AT".to_owned(), at.to_owned()));
-        if let Ok((process, url)) = spawn(&settings, &self.log) {
+        if let Ok((process, url)) = spawn(&settings, &self.log, true) {
             (self.process, self.url) = (process, url);
         }
     }
@@ -168,14 +180,21 @@ fn command(settings: &Settings, subcommand: &str) -> Command {
     command
 }
 
-fn spawn(settings: &Settings, log: &Arc<Mutex<Vec<String>>>) -> Result<(Child, String), String> {
+fn spawn(
+    settings: &Settings,
+    log: &Arc<Mutex<Vec<String>>>,
+    is_heard: bool,
+) -> Result<(Child, String), String> {
     let mut command = command(settings, "serve");
     command.args(["--listen", "127.0.0.1:0"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().map_err(|error| format!("{BINARY}: {error}"))?;
     let (ready, is_ready) = mpsc::channel();
     follow(process.stdout.take(), log, Some(ready));
-    follow(process.stderr.take(), log, None);
+    let errors = process.stderr.take();
+    if is_heard {
+        follow(errors, log, None);
+    }
     if let Ok(url) = is_ready.recv_timeout(READY_WITHIN) {
         return Ok((process, url));
     }

@@ -1,12 +1,13 @@
 //! What operators and integrators look at.
 
-use crate::harness::events::{history, order, viewed};
+use crate::harness::events::{history, now, order, viewed};
 use crate::harness::{Book, Engine, Shop, experiment, named};
 use serde_json::json;
 
 pub(crate) fn promises(book: &mut Book) {
     book.both(named!(probes_answer_without_a_key));
     book.both(named!(prometheus_can_read_the_metrics));
+    book.both(named!(a_log_that_nobody_reads_stops_nothing));
     book.both(named!(the_openapi_document_has_every_route));
     book.both(named!(the_csv_says_what_the_json_says));
     book.both(named!(a_report_link_opens_one_report_and_nothing_else));
@@ -41,6 +42,21 @@ pub(crate) fn prometheus_can_read_the_metrics(engine: Engine) {
             assert!(!line.contains(private), "no flag key, unit or key is a label: {line}");
         }
     }
+}
+
+pub(crate) fn a_log_that_nobody_reads_stops_nothing(engine: Engine) {
+    let mut shop = Shop::open(engine);
+    shop.podium.restart_unheard();
+    shop.admin = shop.podium.client("admin");
+    // Every step of an experiment is logged.
+    shop.run(&experiment("banner", &["control", "b"]));
+    for unit in ["ann", "bob", "cy"] {
+        shop.decide(unit, "banner");
+        shop.log(&[order(unit, &format!("o-{unit}"), 100, now())]);
+    }
+    shop.act("banner", "pause").expect(200);
+    let report = shop.report("banner");
+    assert_eq!(report.units("control") + report.units("b"), 3);
 }
 
 pub(crate) fn the_openapi_document_has_every_route(engine: Engine) {
