@@ -7,6 +7,7 @@ use podium_core::snapshot::Assignment;
 use podium_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use twox_hash::XxHash3_64;
@@ -39,10 +40,20 @@ pub(crate) struct Known {
     pub(crate) due_at: Option<Timestamp>,
 }
 
+/// What is known of a person, and when it was last asked for: together, since memory that is far away is what a look-up
+/// waits for.
 #[derive(Debug)]
-struct Remembered {
-    known: Arc<Known>,
+pub(crate) struct Remembered {
+    known: Known,
     used: AtomicU64,
+}
+
+impl Deref for Remembered {
+    type Target = Known;
+
+    fn deref(&self) -> &Known {
+        &self.known
+    }
 }
 
 /// Persons remembered; the half that was not asked for the longest goes when there are more.
@@ -76,23 +87,23 @@ impl Shoppers {
     }
 
     /// What is known of a person, if that is in memory.
-    pub(crate) fn known(&self, person: &str) -> Option<Arc<Known>> {
+    pub(crate) fn known(&self, person: &str) -> Option<Arc<Remembered>> {
         let remembered = self.known.pin();
         let found = remembered.get(&hash(person))?;
         found.used.store(self.turn.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        Some(Arc::clone(&found.known))
+        Some(Arc::clone(found))
     }
 
     /// Remembers what the writer has made of a person.
-    pub(crate) fn learn(&self, person: &str, known: Arc<Known>) {
+    pub(crate) fn learn(&self, person: &str, known: Known) {
         self.known.pin().insert(hash(person), self.remembered(known));
         self.forget_some();
     }
 
     /// Remembers what the database has of a person, unless the writer has made something newer of them meanwhile.
-    pub(crate) fn recall(&self, person: &str, known: Known) -> Arc<Known> {
-        let remembered = self.remembered(Arc::new(known));
-        let known = Arc::clone(&self.known.pin().get_or_insert(hash(person), remembered).known);
+    pub(crate) fn recall(&self, person: &str, known: Known) -> Arc<Remembered> {
+        let remembered = self.remembered(known);
+        let known = Arc::clone(self.known.pin().get_or_insert(hash(person), remembered));
         self.forget_some();
         known
     }
@@ -107,7 +118,7 @@ impl Shoppers {
         self.known.pin().remove(&hash(person));
     }
 
-    fn remembered(&self, known: Arc<Known>) -> Arc<Remembered> {
+    fn remembered(&self, known: Known) -> Arc<Remembered> {
         Arc::new(Remembered { known, used: AtomicU64::new(self.turn.fetch_add(1, Ordering::Relaxed)) })
     }
 

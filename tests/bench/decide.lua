@@ -1,5 +1,6 @@
--- Asks for decisions: one unit a request, or a hundred. Arguments: the key, `returning`, `new`, `batch` or `targeted`.
--- `targeted` asks for the flag of that name.
+-- Asks for decisions: one unit a request, or a hundred. Arguments: the key, `returning`, `new`, `batch` or `targeted`,
+-- and perhaps `paced`. `targeted` asks for the flag of that name; `paced` waits a moment between the requests of a
+-- connection, so that the server has time to rest.
 -- Returning units come from a pool that is small enough to be known after the first round.
 
 local POOL = 20000
@@ -13,6 +14,9 @@ end
 
 function init(args)
   key, mode = args[1], args[2]
+  if args[3] == "paced" then
+    delay = function() return math.random(1, 3) end
+  end
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
   wrk.headers["Authorization"] = "Bearer " .. key

@@ -4,7 +4,7 @@ use super::forced::Links;
 use super::sticky::Claims;
 use crate::auth::Scope;
 use crate::rulebook::Rulebook;
-use crate::shoppers::Known;
+use crate::shoppers::Remembered;
 use podium_core::audience::{Clause, External, Shopper};
 use podium_core::experience::{CompiledRule, Visitor};
 use podium_core::id::ExperimentId;
@@ -23,7 +23,7 @@ pub(crate) struct Asker<'a> {
     /// The links that it came by.
     pub(super) links: Links,
     context: &'a Value,
-    known: Option<Arc<Known>>,
+    known: Option<Arc<Remembered>>,
     /// What other systems say of it, as far as it could be had.
     external: External,
     /// What is known was asked for and could not be had in time.
@@ -48,7 +48,7 @@ impl<'a> Asker<'a> {
     }
 
     /// Takes what the server knows of the person; `None` if that could not be had in time.
-    pub(super) fn know(&mut self, known: Option<Arc<Known>>) {
+    pub(super) fn know(&mut self, known: Option<Arc<Remembered>>) {
         (self.is_blind, self.known) = (known.is_none(), known);
     }
 

@@ -6,7 +6,7 @@ use crate::auth::Scope;
 use crate::catalog::Needs;
 use crate::clock;
 use crate::ingest::queue::IngestError;
-use crate::shoppers::Known;
+use crate::shoppers::{Known, Remembered};
 use crate::store::{StoreError, identity, profiles};
 use podium_core::identity::{ALIAS, PARTED};
 use podium_core::projection::{StoredEvent, Trust};
@@ -49,38 +49,50 @@ impl App {
     /// Finds what is known here of those who ask: in memory, else once in the database.
     async fn recognize(&self, askers: &mut [Asker<'_>]) {
         let shoppers = &self.published.shoppers;
-        let person_of =
-            |asker: &Asker<'_>| shoppers.person_of(asker.unit).unwrap_or_else(|| asker.unit.into());
-        let persons: Vec<Arc<str>> = askers.iter().map(person_of).collect();
-        let mut known: HashMap<Arc<str>, Arc<Known>> = HashMap::with_capacity(persons.len());
-        let mut missing: Vec<&str> = Vec::new();
-        for person in &persons {
-            match shoppers.known(person) {
-                Some(found) => drop(known.insert(Arc::clone(person), found)),
-                None => missing.push(person),
+        let mut missing: Vec<(usize, Arc<str>)> = Vec::new();
+        for (asker_idx, asker) in askers.iter_mut().enumerate() {
+            let joined = shoppers.person_of(asker.unit);
+            match shoppers.known(joined.as_deref().unwrap_or(asker.unit)) {
+                Some(known) => asker.know(Some(known)),
+                None => missing.push((asker_idx, joined.unwrap_or_else(|| asker.unit.into()))),
             }
         }
-        if !missing.is_empty() {
-            match timeout(WAIT_MAX, profiles::find(self.store.reader(), &missing)).await {
-                Ok(Ok(rows)) => {
-                    let mut rows: HashMap<Box<str>, Known> = rows.into_iter().collect();
-                    for person in &missing {
-                        let row = rows.remove(*person).unwrap_or_default();
-                        known.insert((*person).into(), shoppers.recall(person, row));
-                    }
-                }
-                Ok(Err(error)) => tracing::warn!(%error, "decided without what is known of the unit"),
-                Err(_) => {
-                    tracing::warn!("decided without what is known of the unit: the database is too slow");
-                }
-            }
+        if missing.is_empty() {
+            return;
         }
-        for (asker, person) in askers.iter_mut().zip(&persons) {
-            let known = known.get(person).map(Arc::clone);
+        let persons: BTreeSet<&str> = missing.iter().map(|(_, person)| &**person).collect();
+        let found = self.load(&persons).await;
+        for (asker_idx, person) in &missing {
+            let known = found.get(&**person).map(Arc::clone);
             if known.is_none() {
                 metrics::counter!("podium_decisions_blind_total").increment(1);
             }
-            asker.know(known);
+            if let Some(asker) = askers.get_mut(*asker_idx) {
+                asker.know(known);
+            }
+        }
+    }
+
+    /// Loads what the database knows of persons; nothing if that takes too long.
+    async fn load<'a>(&self, persons: &BTreeSet<&'a str>) -> HashMap<&'a str, Arc<Remembered>> {
+        let asked: Vec<&str> = persons.iter().copied().collect();
+        match timeout(WAIT_MAX, profiles::find(self.store.reader(), &asked)).await {
+            Ok(Ok(rows)) => {
+                let mut rows: HashMap<Box<str>, Known> = rows.into_iter().collect();
+                let recalled = |person: &&'a str| {
+                    let row = rows.remove(*person).unwrap_or_default();
+                    (*person, self.published.shoppers.recall(person, row))
+                };
+                persons.iter().map(recalled).collect()
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "decided without what is known of the unit");
+                HashMap::new()
+            }
+            Err(_) => {
+                tracing::warn!("decided without what is known of the unit: the database is too slow");
+                HashMap::new()
+            }
         }
     }
 
@@ -111,7 +123,7 @@ impl App {
     }
 
     /// The person that an id is of, and what is known of them.
-    pub(crate) async fn known(&self, id: &str) -> Result<(Person, Arc<Known>), StoreError> {
+    pub(crate) async fn known(&self, id: &str) -> Result<(Person, Arc<Remembered>), StoreError> {
         let person = self.person(id).await?;
         if let Some(known) = self.published.shoppers.known(&person.id) {
             return Ok((person, known));

@@ -72,7 +72,7 @@ impl People {
             shoppers.forget_person(person);
         }
         for (person, known) in self.changed {
-            shoppers.learn(&person, Arc::new(known));
+            shoppers.learn(&person, known);
         }
     }
 
