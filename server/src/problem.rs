@@ -224,8 +224,7 @@ impl Problem {
     }
 
     pub(crate) fn faults(kind: Kind, faults: Vec<Fault>) -> Self {
-        let lines: Vec<_> =
-            faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect();
+        let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
         Self { kind, detail: lines.join("; "), errors: faults, etag: None, allow: None }
     }
 
@@ -233,10 +232,9 @@ impl Problem {
     ///
     /// - `part`: where the part stands in it.
     pub(crate) fn within(self, part: &str) -> Self {
-        let moved = |fault: Fault| Fault { pointer: format!("{part}{}", fault.pointer), ..fault };
         Self {
             detail: format!("{part}{}", self.detail),
-            errors: self.errors.into_iter().map(moved).collect(),
+            errors: self.errors.into_iter().map(|fault| fault.below(part)).collect(),
             ..self
         }
     }

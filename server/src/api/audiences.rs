@@ -58,11 +58,7 @@ pub(crate) struct Previewed {
 }
 
 fn faults(faults: Vec<Fault>) -> Problem {
-    let errors = faults.into_iter().map(|fault| podium_core::experiment::Fault {
-        pointer: format!("/condition{}", fault.pointer),
-        detail: fault.detail,
-    });
-    Problem::faults(Kind::InvalidField, errors.collect())
+    Problem::faults(Kind::InvalidField, faults.into_iter().map(|fault| fault.below("/condition")).collect())
 }
 
 fn condition(app: &Shared, condition: &Value) -> Result<Condition, Problem> {

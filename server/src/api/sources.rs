@@ -4,7 +4,7 @@ use super::page::page;
 use super::{Shared, admin, allow, request};
 use crate::app::SourceError;
 use crate::auth::Scope;
-use crate::external::{Definition, SecretName, Source, TIMEOUT_MS_DEFAULT, TTL_S_DEFAULT};
+use crate::external::{Definition, SecretName, Source, timeout_ms_default, ttl_s_default};
 use crate::problem::{Kind, Problem};
 use actix_web::http::header;
 use actix_web::web::{self, Path};
@@ -19,32 +19,12 @@ use std::collections::BTreeMap;
 pub(crate) struct NewSource {
     key: SourceKey,
     url: String,
-    #[serde(default = "timeout_ms")]
+    #[serde(default = "timeout_ms_default")]
     timeout_ms: i64,
-    #[serde(default = "ttl_s")]
+    #[serde(default = "ttl_s_default")]
     ttl_s: i64,
     #[serde(default)]
     headers: BTreeMap<String, SecretName>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SourceChange {
-    url: String,
-    #[serde(default = "timeout_ms")]
-    timeout_ms: i64,
-    #[serde(default = "ttl_s")]
-    ttl_s: i64,
-    #[serde(default)]
-    headers: BTreeMap<String, SecretName>,
-}
-
-fn timeout_ms() -> i64 {
-    TIMEOUT_MS_DEFAULT
-}
-
-fn ttl_s() -> i64 {
-    TTL_S_DEFAULT
 }
 
 #[derive(Serialize)]
@@ -131,8 +111,8 @@ pub(crate) async fn put(
 ) -> Result<HttpResponse, Problem> {
     admin(&app, &http)?;
     let seen = request::if_match(&http)?;
-    let SourceChange { url, timeout_ms, ttl_s, headers } = request::json(&request::body(payload).await?)?;
-    let source = app.change_source(&key, seen, Definition { url, timeout_ms, ttl_s, headers }).await?;
+    let definition: Definition = request::json(&request::body(payload).await?)?;
+    let source = app.change_source(&key, seen, definition).await?;
     Ok(answer(HttpResponse::Ok(), &source))
 }
 

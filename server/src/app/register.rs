@@ -137,11 +137,8 @@ impl App {
     pub(super) fn check_when(&self, owner: &str, when: Option<&Value>) -> Result<(), RegisterError> {
         let checked = when.map_or(Ok(()), |when| self.checked_condition(when).map(drop));
         checked.map_err(|faults| {
-            let fault = |fault: podium_core::audience::Fault| Fault {
-                pointer: format!("{owner}/when{}", fault.pointer),
-                detail: fault.detail,
-            };
-            RegisterError::Invalid(faults.into_iter().map(fault).collect())
+            let at = format!("{owner}/when");
+            RegisterError::Invalid(faults.into_iter().map(|fault| fault.below(&at)).collect())
         })
     }
 

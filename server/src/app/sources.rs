@@ -5,8 +5,8 @@ use super::{App, now};
 use crate::external::{Definition, SOURCES_MAX, Source};
 use crate::store::sources::{self, StoredSource};
 use crate::store::{StoreError, audiences};
-use podium_core::audience::{CompiledCondition, Condition, External, Fault};
-use podium_core::experiment::{self, Experiment, Status};
+use podium_core::audience::{CompiledCondition, Condition, External};
+use podium_core::experiment::{Experiment, Fault, Status};
 use podium_core::id::SourceKey;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(crate) enum SourceError {
     InUse { by: String },
     /// It cannot be asked like that.
     #[error("the source has {} faults", .0.len())]
-    Invalid(Vec<experiment::Fault>),
+    Invalid(Vec<Fault>),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

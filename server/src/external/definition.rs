@@ -12,10 +12,16 @@ use ureq::http::{HeaderName, HeaderValue};
 
 /// How long a decision may wait for a source, in milliseconds.
 const TIMEOUT_MS: RangeInclusive<i64> = 1..=200;
-pub(crate) const TIMEOUT_MS_DEFAULT: i64 = 50;
+pub(crate) fn timeout_ms_default() -> i64 {
+    50
+}
+
 /// How long what a source said may be remembered, in seconds.
 const TTL_S: RangeInclusive<i64> = 1..=86_400;
-pub(crate) const TTL_S_DEFAULT: i64 = 300;
+pub(crate) fn ttl_s_default() -> i64 {
+    300
+}
+
 /// The most headers.
 const HEADERS_MAX: usize = 20;
 /// Headers that say how the call is made, which nobody else can.
@@ -33,15 +39,19 @@ const OWN_HEADERS: [&str; 10] = [
 ];
 
 /// How a source is asked.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Definition {
     /// The address, with `{unit}` where the unit goes.
     pub(crate) url: String,
-    /// How long a decision waits for it.
+    /// How long a decision waits for it, in milliseconds.
+    #[serde(default = "timeout_ms_default")]
     pub(crate) timeout_ms: i64,
-    /// How long what it says is remembered.
+    /// How long what it says is remembered, in seconds.
+    #[serde(default = "ttl_s_default")]
     pub(crate) ttl_s: i64,
     /// Headers that are sent, each the name of the secret that it is.
+    #[serde(default)]
     pub(crate) headers: BTreeMap<String, SecretName>,
 }
 

@@ -14,7 +14,7 @@ mod source;
 mod template;
 
 pub(crate) use caller::Caller;
-pub(crate) use definition::{Definition, SecretName, TIMEOUT_MS_DEFAULT, TTL_S_DEFAULT};
+pub(crate) use definition::{Definition, SecretName, timeout_ms_default, ttl_s_default};
 pub(crate) use source::Source;
 
 /// The most sources there are: each has threads of its own.

@@ -155,8 +155,7 @@ fn defined(text: &str) -> Result<(String, Definition), CliError> {
     let definition: Definition =
         serde_json::from_value(Value::Object(members)).map_err(CliError::from_display)?;
     let definition = definition.checked().map_err(|faults| {
-        let lines: Vec<_> =
-            faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.detail)).collect();
+        let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
         CliError(lines.join("; "))
     })?;
     Ok((key, definition))

@@ -6,12 +6,13 @@ use super::{document, operations, schema};
 use crate::api::channels::NewChannel;
 use crate::api::experiments::Conclusion;
 use crate::api::history::UndoBody;
-use crate::api::sources::{NewSource, SourceChange};
+use crate::api::sources::NewSource;
 use crate::api::suppressions::NewSuppression;
 use crate::api::webhooks::NewWebhook;
 use crate::app::{DecideRequest, PlanRequest, Promotion, check_reason};
 use crate::catalog::Catalog;
 use crate::delivery::SendRequest;
+use crate::external;
 use crate::ingest::event::Reading;
 use crate::ingest::{body, exposure};
 use podium_core::audience::Condition;
@@ -382,7 +383,7 @@ fn examples_are_taken_and_fit_their_schemas() {
         assert!(serde_json::from_value::<NewSource>(body).is_ok(), "{name}");
     }
     for (name, body) in examples::source_change() {
-        assert!(serde_json::from_value::<SourceChange>(body).is_ok(), "{name}");
+        assert!(serde_json::from_value::<external::Definition>(body).is_ok(), "{name}");
     }
     for (name, body) in examples::new_variant() {
         assert!(serde_json::from_value::<Variant>(body).is_ok(), "{name}");
